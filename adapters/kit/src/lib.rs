@@ -1,0 +1,1 @@
+//! What every channel is made of: traits, planner, contract suite.

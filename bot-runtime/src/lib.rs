@@ -1,0 +1,1 @@
+//! Consumer loop, turn commit and executors.

@@ -1,0 +1,3 @@
+//! The BotBuilder program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Identifiers, the envelope, content and capabilities: the words every other crate speaks.

@@ -1,0 +1,1 @@
+//! Configuration, lifecycle, telemetry, outbound HTTP and the managed PostgreSQL server.

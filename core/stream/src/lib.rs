@@ -1,0 +1,1 @@
+//! The durable, ordered stream: append, read in order, commit; in memory, embedded and Kafka.

@@ -1,0 +1,1 @@
+//! Test databases, fake providers that keep state, and the whole platform in one process.

@@ -1,0 +1,1 @@
+//! Listeners, webhook ingress, hub and outbound dispatcher.

@@ -1,0 +1,1 @@
+//! Scenario driver, kill suite and reports.
