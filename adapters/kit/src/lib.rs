@@ -1,1 +1,37 @@
-//! What every channel is made of: traits, planner, contract suite.
+//! What every channel is made of.
+//!
+//! A channel is a crate with one value that implements [`Channel`]. It translates: provider payloads into
+//! [`botbuilder_domain::InboundEvent`]s and planned [`Part`]s into [`ProviderRequest`]s, as pure functions.
+//! The gateway does the network, the waiting and the writing. To add a channel, add a
+//! [`botbuilder_domain::ChannelKind`] and follow the compiler.
+
+pub mod account;
+pub mod http_channel;
+pub mod planner;
+pub mod webhook;
+
+pub use account::Account;
+pub use http_channel::{
+    HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
+};
+pub use planner::{Downgrade, Plan, PlanError, plan};
+pub use webhook::{
+    DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, equal_in_constant_time,
+};
+
+use botbuilder_domain::{Capabilities, ChannelKind};
+
+/// A channel: what it is, what it can show, and what it offers.
+pub trait Channel: Send + Sync {
+    /// Which network this is.
+    fn kind(&self) -> ChannelKind;
+
+    /// What it can show.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How its provider calls us, if it does.
+    fn webhook(&self) -> Option<&dyn Webhook>;
+
+    /// How we call its provider, if that is by HTTP. A channel without one is delivered by the hub.
+    fn http(&self) -> Option<&dyn HttpChannel>;
+}

@@ -1,0 +1,205 @@
+//! How we call a provider: encode a part, interpret the answer, name what went wrong.
+
+use std::time::Duration;
+
+use botbuilder_domain::{Content, MessageId, Secret};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::Account;
+
+/// One message as the channel can show it, made by the planner from a content.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The message it belongs to; adapters pass it on as the tag that the provider echoes, where it can.
+    pub message: MessageId,
+    /// Which part of the message, from 0.
+    pub index: usize,
+    /// The address it goes to.
+    pub to: String,
+    /// What it holds: within the channel's capabilities.
+    pub content: Content,
+    /// The provider's id of the message it answers.
+    pub reply_to: Option<String>,
+}
+
+/// A request to a provider, before anything is on the network.
+#[derive(Debug, Clone)]
+pub struct ProviderRequest {
+    /// The method.
+    pub method: &'static str,
+    /// The whole address. It may hold a secret (Telegram), so it is never logged.
+    pub url: Secret<String>,
+    /// The address for logs and trails, without secrets.
+    pub shown_as: String,
+    /// The bearer token, where the provider takes one.
+    pub bearer: Option<Secret<String>>,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// A request's body.
+#[derive(Debug, Clone)]
+pub enum RequestBody {
+    /// JSON.
+    Json(Value),
+    /// Nothing.
+    Empty,
+}
+
+/// A provider's answer.
+#[derive(Debug, Clone)]
+pub struct ProviderResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header in seconds, where there is one.
+    pub retry_after: Option<Duration>,
+    /// The body, capped.
+    pub body: Bytes,
+}
+
+/// The provider's id of a message that it accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderMessageId(pub String);
+
+/// The closed set of ways in which a send fails. Each says whether to try again, whose fault it is, and what the
+/// operator is told (`channels.md` C15).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Too fast. The provider may say how long to wait, and whether only this recipient is meant.
+    #[error("provider asks to slow down ({code})")]
+    RetryAfter {
+        /// How long, where the provider says.
+        after: Option<Duration>,
+        /// Whether only this recipient has to wait.
+        recipient_only: bool,
+        /// The provider's code.
+        code: String,
+    },
+    /// It may work later.
+    #[error("provider has a passing problem ({code}): {message}")]
+    Transient {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+    },
+    /// It may work once, changed as said.
+    #[error("provider wants the message changed ({code})")]
+    RetryChanged {
+        /// The provider's code.
+        code: String,
+        /// What to change.
+        change: Change,
+    },
+    /// This message will never be taken.
+    #[error("provider refuses the message ({code}): {message}")]
+    Permanent {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+    },
+    /// The person cannot be reached any more, or blocked us.
+    #[error("recipient cannot be reached ({code}): {message}")]
+    RecipientGone {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+        /// Whether the person blocked us, which also changes the contact.
+        blocked: bool,
+    },
+    /// The reply window is closed.
+    #[error("reply window is closed ({code})")]
+    WindowClosed {
+        /// The provider's code.
+        code: String,
+    },
+    /// The account's credentials do not work.
+    #[error("provider refuses the credentials ({code}): {message}")]
+    AuthBroken {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+    },
+    /// The provider has stopped the account.
+    #[error("provider has stopped the account ({code}): {message}")]
+    AccountStopped {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+    },
+    /// The account is not set up for sending: a setting or credential is missing.
+    #[error("channel is not configured for sending: {missing} is missing")]
+    NotConfigured {
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// Whether the provider took it is not known: the request was written and no answer came.
+    #[error("outcome is not known: {message}")]
+    Uncertain {
+        /// What happened.
+        message: String,
+    },
+}
+
+/// How a message is changed before it is tried once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Send it to this address; the chat has moved there.
+    Address(String),
+    /// Send it without markup.
+    PlainText,
+    /// Send it without naming the message it answers.
+    WithoutReply,
+}
+
+impl SendError {
+    /// Our stable code for `channel_messages.error_code`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RetryAfter { .. } => "rate_limited",
+            Self::Transient { .. } => "provider_unavailable",
+            Self::RetryChanged { .. } => "provider_wants_change",
+            Self::Permanent { .. } => "refused",
+            Self::RecipientGone { .. } => "recipient_gone",
+            Self::WindowClosed { .. } => "window_closed",
+            Self::AuthBroken { .. } => "credentials_refused",
+            Self::AccountStopped { .. } => "account_stopped",
+            Self::NotConfigured { .. } => "provider_not_configured",
+            Self::Uncertain { .. } => "uncertain",
+        }
+    }
+
+    /// The provider's own code, where there is one.
+    pub fn provider_code(&self) -> Option<&str> {
+        match self {
+            Self::RetryAfter { code, .. }
+            | Self::Transient { code, .. }
+            | Self::RetryChanged { code, .. }
+            | Self::Permanent { code, .. }
+            | Self::RecipientGone { code, .. }
+            | Self::WindowClosed { code }
+            | Self::AuthBroken { code, .. }
+            | Self::AccountStopped { code, .. } => Some(code),
+            Self::NotConfigured { .. } | Self::Uncertain { .. } => None,
+        }
+    }
+
+    /// Whether the same message may be tried again later.
+    pub const fn is_retriable(&self) -> bool {
+        matches!(self, Self::RetryAfter { .. } | Self::Transient { .. })
+    }
+}
+
+/// A channel whose provider is called by HTTP. Both are pure.
+pub trait HttpChannel: Send + Sync {
+    /// The requests that send a part, in order.
+    fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError>;
+
+    /// What an answer means.
+    fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError>;
+}

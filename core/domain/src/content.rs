@@ -1,0 +1,186 @@
+//! What a message holds, in words that no single network owns.
+
+use serde::{Deserialize, Serialize};
+
+/// The content of one message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// Plain text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// An image, video, voice note or file.
+    Media(Media),
+    /// A place.
+    Location(Location),
+    /// A person's card.
+    Contact(ContactCard),
+    /// A text with things to choose from.
+    Choice(Choice),
+    /// A message that the provider approved beforehand.
+    Template {
+        /// Its name at the provider.
+        name: String,
+        /// The exact language code of the approved translation.
+        language: String,
+        /// Values of its variables, in order.
+        #[serde(default)]
+        variables: Vec<String>,
+    },
+    /// A payload for one kind of channel, passed on as it is.
+    Structured {
+        /// The payload.
+        payload: serde_json::Value,
+    },
+}
+
+/// A text with options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The text above the options.
+    pub text: String,
+    /// What can be chosen, in order.
+    pub options: Vec<ChoiceOption>,
+    /// How the options are shown where the channel can.
+    #[serde(default)]
+    pub style: ChoiceStyle,
+    /// The label that opens a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// How options are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChoiceStyle {
+    /// Buttons below the text.
+    #[default]
+    Buttons,
+    /// A list that opens.
+    List,
+}
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceOption {
+    /// What comes back when it is chosen.
+    pub id: String,
+    /// What the person reads.
+    pub title: String,
+    /// A line below the title, in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// What kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A film.
+    Video,
+    /// Sound, voice notes included.
+    Audio,
+    /// Any other file.
+    Document,
+    /// A sticker.
+    Sticker,
+}
+
+/// A file, known by the provider's reference, by an address, or by both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// What kind of file.
+    pub media: MediaKind,
+    /// The provider's own reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_ref: Option<String>,
+    /// Where it can be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its declared type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Its declared size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The digest the provider declared, in the form it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The text that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Whether it is a voice note.
+    #[serde(default)]
+    pub voice: bool,
+}
+
+/// A place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Location {
+    /// Degrees north.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its postal address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// A person's card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactCard {
+    /// The name as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Telephone numbers as they came.
+    #[serde(default)]
+    pub phones: Vec<String>,
+    /// E-mail addresses as they came.
+    #[serde(default)]
+    pub emails: Vec<String>,
+}
+
+impl Content {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text { text: text.into() }
+    }
+
+    /// The word in `channel_messages.kind`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Media(Media { media: MediaKind::Image, .. }) => "image",
+            Self::Media(Media { media: MediaKind::Video, .. }) => "video",
+            Self::Media(Media { media: MediaKind::Audio, .. }) => "audio",
+            Self::Media(Media { media: MediaKind::Document, .. }) => "document",
+            Self::Media(Media { media: MediaKind::Sticker, .. }) => "sticker",
+            Self::Location(_) => "location",
+            Self::Contact(_) => "contact",
+            Self::Choice(_) | Self::Structured { .. } => "interactive",
+            Self::Template { .. } => "template",
+        }
+    }
+
+    /// The text a person would read in it, if any: the text, the caption, the line above options.
+    pub fn plain_text(&self) -> Option<&str> {
+        match self {
+            Self::Text { text } => Some(text),
+            Self::Media(media) => media.caption.as_deref(),
+            Self::Choice(choice) => Some(&choice.text),
+            Self::Location(place) => place.name.as_deref().or(place.address.as_deref()),
+            Self::Contact(card) => card.name.as_deref(),
+            Self::Template { .. } | Self::Structured { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What comes in from a channel, and what goes out to one.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{Content, ConversationId, DeliveryStatus, Failure, MessageId};
+
+/// Who an inbound event comes from, as the channel tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// The address replies go to; together with the channel it is the conversation's key.
+    pub address: String,
+    /// A second address of the same person, where the payload carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt_address: Option<String>,
+    /// The name as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The name the person goes by on the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// A telephone number in E.164, where the network gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The person's language, as the network tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+}
+
+/// One thing that came in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InboundEvent {
+    /// Who it comes from.
+    pub sender: Sender,
+    /// The thread within the address, empty where the network has none.
+    #[serde(default)]
+    pub thread: String,
+    /// What makes it the same event when it is delivered again; unique within its channel.
+    pub dedupe: String,
+    /// When it happened, as the network tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<DateTime<Utc>>,
+    /// What happened.
+    pub what: Inbound,
+}
+
+/// The kinds of things that come in. The tag carries the version of the variant's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum Inbound {
+    /// The person wrote something.
+    #[serde(rename = "message.1")]
+    Message {
+        /// The provider's id of it.
+        provider_id: String,
+        /// What it holds.
+        content: Content,
+        /// The provider's id of the message it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<String>,
+    },
+    /// The person chose an option.
+    #[serde(rename = "postback.1")]
+    Postback {
+        /// The provider's id of the choice.
+        provider_id: String,
+        /// The id of the option.
+        payload: String,
+        /// What the person read on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// The provider's id of the message that offered it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<String>,
+    },
+    /// The person changed a message.
+    #[serde(rename = "edit.1")]
+    Edit {
+        /// The provider's id of the changed message.
+        provider_id: String,
+        /// What it holds now.
+        content: Content,
+    },
+    /// The person took a message back.
+    #[serde(rename = "delete.1")]
+    Delete {
+        /// The provider's id of the message.
+        provider_id: String,
+    },
+    /// The person reacted to a message, or took the reaction back.
+    #[serde(rename = "reaction.1")]
+    Reaction {
+        /// The provider's id of the message reacted to.
+        provider_id: String,
+        /// The reaction; none when it was taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emoji: Option<String>,
+    },
+    /// The provider reports how far one of our messages has come.
+    #[serde(rename = "status.1")]
+    Status {
+        /// The provider's id of our message.
+        provider_id: String,
+        /// How far it has come.
+        status: DeliveryStatus,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// The tag we sent along, where the provider echoes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        correlation: Option<String>,
+    },
+    /// The person opened the conversation without writing.
+    #[serde(rename = "opened.1")]
+    Opened {
+        /// What the link or button that led here carried.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        payload: Option<String>,
+    },
+    /// The person's address or standing changed.
+    #[serde(rename = "contact_changed.1")]
+    ContactChanged {
+        /// The new address, where it changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_address: Option<String>,
+        /// Whether the person now refuses our messages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked: Option<bool>,
+    },
+    /// The person is writing.
+    #[serde(rename = "typing.1")]
+    Typing,
+    /// A timer of the conversation is due. Made by ourselves.
+    #[serde(rename = "timeout.1")]
+    Timeout {
+        /// The conversation that waits.
+        conversation: ConversationId,
+        /// The instant that was waited for.
+        due: DateTime<Utc>,
+    },
+    /// Something about the account rather than a person.
+    #[serde(rename = "account.1")]
+    Account {
+        /// The provider's name for it.
+        name: String,
+        /// As it came.
+        raw: serde_json::Value,
+    },
+    /// Something the network tells about the chat: members, titles, pins.
+    #[serde(rename = "service.1")]
+    Service {
+        /// The provider's name for it.
+        name: String,
+        /// As it came.
+        raw: serde_json::Value,
+    },
+    /// A kind we do not know. Kept, so that nothing is lost.
+    #[serde(rename = "unsupported.1")]
+    Unsupported {
+        /// The provider's id of it, where it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider_id: Option<String>,
+        /// The provider's name for its kind.
+        name: String,
+        /// As it came.
+        raw: serde_json::Value,
+    },
+}
+
+impl Inbound {
+    /// A word for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "message",
+            Self::Postback { .. } => "postback",
+            Self::Edit { .. } => "edit",
+            Self::Delete { .. } => "delete",
+            Self::Reaction { .. } => "reaction",
+            Self::Status { .. } => "status",
+            Self::Opened { .. } => "opened",
+            Self::ContactChanged { .. } => "contact_changed",
+            Self::Typing => "typing",
+            Self::Timeout { .. } => "timeout",
+            Self::Account { .. } => "account",
+            Self::Service { .. } => "service",
+            Self::Unsupported { .. } => "unsupported",
+        }
+    }
+}
+
+/// One thing that goes out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboundEvent {
+    /// The address it goes to.
+    pub to: String,
+    /// What is to be done.
+    pub what: Outbound,
+}
+
+/// The kinds of things that go out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event")]
+pub enum Outbound {
+    /// Send a message.
+    #[serde(rename = "send.1")]
+    Send(Send),
+    /// Show that an answer is being written.
+    #[serde(rename = "typing.1")]
+    Typing,
+    /// Show that the person's message was seen.
+    #[serde(rename = "mark_read.1")]
+    MarkRead {
+        /// The provider's id of the person's message.
+        provider_id: String,
+    },
+}
+
+/// A message to be sent. Its row in `channel_messages` was written with the turn that made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Send {
+    /// Our id of it; also the tag that the provider echoes where it can.
+    pub message: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// What it holds.
+    pub content: Content,
+    /// The provider's id of the message it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// After this instant it is not sent any more.
+    pub not_after: DateTime<Utc>,
+}
