@@ -150,6 +150,26 @@ pub struct ContactCard {
     pub emails: Vec<String>,
 }
 
+impl Choice {
+    /// The option meant by a typed answer: its title (letter case and outer space aside), or its number from 1,
+    /// as in `2`, `2.`, `2)` or `#2`. A title wins over a number, so that an option called "3" can be typed.
+    pub fn resolve(&self, typed: &str) -> Option<&ChoiceOption> {
+        let typed = typed.trim();
+        let folded = typed.to_lowercase();
+        let by_title = self.options.iter().find(|option| option.title.trim().to_lowercase() == folded);
+        if by_title.is_some() {
+            return by_title;
+        }
+        let digits = typed.strip_prefix('#').unwrap_or(typed);
+        let digits = digits.strip_suffix(['.', ')']).unwrap_or(digits).trim_end();
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let number: usize = digits.parse().ok()?;
+        self.options.get(number.checked_sub(1)?)
+    }
+}
+
 impl Content {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Self {
@@ -182,5 +202,51 @@ impl Content {
             Self::Contact(card) => card.name.as_deref(),
             Self::Template { .. } | Self::Structured { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn colours(titles: &[&str]) -> Choice {
+        let options = titles.iter().enumerate().map(|(index, title)| ChoiceOption {
+            id: format!("id{}", index + 1),
+            title: (*title).to_owned(),
+            description: None,
+        });
+        Choice {
+            text: "Which?".into(),
+            options: options.collect(),
+            style: ChoiceStyle::Buttons,
+            label: None,
+        }
+    }
+
+    fn resolved(choice: &Choice, typed: &str) -> Option<String> {
+        choice.resolve(typed).map(|option| option.id.clone())
+    }
+
+    #[test]
+    fn a_number_or_a_title_names_an_option() {
+        let choice = colours(&["Red", "Grün", "Deep Blue"]);
+        for typed in ["2", " 2 ", "2.", "2)", "#2", "grün", "GRÜN\n"] {
+            assert_eq!(resolved(&choice, typed).as_deref(), Some("id2"), "{typed:?}");
+        }
+        assert_eq!(resolved(&choice, "deep blue").as_deref(), Some("id3"));
+    }
+
+    #[test]
+    fn anything_else_names_none() {
+        let choice = colours(&["Red", "Green"]);
+        for typed in ["", " ", "0", "3", "-1", "+1", "1.5", "99999999999999999999999", "re", ".", "#"] {
+            assert_eq!(resolved(&choice, typed), None, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_wins_over_a_number() {
+        let choice = colours(&["2", "1"]);
+        assert_eq!(resolved(&choice, "2").as_deref(), Some("id1"));
     }
 }
