@@ -3,6 +3,8 @@
 use botbuilder_domain::{BotId, ChannelId, ChannelKind, OrgId, Secret};
 use serde_json::{Map, Value};
 
+use crate::SendError;
+
 /// A connected account of one organization on one network.
 ///
 /// `settings` is `channels.settings`; `credentials` is the opened JSON object of `channels.credentials`. Each
@@ -54,5 +56,22 @@ impl Account {
     /// A setting that is a text.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str)
+    }
+
+    /// The provider's address: the setting `base_url` or the default, without a slash at its end. Plain HTTP
+    /// is taken for this machine only, so that a token never crosses a network in the clear.
+    pub fn base_url(&self, default: &str) -> Result<String, SendError> {
+        let written = self.setting("base_url").unwrap_or(default).trim_end_matches('/');
+        let invalid = SendError::NotConfigured { missing: "a base_url with https, or http on loopback" };
+        let Ok(url) = url::Url::parse(written) else { return Err(invalid) };
+        let loopback = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(invalid),
+        };
+        let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let allowed = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+        if plain && allowed { Ok(written.to_owned()) } else { Err(invalid) }
     }
 }

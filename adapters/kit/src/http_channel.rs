@@ -155,6 +155,8 @@ pub enum Change {
     PlainText,
     /// Send it without naming the message it answers.
     WithoutReply,
+    /// Send the address of its file as text; the provider could not fetch the file.
+    LinkText,
 }
 
 impl SendError {
@@ -195,11 +197,27 @@ impl SendError {
     }
 }
 
-/// A channel whose provider is called by HTTP. Both are pure.
+/// A channel whose provider is called by HTTP. All of it is pure.
 pub trait HttpChannel: Send + Sync {
     /// The requests that send a part, in order.
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError>;
 
-    /// What an answer means.
+    /// The request that shows the person that an answer is being written; none where the provider has none.
+    fn encode_typing(&self, _account: &Account, _to: &str) -> Result<Option<ProviderRequest>, SendError> {
+        Ok(None)
+    }
+
+    /// The request that shows the person that their message or choice was seen; none where the provider has
+    /// none. `provider_id` is the id of the inbound message or postback.
+    fn encode_mark_read(
+        &self,
+        _account: &Account,
+        _to: &str,
+        _provider_id: &str,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        Ok(None)
+    }
+
+    /// What an answer means. The id is empty where the request made no message (typing, mark read).
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError>;
 }

@@ -7,12 +7,13 @@
 
 pub mod account;
 pub mod http_channel;
+pub mod json;
 pub mod planner;
 pub mod webhook;
 
 pub use account::Account;
 pub use http_channel::{
-    HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
+    Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
 };
 pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use webhook::{

@@ -21,10 +21,50 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
+    /// The public id of `/hooks/{public_id}`, or none for another shape of address.
+    pub fn public_id(&self) -> Option<&str> {
+        let id = self.path.as_str();
+        let written_well = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        (written_well && (1..=128).contains(&id.len())).then_some(id)
+    }
+
+    /// The provider of `/hooks/app/{provider}`.
+    pub fn app_provider(&self) -> Option<&str> {
+        self.path.strip_prefix("app/")
+    }
+
+    /// A parameter of the query, decoded, byte for byte. Names may be percent-encoded or not.
+    pub fn query_parameter(&self, name: &str) -> Option<Vec<u8>> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decoded(key) == name.as_bytes()).then(|| percent_decoded(value))
+        })
+    }
+
     /// The first header of that (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// Undoes the encoding of a query component: `+` is a space, `%41` an `A`; a stray `%` stays.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = |index: usize| bytes.get(index).and_then(|digit| char::from(*digit).to_digit(16));
+        if byte == b'%'
+            && let (Some(high), Some(low)) = (hex(at + 1), hex(at + 2))
+        {
+            decoded.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+            at += 3;
+            continue;
+        }
+        decoded.push(if byte == b'+' { b' ' } else { byte });
+        at += 1;
+    }
+    decoded
 }
 
 /// How the account of a request is found.
@@ -133,6 +173,8 @@ impl Reply {
 pub struct Received {
     /// The events, in the order of the body. Empty for a handshake.
     pub events: Vec<InboundEvent>,
+    /// How many items belong to another account and were left out.
+    pub skipped: usize,
     /// The reply.
     pub reply: Reply,
 }
