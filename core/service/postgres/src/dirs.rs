@@ -1,0 +1,52 @@
+//! Where files are kept, for root and for everybody else.
+//!
+//! Root gets system-wide places, because the PostgreSQL server then runs under another account and could not reach
+//! anything below root's home.
+
+use std::path::{Path, PathBuf};
+
+/// Set to keep the cache (unpacked servers, models) elsewhere.
+pub const CACHE_VARIABLE: &str = "BOTBUILDER_CACHE_DIR";
+
+/// Directory for what can be fetched again: `$BOTBUILDER_CACHE_DIR`, `/var/cache/botbuilder` for root, otherwise
+/// `$XDG_CACHE_HOME/botbuilder` or `~/.cache/botbuilder`.
+pub fn cache_dir() -> PathBuf {
+    if let Some(chosen) = absolute_variable(CACHE_VARIABLE) {
+        return chosen;
+    }
+    place("/var/cache/botbuilder", "XDG_CACHE_HOME", ".cache")
+}
+
+/// Directory for what must survive: `/var/lib/botbuilder` for root, otherwise `$XDG_DATA_HOME/botbuilder` or
+/// `~/.local/share/botbuilder`.
+pub fn data_dir() -> PathBuf {
+    place("/var/lib/botbuilder", "XDG_DATA_HOME", ".local/share")
+}
+
+/// Where the managed server's `bin`, `lib` and `share` are unpacked to.
+pub fn postgres_installation() -> PathBuf {
+    cache_dir().join(concat!("postgresql-", "18.6.3"))
+}
+
+/// Whether this process runs as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    // The owner of our entry in /proc is our effective user; the standard library has no geteuid.
+    Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn place(system: &str, variable: &str, below_home: &str) -> PathBuf {
+    if is_root() {
+        return PathBuf::from(system);
+    }
+    let base = absolute_variable(variable).unwrap_or_else(|| {
+        let home = absolute_variable("HOME").unwrap_or_else(std::env::temp_dir);
+        home.join(below_home)
+    });
+    base.join("botbuilder")
+}
+
+/// The XDG rules say to ignore relative paths.
+fn absolute_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}

@@ -1,0 +1,92 @@
+//! `[database]`: where PostgreSQL is.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Problem, secret_value, units};
+use botbuilder_domain::Secret;
+
+/// The database. Without a URL the program runs a PostgreSQL server of its own in the data directory.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user:password@host:port/name`; a secret, because it may carry a password.
+    #[serde(serialize_with = "secret_value::hide")]
+    pub url: Option<Secret<String>>,
+    /// A file that holds the URL.
+    pub url_file: Option<PathBuf>,
+    /// Where the managed server's `bin`, `lib` and `share` are; the place `cargo xtask setup` fills by default.
+    pub installation: Option<PathBuf>,
+    /// Most connections of one process; 0 means four for each core.
+    pub pool_size: u32,
+    /// How long a caller waits for a connection before it is told to come back later.
+    #[serde(with = "units::duration")]
+    pub pool_wait: Duration,
+    /// Longest statement of a request.
+    #[serde(with = "units::duration")]
+    pub statement_timeout: Duration,
+    /// Longest statement of a job.
+    #[serde(with = "units::duration")]
+    pub job_statement_timeout: Duration,
+    /// Longest wait for a lock.
+    #[serde(with = "units::duration")]
+    pub lock_timeout: Duration,
+    /// How long a transaction may sit without a statement.
+    #[serde(with = "units::duration")]
+    pub idle_in_transaction_timeout: Duration,
+    /// Apply pending migrations at start.
+    pub migrate: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            url_file: None,
+            installation: None,
+            pool_size: 0,
+            pool_wait: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(5),
+            job_statement_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_secs(2),
+            idle_in_transaction_timeout: Duration::from_secs(10),
+            migrate: true,
+        }
+    }
+}
+
+impl Database {
+    /// The configured URL; `None` means that the managed server is wanted.
+    pub fn connection_url(&self) -> Result<Option<Secret<String>>, Error> {
+        secret_value::resolve("database.url", self.url.as_ref(), self.url_file.as_deref())
+    }
+
+    /// Connections the pool may hold.
+    pub fn connections(&self) -> u32 {
+        if self.pool_size > 0 {
+            return self.pool_size;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        u32::try_from(cores * 4).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn validate(&self, problems: &mut Vec<Problem>) {
+        secret_value::not_both("database.url", self.url.as_ref(), self.url_file.as_deref(), problems);
+        if let Some(url) = &self.url {
+            let scheme = url.expose().split(':').next();
+            if !matches!(scheme, Some("postgres" | "postgresql")) {
+                problems.push(Problem::new("database.url", "must begin with postgres://"));
+            }
+        }
+        for (key, value) in [
+            ("database.pool_wait", self.pool_wait),
+            ("database.statement_timeout", self.statement_timeout),
+            ("database.job_statement_timeout", self.job_statement_timeout),
+            ("database.lock_timeout", self.lock_timeout),
+            ("database.idle_in_transaction_timeout", self.idle_in_transaction_timeout),
+        ] {
+            Problem::unless(value > Duration::ZERO, key, "must be longer than nothing", problems);
+        }
+    }
+}
