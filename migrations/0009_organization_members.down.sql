@@ -1,0 +1,1 @@
+DROP FUNCTION app.last_owner_guard();

@@ -1,0 +1,1 @@
+DROP FUNCTION app.message_state_guard();

@@ -1,0 +1,1 @@
+DROP FUNCTION app.own_template_guard();

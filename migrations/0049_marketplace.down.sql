@@ -1,0 +1,2 @@
+DROP FUNCTION app.plugin_rating_sync();
+DROP FUNCTION app.freeze_release();

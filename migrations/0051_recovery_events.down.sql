@@ -1,0 +1,1 @@
+DROP FUNCTION app.recovery_message_guard();

@@ -1,0 +1,1 @@
+DROP FUNCTION app.health_history();
