@@ -1,1 +1,58 @@
 //! The Telegram Bot API channel.
+//!
+//! `inbound` reads updates, `outbound` writes method calls, `settings` says what an account has to hold.
+//! A message's provider id is `{chat id}:{message id}`, because Telegram numbers messages per chat.
+
+mod content;
+mod inbound;
+mod outbound;
+mod refusal;
+mod settings;
+mod wire;
+
+pub use inbound::SECRET_HEADER;
+pub use settings::{ALLOWED_UPDATES, DEFAULT_BASE_URL, is_valid_secret_token};
+
+use botbuilder_adapter_kit::{Channel, HttpChannel, Webhook};
+use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
+
+/// The channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Telegram;
+
+impl Channel for Telegram {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Telegram
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            text_max: 4096,
+            text_unit: TextUnit::Utf16,
+            caption_max: 1024,
+            // Not published; 100 buttons are what clients have been seen to show.
+            buttons_max: 100,
+            button_title_max: 64,
+            button_payload_max: 64,
+            choice_text_max: 4096,
+            // Rows of an inline keyboard are buttons.
+            list_rows_max: 0,
+            row_title_max: 0,
+            row_description_max: 0,
+            media: true,
+            location: true,
+            contact_card: true,
+            delivered_receipts: false,
+            read_receipts: false,
+            reply_window_hours: None,
+        }
+    }
+
+    fn webhook(&self) -> Option<&dyn Webhook> {
+        Some(self)
+    }
+
+    fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+}

@@ -1,0 +1,298 @@
+//! From an update to events. An update is one thing, except for a deletion of several messages.
+
+use botbuilder_adapter_kit::{
+    Account, DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook,
+    equal_in_constant_time,
+    json::{self, as_text},
+};
+use botbuilder_domain::{Inbound, InboundEvent, Sender};
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    Telegram,
+    content::{self, Holds},
+    settings::is_valid_secret_token,
+    wire::{CallbackQuery, Chat, Deleted, MemberUpdate, Message, PollAnswer, Reaction, User},
+};
+
+/// The header in which Telegram sends back the secret token that we set, in lower case.
+pub const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+impl Webhook for Telegram {
+    fn locate(&self, request: &RawRequest) -> Result<Locator, Rejection> {
+        // An update does not say which bot it is for, so there is no address for many bots.
+        request.public_id().map(|id| Locator::PublicId(id.to_owned())).ok_or(Rejection::NotOurs)
+    }
+
+    fn verify<'r>(&self, account: &Account, request: &'r RawRequest) -> Result<Verified<'r>, Rejection> {
+        if request.method != "POST" {
+            return Err(Rejection::NotOurs);
+        }
+        let secrets = &account.webhook_secrets;
+        if secrets.iter().all(|secret| secret.expose().is_empty()) {
+            return Err(Rejection::SecretMissing);
+        }
+        let presented = request.header(SECRET_HEADER).ok_or(Rejection::SignatureMissing)?;
+        if !is_valid_secret_token(presented) {
+            return Err(Rejection::SignatureMalformed);
+        }
+        let known = secrets.iter().any(|secret| equal_in_constant_time(secret, presented.as_bytes()));
+        if known { Ok(Verified::proved(request)) } else { Err(Rejection::SignatureMismatch) }
+    }
+
+    fn decode(&self, _account: &Account, request: Verified<'_>) -> Result<Received, DecodeError> {
+        let update = json::object(&request.request().body, "telegram update")?;
+        Ok(Received { events: events(&update)?, skipped: 0, reply: Reply::ok() })
+    }
+}
+
+/// One update: its number, its kind, and what it holds.
+struct Update<'u> {
+    id: String,
+    kind: &'u str,
+    raw: &'u Value,
+}
+
+fn events(update: &Map<String, Value>) -> Result<Vec<InboundEvent>, DecodeError> {
+    let Some(id) = update.get("update_id").and_then(as_text) else {
+        return Err(DecodeError::Malformed {
+            expected: "telegram update",
+            reason: "update_id is missing".into(),
+        });
+    };
+    // Exactly one kind stands beside the number today; should there be more one day, the known one counts.
+    let mut first = None;
+    for (kind, raw) in update.iter().filter(|(key, _)| *key != "update_id") {
+        let update = Update { id: id.clone(), kind, raw };
+        if let Some(events) = update.read() {
+            return Ok(events);
+        }
+        first = first.or(Some(update));
+    }
+    let whole = Value::Object(update.clone());
+    let unknown = first.unwrap_or(Update { id, kind: "empty", raw: &whole });
+    Ok(vec![unknown.unsupported(unknown.kind)])
+}
+
+impl Update<'_> {
+    /// None where it lacks what its kind needs.
+    fn read(&self) -> Option<Vec<InboundEvent>> {
+        match self.kind {
+            "message" | "channel_post" | "business_message" | "guest_message" => {
+                self.message(false).map(|event| vec![event])
+            }
+            "edited_message" | "edited_channel_post" | "edited_business_message" => {
+                self.message(true).map(|event| vec![event])
+            }
+            "deleted_business_messages" => self.deleted(),
+            "callback_query" => self.tapped().map(|event| vec![event]),
+            "message_reaction" => self.reacted(),
+            "poll_answer" => self.poll_answered().map(|event| vec![event]),
+            "my_chat_member" => self.membership().map(|event| vec![event]),
+            "chat_member" | "chat_join_request" | "message_reaction_count" => {
+                Some(vec![self.service(self.sender_of_chat(), self.kind, None)])
+            }
+            "inline_query"
+            | "chosen_inline_result"
+            | "poll"
+            | "shipping_query"
+            | "pre_checkout_query"
+            | "purchased_paid_media"
+            | "subscription"
+            | "chat_boost"
+            | "removed_chat_boost"
+            | "business_connection"
+            | "managed_bot" => {
+                let what = Inbound::Account { name: self.kind.to_owned(), raw: self.raw.clone() };
+                Some(vec![self.event(Sender::default(), None, what)])
+            }
+            _ => None,
+        }
+    }
+
+    fn message(&self, edited: bool) -> Option<InboundEvent> {
+        let message: Message = read(self.raw)?;
+        let chat = message.chat.as_ref()?;
+        let provider_id = provider_id(chat, message.message_id.as_deref())?;
+        let sender = sender(chat, message.from.as_ref())?;
+        let at = instant(if edited { message.edit_date.or(message.date) } else { message.date });
+        // What another bot writes is never fed to a bot: the two would talk for ever.
+        if message.from.as_ref().is_some_and(|user| user.is_bot) {
+            return Some(self.service(sender, "bot_message", at));
+        }
+        let what = match content::of(self.raw) {
+            Holds::Content(content) if edited => Inbound::Edit { provider_id, content },
+            Holds::Content(content) => {
+                let replied = message.reply_to_message.as_ref();
+                let reply_to =
+                    replied.and_then(|replied| self::provider_id(chat, replied.message_id.as_deref()));
+                Inbound::Message { provider_id, content, reply_to }
+            }
+            Holds::Start(_) if edited => Inbound::Unsupported {
+                provider_id: Some(provider_id),
+                name: "edited_start".into(),
+                raw: self.raw.clone(),
+            },
+            Holds::Start(payload) => Inbound::Opened { payload },
+            Holds::MovedTo(new) => Inbound::ContactChanged { new_address: Some(new), blocked: None },
+            Holds::Account(name) => Inbound::Account { name: name.to_owned(), raw: self.raw.clone() },
+            Holds::Service(name) => Inbound::Service { name: name.to_owned(), raw: self.raw.clone() },
+            Holds::Unknown(name) => {
+                Inbound::Unsupported { provider_id: Some(provider_id), name, raw: self.raw.clone() }
+            }
+        };
+        let mut event = self.event(sender, at, what);
+        if message.is_topic_message {
+            event.thread = message.message_thread_id.unwrap_or_default();
+        }
+        Some(event)
+    }
+
+    fn tapped(&self) -> Option<InboundEvent> {
+        let query: CallbackQuery = read(self.raw)?;
+        // The message may be out of reach (date 0) or, for a message sent inline, missing.
+        let message: Option<Message> = query.message.as_ref().and_then(read);
+        let private = Chat {
+            id: query.from.as_ref()?.id.clone(),
+            kind: Some("private".into()),
+            title: None,
+            username: None,
+        };
+        let chat = message.as_ref().and_then(|message| message.chat.clone()).unwrap_or(private);
+        let sender = sender(&chat, query.from.as_ref())?;
+        let payload = query.data?;
+        let title = query.message.as_ref().and_then(|message| title_of(message, &payload));
+        let reply_to = message
+            .as_ref()
+            .filter(|message| message.chat.is_some())
+            .and_then(|message| provider_id(&chat, message.message_id.as_deref()));
+        let what = Inbound::Postback { provider_id: query.id?, payload, title, reply_to };
+        let mut event = self.event(sender, None, what);
+        if let Some(message) = message
+            && message.is_topic_message
+        {
+            event.thread = message.message_thread_id.unwrap_or_default();
+        }
+        Some(event)
+    }
+
+    fn reacted(&self) -> Option<Vec<InboundEvent>> {
+        let reaction: Reaction = read(self.raw)?;
+        let chat = reaction.chat.as_ref()?;
+        let provider_id = provider_id(chat, reaction.message_id.as_deref())?;
+        let sender = sender(chat, reaction.user.as_ref())?;
+        let added = reaction.new_reaction.iter().find(|new| !reaction.old_reaction.contains(new));
+        // With nothing added one was taken back; what is left, if anything, is the reaction now.
+        let emoji = added.or(reaction.new_reaction.last()).and_then(symbol);
+        let what = Inbound::Reaction { provider_id, emoji };
+        Some(vec![self.event(sender, instant(reaction.date), what)])
+    }
+
+    fn deleted(&self) -> Option<Vec<InboundEvent>> {
+        let deleted: Deleted = read(self.raw)?;
+        let chat = deleted.chat.as_ref()?;
+        let sender = sender(chat, None)?;
+        let ids = deleted.message_ids.iter().filter_map(as_text);
+        let events = ids.enumerate().map(|(index, id)| {
+            let provider_id = format!("{}:{id}", sender.address);
+            let mut event = self.event(sender.clone(), None, Inbound::Delete { provider_id });
+            event.dedupe = format!("{}:{index}", self.id);
+            event
+        });
+        Some(events.collect())
+    }
+
+    fn poll_answered(&self) -> Option<InboundEvent> {
+        let answer: PollAnswer = read(self.raw)?;
+        let user = answer.user?;
+        let chat = Chat { id: user.id.clone(), kind: Some("private".into()), title: None, username: None };
+        let options: Vec<String> = answer.option_ids.iter().filter_map(as_text).collect();
+        let what = Inbound::Postback {
+            provider_id: answer.poll_id?,
+            payload: options.join(","),
+            title: None,
+            reply_to: None,
+        };
+        Some(self.event(sender(&chat, Some(&user))?, None, what))
+    }
+
+    /// In a private chat our own standing says whether the person blocked us.
+    fn membership(&self) -> Option<InboundEvent> {
+        let update: MemberUpdate = read(self.raw)?;
+        let chat = update.chat.as_ref()?;
+        let sender = sender(chat, update.from.as_ref())?;
+        let at = instant(update.date);
+        let standing = update.new_chat_member.and_then(|member| member.status);
+        let blocked = match standing.as_deref() {
+            Some("kicked") if chat.is_private() => true,
+            Some("member") if chat.is_private() => false,
+            _ => return Some(self.service(sender, self.kind, at)),
+        };
+        let what = Inbound::ContactChanged { new_address: None, blocked: Some(blocked) };
+        Some(self.event(sender, at, what))
+    }
+
+    fn sender_of_chat(&self) -> Sender {
+        let chat: Option<Chat> = self.raw.get("chat").and_then(read);
+        chat.and_then(|chat| sender(&chat, None)).unwrap_or_default()
+    }
+
+    fn service(&self, sender: Sender, name: &str, at: Option<DateTime<Utc>>) -> InboundEvent {
+        self.event(sender, at, Inbound::Service { name: name.to_owned(), raw: self.raw.clone() })
+    }
+
+    fn unsupported(&self, name: &str) -> InboundEvent {
+        let what = Inbound::Unsupported { provider_id: None, name: name.to_owned(), raw: self.raw.clone() };
+        self.event(self.sender_of_chat(), None, what)
+    }
+
+    fn event(&self, sender: Sender, occurred_at: Option<DateTime<Utc>>, what: Inbound) -> InboundEvent {
+        InboundEvent { sender, thread: String::new(), dedupe: self.id.clone(), occurred_at, what }
+    }
+}
+
+/// The chat is the address. In a private chat it is the person; in others the name shown is the chat's.
+fn sender(chat: &Chat, user: Option<&User>) -> Option<Sender> {
+    let address = chat.id.clone()?;
+    if !chat.is_private() {
+        let (display_name, username) = (chat.title.clone(), chat.username.clone());
+        return Some(Sender { address, display_name, username, ..Sender::default() });
+    }
+    let Some(user) = user else { return Some(Sender { address, ..Sender::default() }) };
+    let name: Vec<&str> = user.first_name.iter().chain(&user.last_name).map(String::as_str).collect();
+    Some(Sender {
+        address,
+        display_name: (!name.is_empty()).then(|| name.join(" ")),
+        username: user.username.clone(),
+        locale: user.language_code.clone(),
+        ..Sender::default()
+    })
+}
+
+fn provider_id(chat: &Chat, message_id: Option<&str>) -> Option<String> {
+    Some(format!("{}:{}", chat.id.as_deref()?, message_id?))
+}
+
+/// The text of the button that carries a payload, found on the message it sits below.
+fn title_of(message: &Value, payload: &str) -> Option<String> {
+    let rows = message.pointer("/reply_markup/inline_keyboard")?.as_array()?;
+    let mut buttons = rows.iter().filter_map(Value::as_array).flatten();
+    let button = buttons.find(|button| button.get("callback_data").and_then(Value::as_str) == Some(payload));
+    button?.get("text").and_then(as_text)
+}
+
+/// How a reaction is written: its emoji, the id of a custom one, or `paid`.
+fn symbol(reaction: &Value) -> Option<String> {
+    ["emoji", "custom_emoji_id", "type"].into_iter().find_map(|field| as_text(reaction.get(field)?))
+}
+
+fn instant(seconds: Option<i64>) -> Option<DateTime<Utc>> {
+    // 0 stands for a message that is out of reach.
+    seconds.filter(|seconds| *seconds > 0).and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    T::deserialize(value).ok()
+}

@@ -1,0 +1,159 @@
+//! From a part to method calls, and from answers to outcomes.
+
+use botbuilder_adapter_kit::{
+    Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
+    json::as_text,
+};
+use botbuilder_domain::{Choice, Content, Media, MediaKind, Secret};
+use serde_json::{Map, Value, json};
+
+use crate::{Telegram, refusal, settings::Calling};
+
+impl HttpChannel for Telegram {
+    fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
+        let settings = Calling::of(account)?;
+        let (method, mut body) = call(&part.content)?;
+        body.insert("chat_id".into(), chat_id(&part.to));
+        if let Some(message_id) = part.reply_to.as_deref().and_then(message_number) {
+            // Without this a reply to a message that was deleted meanwhile would be refused.
+            let reply = json!({ "message_id": message_id, "allow_sending_without_reply": true });
+            body.insert("reply_parameters".into(), reply);
+        }
+        Ok(vec![request(&settings, &method, body)])
+    }
+
+    fn encode_typing(&self, account: &Account, to: &str) -> Result<Option<ProviderRequest>, SendError> {
+        let body =
+            Map::from_iter([("chat_id".to_owned(), chat_id(to)), ("action".to_owned(), "typing".into())]);
+        Ok(Some(request(&Calling::of(account)?, "sendChatAction", body)))
+    }
+
+    /// A tap has to be answered, or the button goes on spinning. There is no receipt for a message.
+    fn encode_mark_read(
+        &self,
+        account: &Account,
+        _to: &str,
+        provider_id: &str,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        if message_number(provider_id).is_some() {
+            return Ok(None);
+        }
+        let body = Map::from_iter([("callback_query_id".to_owned(), provider_id.into())]);
+        Ok(Some(request(&Calling::of(account)?, "answerCallbackQuery", body)))
+    }
+
+    fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if body.get("ok") != Some(&Value::Bool(true)) {
+            return Err(refusal::interpret(response, &body));
+        }
+        let result = body.get("result").unwrap_or(&Value::Null);
+        // An album comes back as a list; its first message stands for it.
+        let message = result.get(0).unwrap_or(result);
+        let chat = message.pointer("/chat/id").and_then(as_text);
+        let number = message.get("message_id").and_then(as_text);
+        match (chat, number) {
+            (Some(chat), Some(number)) => Ok(ProviderMessageId(format!("{chat}:{number}"))),
+            _ if result.is_boolean() => Ok(ProviderMessageId(String::new())),
+            _ => Err(SendError::Uncertain { message: "accepted, but the answer names no message".into() }),
+        }
+    }
+}
+
+fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
+    let Calling { base_url, bot_token } = settings;
+    ProviderRequest {
+        method: "POST",
+        url: Secret::new(format!("{base_url}/bot{bot_token}/{method}")),
+        shown_as: format!("{base_url}/bot…/{method}"),
+        bearer: None,
+        body: RequestBody::Json(Value::Object(body)),
+    }
+}
+
+/// Ids are numbers of up to 52 bits; a public channel may also be named as `@name`.
+fn chat_id(to: &str) -> Value {
+    to.parse::<i64>().map_or_else(|_| to.into(), Value::from)
+}
+
+/// The number in a provider id `{chat}:{number}`.
+fn message_number(provider_id: &str) -> Option<i64> {
+    provider_id.split_once(':')?.1.parse().ok()
+}
+
+fn refused(message: &str) -> SendError {
+    SendError::Permanent { code: "not_encodable".into(), message: message.to_owned() }
+}
+
+/// The method and its parameters, without the address.
+fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
+    let (method, body) = match content {
+        Content::Text { text } => ("sendMessage", json!({ "text": text })),
+        Content::Choice(choice) => {
+            ("sendMessage", json!({ "text": choice.text, "reply_markup": keyboard(choice) }))
+        }
+        Content::Media(file) => media(file)?,
+        Content::Location(place) => match (&place.name, &place.address) {
+            (None, None) => {
+                ("sendLocation", json!({ "latitude": place.latitude, "longitude": place.longitude }))
+            }
+            (name, address) => {
+                // A venue needs both texts.
+                let title = name.as_deref().or(address.as_deref()).unwrap_or_default();
+                let address = address.as_deref().unwrap_or(title);
+                let body = json!({
+                    "latitude": place.latitude, "longitude": place.longitude,
+                    "title": title, "address": address,
+                });
+                ("sendVenue", body)
+            }
+        },
+        Content::Contact(card) => {
+            let phone = card.phones.first().ok_or(refused("the contact has no telephone number"))?;
+            let name = card.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(phone);
+            ("sendContact", json!({ "phone_number": phone, "first_name": name }))
+        }
+        Content::Template { .. } => return Err(refused("this channel has no templates")),
+        Content::Structured { payload } => return structured(payload),
+    };
+    match body {
+        Value::Object(body) => Ok((method.to_owned(), body)),
+        _ => Err(refused("the parameters are not an object")),
+    }
+}
+
+/// One button a row: titles of any length stay readable.
+fn keyboard(choice: &Choice) -> Value {
+    let rows: Vec<_> = choice
+        .options
+        .iter()
+        .map(|option| json!([{ "text": option.title, "callback_data": option.id }]))
+        .collect();
+    json!({ "inline_keyboard": rows })
+}
+
+fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
+    let (method, field) = match file.media {
+        MediaKind::Image => ("sendPhoto", "photo"),
+        MediaKind::Video => ("sendVideo", "video"),
+        MediaKind::Audio if file.voice => ("sendVoice", "voice"),
+        MediaKind::Audio => ("sendAudio", "audio"),
+        MediaKind::Document => ("sendDocument", "document"),
+        MediaKind::Sticker => ("sendSticker", "sticker"),
+    };
+    let source = file.provider_ref.as_ref().or(file.url.as_ref());
+    let source = source.ok_or(refused("the file has neither a reference nor an address"))?;
+    let mut body = json!({ field: source });
+    if let Some(caption) = file.caption.as_ref().filter(|_| file.media != MediaKind::Sticker) {
+        body["caption"] = caption.as_str().into();
+    }
+    Ok((method, body))
+}
+
+/// A payload for this channel: `method` (one that sends), and its parameters beside it.
+fn structured(payload: &Value) -> Result<(String, Map<String, Value>), SendError> {
+    let mut body = payload.as_object().cloned().ok_or(refused("the payload is not an object"))?;
+    let method = body.remove("method").as_ref().and_then(as_text).unwrap_or_default();
+    let sends = method.starts_with("send") && method.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if sends { Ok((method, body)) } else { Err(refused("the payload names no method that sends")) }
+}

@@ -1,0 +1,212 @@
+//! From a part to requests, and from answers to outcomes.
+
+use botbuilder_adapter_kit::{
+    Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
+    json::as_text,
+};
+use botbuilder_adapter_meta as meta;
+use botbuilder_domain::{Choice, ChoiceStyle, ContactCard, Content, Media, MediaKind, Secret};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Whatsapp,
+    identity::{is_bsuid, is_phone},
+    settings::Sending,
+};
+
+/// The label that opens a list where the flow gives none.
+const LIST_LABEL: &str = "Options";
+
+impl HttpChannel for Whatsapp {
+    fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
+        let settings = Sending::of(account)?;
+        let mut body = Map::new();
+        body.insert("messaging_product".into(), "whatsapp".into());
+        address(&mut body, &part.to);
+        content(&mut body, &part.content)?;
+        if let Some(message_id) = &part.reply_to {
+            body.insert("context".into(), json!({ "message_id": message_id }));
+        }
+        // Echoed in every status, so an answer that was lost can still be matched with its message.
+        body.insert("biz_opaque_callback_data".into(), part.message.to_string().into());
+        Ok(vec![request(&settings, Value::Object(body))])
+    }
+
+    fn encode_mark_read(
+        &self,
+        account: &Account,
+        _to: &str,
+        provider_id: &str,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        let settings = Sending::of(account)?;
+        let body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": provider_id });
+        Ok(Some(request(&settings, body)))
+    }
+
+    fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if (200..300).contains(&response.status) && body.get("error").is_none() {
+            if let Some(id) = body.pointer("/messages/0/id").and_then(as_text) {
+                return Ok(ProviderMessageId(id));
+            }
+            if body.get("success") == Some(&Value::Bool(true)) {
+                return Ok(ProviderMessageId(String::new()));
+            }
+        }
+        Err(meta::interpret_refusal(response))
+    }
+}
+
+fn request(settings: &Sending<'_>, body: Value) -> ProviderRequest {
+    let Sending { base_url, api_version, phone_number_id, access_token } = settings;
+    let url = format!("{base_url}/{api_version}/{phone_number_id}/messages");
+    ProviderRequest {
+        method: "POST",
+        shown_as: url.clone(),
+        url: Secret::new(url),
+        bearer: Some((*access_token).clone()),
+        body: RequestBody::Json(body),
+    }
+}
+
+/// A person is addressed by `to` (telephone number) or `recipient` (BSUID), a group by `to`.
+fn address(body: &mut Map<String, Value>, to: &str) {
+    let (kind, field) = match to {
+        person if is_bsuid(person) => ("individual", "recipient"),
+        person if is_phone(person) => ("individual", "to"),
+        _group => ("group", "to"),
+    };
+    body.insert("recipient_type".into(), kind.into());
+    body.insert(field.into(), to.into());
+}
+
+fn content(body: &mut Map<String, Value>, content: &Content) -> Result<(), SendError> {
+    let (kind, object) = match content {
+        Content::Text { text } => ("text", json!({ "body": text })),
+        Content::Media(file) => media(file)?,
+        Content::Location(place) => {
+            let mut object = json!({ "latitude": place.latitude, "longitude": place.longitude });
+            set(&mut object, "name", place.name.as_deref());
+            set(&mut object, "address", place.address.as_deref());
+            ("location", object)
+        }
+        Content::Contact(card) => ("contacts", contacts(card)),
+        Content::Choice(choice) => ("interactive", interactive(choice)),
+        Content::Template { name, language, variables } => ("template", template(name, language, variables)),
+        Content::Structured { payload } => return structured(body, payload),
+    };
+    body.insert("type".into(), kind.into());
+    body.insert(kind.into(), object);
+    Ok(())
+}
+
+fn refused(message: &str) -> SendError {
+    SendError::Permanent { code: "not_encodable".into(), message: message.to_owned() }
+}
+
+fn set(object: &mut Value, field: &str, text: Option<&str>) {
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        object[field] = text.into();
+    }
+}
+
+fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
+    let mut object = match (&file.provider_ref, &file.url) {
+        (Some(id), _) => json!({ "id": id }),
+        (None, Some(link)) => json!({ "link": link }),
+        (None, None) => return Err(refused("the file has neither a reference nor an address")),
+    };
+    let kind = match file.media {
+        MediaKind::Image => "image",
+        MediaKind::Video => "video",
+        MediaKind::Audio => "audio",
+        MediaKind::Document => "document",
+        MediaKind::Sticker => "sticker",
+    };
+    // The planner has moved captions away from kinds that have none.
+    if matches!(file.media, MediaKind::Image | MediaKind::Video | MediaKind::Document) {
+        set(&mut object, "caption", file.caption.as_deref());
+    }
+    if file.media == MediaKind::Document {
+        set(&mut object, "filename", file.file_name.as_deref());
+    }
+    if file.media == MediaKind::Audio && file.voice {
+        object["voice"] = true.into();
+    }
+    Ok((kind, object))
+}
+
+/// A card needs a formatted name and one more part of it.
+fn contacts(card: &ContactCard) -> Value {
+    let name = card.name.as_deref().or(card.phones.first().map(String::as_str)).unwrap_or("Contact");
+    let phones: Vec<_> = card.phones.iter().map(|phone| json!({ "phone": phone })).collect();
+    let emails: Vec<_> = card.emails.iter().map(|email| json!({ "email": email })).collect();
+    let mut object = json!({ "name": { "formatted_name": name, "first_name": name } });
+    if !phones.is_empty() {
+        object["phones"] = phones.into();
+    }
+    if !emails.is_empty() {
+        object["emails"] = emails.into();
+    }
+    json!([object])
+}
+
+fn interactive(choice: &Choice) -> Value {
+    let body = json!({ "text": choice.text });
+    match choice.style {
+        ChoiceStyle::Buttons => {
+            let buttons: Vec<_> = choice
+                .options
+                .iter()
+                .map(|option| json!({ "type": "reply", "reply": { "id": option.id, "title": option.title } }))
+                .collect();
+            json!({ "type": "button", "body": body, "action": { "buttons": buttons } })
+        }
+        ChoiceStyle::List => {
+            let rows: Vec<_> = choice
+                .options
+                .iter()
+                .map(|option| {
+                    let mut row = json!({ "id": option.id, "title": option.title });
+                    set(&mut row, "description", option.description.as_deref());
+                    row
+                })
+                .collect();
+            let label = choice.label.as_deref().unwrap_or(LIST_LABEL);
+            json!({
+                "type": "list",
+                "body": body,
+                "action": { "button": label, "sections": [{ "rows": rows }] },
+            })
+        }
+    }
+}
+
+fn template(name: &str, language: &str, variables: &[String]) -> Value {
+    let mut template = json!({ "name": name, "language": { "code": language } });
+    if !variables.is_empty() {
+        let parameters: Vec<_> = variables
+            .iter()
+            .map(|variable| json!({ "type": "text", "text": template_text(variable) }))
+            .collect();
+        template["components"] = json!([{ "type": "body", "parameters": parameters }]);
+    }
+    template
+}
+
+/// Line breaks, tabs and long runs of spaces are refused inside a variable (132012): they become one space.
+fn template_text(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A payload for this channel: `type` and the object of that name, as Graph wants them.
+fn structured(body: &mut Map<String, Value>, payload: &Value) -> Result<(), SendError> {
+    let kind = payload.get("type").and_then(Value::as_str).ok_or(refused("the payload has no type"))?;
+    let object = payload.get(kind).ok_or(refused("the payload has no object of its type"))?;
+    if body.contains_key(kind) {
+        return Err(refused("the payload's type is not one of a message"));
+    }
+    body.insert("type".into(), kind.into());
+    body.insert(kind.into(), object.clone());
+    Ok(())
+}
