@@ -1,1 +1,140 @@
-//! PostgreSQL: the schema's rows and the SQL that reads and writes them.
+//! PostgreSQL: the schema's rows, and the SQL that reads and writes them.
+//!
+//! One folder per domain of the schema, one file per table, concrete functions on a transaction. The scope comes
+//! first after the transaction and stands in the `WHERE`. To add a table: write its migration, then its file here
+//! (record, new row, the SQL), then name it in the domain's `mod.rs`.
+
+pub mod bots;
+pub mod channels;
+mod error;
+pub mod identity;
+pub mod integrations;
+pub mod migrate;
+mod scope;
+pub mod secret;
+pub mod system;
+pub mod tenancy;
+
+pub use error::Error;
+pub use scope::OrgScope;
+
+use std::time::Duration;
+
+use sqlx::{
+    Executor as _, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// The pools, one for each database role the program acts as.
+#[derive(Clone)]
+pub struct Store {
+    app: PgPool,
+    worker: PgPool,
+    auth: PgPool,
+}
+
+/// A transaction of one role. Dropping it without [`Tx::commit`] undoes it.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl Store {
+    /// Connects to a migrated database. `size` is the most connections of tenants' work; queue polling and
+    /// look-ups before a tenant is known have two small pools of their own.
+    pub async fn connect(url: &str, size: u32) -> Result<Self, Error> {
+        let options: PgConnectOptions = url.parse().map_err(Error::Database)?;
+        Ok(Self {
+            app: pool(&options, "SET ROLE bb_app", size).await?,
+            worker: pool(&options, "SET ROLE bb_worker", 2).await?,
+            auth: pool(&options, "SET ROLE bb_auth", 2).await?,
+        })
+    }
+
+    /// Begins a transaction that sees one organization's rows.
+    pub async fn begin(&self, scope: &OrgScope) -> Result<Tx, Error> {
+        let mut tx = Tx { inner: self.app.begin().await? };
+        tx.enter(scope).await?;
+        Ok(tx)
+    }
+
+    /// Begins a transaction that sees one organization's rows and publishes its own outbox rows after the commit, so
+    /// that nobody has to be told of them. Commits that notify take turns across the whole server.
+    pub async fn begin_turn(&self, scope: &OrgScope) -> Result<Tx, Error> {
+        let mut tx = Tx { inner: self.app.begin().await? };
+        sqlx::query(
+            "SELECT set_config('app.organization_id', $1, true), set_config('app.outbox_quiet', 'on', true)",
+        )
+        .bind(scope.org().to_string())
+        .execute(&mut *tx.inner)
+        .await?;
+        Ok(tx)
+    }
+
+    /// Begins a transaction that sees queues across organizations, and nothing else.
+    pub async fn begin_worker(&self) -> Result<Tx, Error> {
+        Ok(Tx { inner: self.worker.begin().await? })
+    }
+
+    /// Begins a transaction for look-ups before a tenant is known.
+    pub async fn begin_auth(&self) -> Result<Tx, Error> {
+        Ok(Tx { inner: self.auth.begin().await? })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.worker.execute("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Closes the connections once they are idle.
+    pub async fn close(&self) {
+        self.app.close().await;
+        self.worker.close().await;
+        self.auth.close().await;
+    }
+}
+
+async fn pool(options: &PgConnectOptions, set_role: &'static str, size: u32) -> Result<PgPool, Error> {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(set_role).await?;
+                connection
+                    .execute(
+                        "SET statement_timeout = '60s'; SET lock_timeout = '2s'; \
+                         SET idle_in_transaction_session_timeout = '10s'",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_with(options.clone().application_name("botbuilder"))
+        .await
+        .map_err(Error::from)
+}
+
+impl Tx {
+    /// Makes another organization the one whose rows are seen, for the statements that follow. A transaction that
+    /// carries the turns of several organizations enters each in turn.
+    pub async fn enter(&mut self, scope: &OrgScope) -> Result<(), Error> {
+        sqlx::query("SELECT set_config('app.organization_id', $1, true)")
+            .bind(scope.org().to_string())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets the commit return before it is on disk. For writes whose loss is harmless because they are made again.
+    pub async fn without_waiting_for_disk(&mut self) -> Result<(), Error> {
+        sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Makes everything written durable.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.inner.commit().await?)
+    }
+}

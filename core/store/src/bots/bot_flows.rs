@@ -1,0 +1,56 @@
+//! `bot_flows`: a conversation flow, its draft and its published version.
+
+use botbuilder_domain::{BotId, FlowId, VersionId};
+use serde_json::Value;
+
+use crate::{Error, OrgScope, Tx};
+
+/// Writes the default flow of a bot, published as `version`.
+pub async fn insert_published(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: FlowId,
+    bot: BotId,
+    name: &str,
+    definition: &Value,
+    version: VersionId,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        INSERT INTO bot_flows (organization_id, id, bot_id, name, status, is_default, draft_definition,
+                               published_version_id, published_version, published_at)
+        VALUES ($1, $2, $3, $4, 'published', true, $5, $6, 1, now())
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        bot.uuid(),
+        name,
+        definition,
+        version.uuid(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// The published version of the bot's default flow: what a new conversation starts with. None where the bot is
+/// not active or has no such flow.
+pub async fn current_version(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    bot: BotId,
+) -> Result<Option<VersionId>, Error> {
+    let version = sqlx::query_scalar!(
+        r#"
+        SELECT f.published_version_id FROM bot_flows f
+        JOIN bots b ON b.organization_id = f.organization_id AND b.id = f.bot_id
+        WHERE f.organization_id = $1 AND f.bot_id = $2 AND f.is_default AND f.status = 'published'
+          AND f.deleted_at IS NULL AND b.status = 'active' AND b.deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(version.flatten().map(VersionId::from))
+}

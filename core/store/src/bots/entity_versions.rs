@@ -1,0 +1,67 @@
+//! `entity_versions`: immutable numbered snapshots; the only source the runtime executes.
+
+use botbuilder_domain::{BotId, VersionId};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::{Error, OrgScope, Tx};
+
+/// Writes the next version of a flow.
+pub async fn insert_flow(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: VersionId,
+    flow: Uuid,
+    definition: &Value,
+) -> Result<(), Error> {
+    let hash: [u8; 32] = Sha256::digest(definition.to_string().as_bytes()).into();
+    sqlx::query!(
+        r#"
+        INSERT INTO entity_versions (organization_id, id, entity_type, entity_id, version, data, data_hash)
+        -- The number is taken by the table's trigger.
+        VALUES ($1, $2, 'bot_flow', $3, 1, $4, $5)
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        flow,
+        definition,
+        hash.as_slice(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// A published flow with what the bot says around it.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// The version.
+    pub version: VersionId,
+    /// The flow's definition.
+    pub definition: Value,
+    /// What the bot says when nothing else fits.
+    pub fallback: Option<String>,
+}
+
+/// One version of a bot's flow. Versions never change, so what this returns may be kept.
+pub async fn get_flow(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    bot: BotId,
+    version: VersionId,
+) -> Result<Option<Published>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT e.data, b.fallback_message FROM entity_versions e
+        JOIN bots b ON b.organization_id = e.organization_id AND b.id = $3
+        WHERE e.organization_id = $1 AND e.id = $2 AND e.entity_type = 'bot_flow'
+        "#,
+        scope.org().uuid(),
+        version.uuid(),
+        bot.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.map(|row| Published { version, definition: row.data, fallback: row.fallback_message }))
+}

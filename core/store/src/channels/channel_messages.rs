@@ -1,0 +1,513 @@
+//! `channel_messages`: every message in or out, and its delivery.
+
+use botbuilder_domain::{
+    BotId, ChannelId, ContactId, Content, ConversationId, DeliveryStatus, Failure, MessageId, VersionId,
+};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Error, OrgScope, Tx};
+
+/// A message to be written with a turn.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its id; the row's `created_at` is the instant inside.
+    pub id: MessageId,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The bot that answers on the channel.
+    pub bot: Option<BotId>,
+    /// Which way it goes, and what belongs to that.
+    pub direction: Direction,
+    /// The word for what it holds: a content's kind, `reaction`, `system` or `unsupported`.
+    pub kind: &'static str,
+    /// The text a person reads in it.
+    pub text: Option<String>,
+    /// Everything it holds.
+    pub payload: Value,
+    /// The trace it belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// Which way a message goes.
+#[derive(Debug, Clone)]
+pub enum Direction {
+    /// From the contact.
+    Inbound {
+        /// The provider's id of it.
+        provider_id: Option<String>,
+        /// When the provider says it was written.
+        provider_ts: Option<DateTime<Utc>>,
+    },
+    /// To the contact; queued for sending.
+    Outbound {
+        /// The flow version that wrote it.
+        version: Option<VersionId>,
+        /// After this instant it is not sent.
+        expires_at: DateTime<Utc>,
+    },
+}
+
+/// Writes messages: those that came in as received, those that go out as queued and due at once.
+pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<Uuid> = Vec::with_capacity(new.len());
+    let mut created: Vec<DateTime<Utc>> = Vec::with_capacity(new.len());
+    let mut channels: Vec<Uuid> = Vec::with_capacity(new.len());
+    let mut conversations: Vec<Uuid> = Vec::with_capacity(new.len());
+    let mut contacts: Vec<Uuid> = Vec::with_capacity(new.len());
+    let mut bots: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
+    let mut inbound: Vec<bool> = Vec::with_capacity(new.len());
+    let mut kinds: Vec<&str> = Vec::with_capacity(new.len());
+    let mut texts: Vec<Option<&str>> = Vec::with_capacity(new.len());
+    let mut payloads: Vec<&Value> = Vec::with_capacity(new.len());
+    let mut traces: Vec<Option<&str>> = Vec::with_capacity(new.len());
+    let mut provider_ids: Vec<Option<&str>> = Vec::with_capacity(new.len());
+    let mut provider_times: Vec<Option<DateTime<Utc>>> = Vec::with_capacity(new.len());
+    let mut versions: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
+    let mut expiries: Vec<Option<DateTime<Utc>>> = Vec::with_capacity(new.len());
+    for message in new {
+        ids.push(message.id.uuid());
+        created.push(message.id.created_at());
+        channels.push(message.channel.uuid());
+        conversations.push(message.conversation.uuid());
+        contacts.push(message.contact.uuid());
+        bots.push(message.bot.map(BotId::uuid));
+        kinds.push(message.kind);
+        texts.push(message.text.as_deref());
+        payloads.push(&message.payload);
+        traces.push(message.trace_id.as_deref());
+        match &message.direction {
+            Direction::Inbound { provider_id, provider_ts } => {
+                inbound.push(true);
+                provider_ids.push(provider_id.as_deref());
+                provider_times.push(*provider_ts);
+                versions.push(None);
+                expiries.push(None);
+            }
+            Direction::Outbound { version, expires_at } => {
+                inbound.push(false);
+                provider_ids.push(None);
+                provider_times.push(None);
+                versions.push(version.map(VersionId::uuid));
+                expiries.push(Some(*expires_at));
+            }
+        }
+    }
+    sqlx::query!(
+        r#"
+        INSERT INTO channel_messages
+            (organization_id, id, created_at, channel_id, conversation_id, contact_id, bot_id, direction,
+             sender_type, kind, text, payload, status, trace_id, provider_message_id, provider_ts,
+             flow_version_id, expires_at, next_attempt_at, client_ref)
+        SELECT $1, k.id, k.created, k.channel, k.conversation, k.contact, k.bot,
+               CASE WHEN k.inbound THEN 'inbound' ELSE 'outbound' END,
+               CASE WHEN k.inbound THEN 'contact' ELSE 'bot' END,
+               k.kind, left(k.text, 40000), k.payload,
+               CASE WHEN k.inbound THEN 'received' ELSE 'queued' END,
+               k.trace, left(k.provider_id, 255), k.provider_ts, k.version, k.expires,
+               CASE WHEN NOT k.inbound THEN k.created END,
+               CASE WHEN NOT k.inbound THEN k.id::text END
+        FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bool[],
+                    $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::timestamptz[],
+                    $15::uuid[], $16::timestamptz[])
+             AS k(id, created, channel, conversation, contact, bot, inbound, kind, text, payload, trace,
+                  provider_id, provider_ts, version, expires)
+        "#,
+        scope.org().uuid(),
+        &ids,
+        &created,
+        &channels,
+        &conversations,
+        &contacts,
+        &bots as &[Option<Uuid>],
+        &inbound,
+        &kinds as &[&str],
+        &texts as &[Option<&str>],
+        &payloads as &[&Value],
+        &traces as &[Option<&str>],
+        &provider_ids as &[Option<&str>],
+        &provider_times as &[Option<DateTime<Utc>>],
+        &versions as &[Option<Uuid>],
+        &expiries as &[Option<DateTime<Utc>>],
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// What became of asking for the right to send a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It may be sent: the attempt of that number is written down as started.
+    Granted {
+        /// The number of the attempt, from 1.
+        attempt: u32,
+    },
+    /// An earlier attempt was started and its outcome was never written: it is uncertain and is not sent again.
+    Uncertain,
+    /// It was sent, failed or expired before.
+    Settled,
+    /// There is no such message.
+    Unknown,
+}
+
+/// Writes *attempt started* for messages that are queued and have none, and says what became of each, in order.
+/// A message found with a started attempt is marked uncertain: whoever began it is gone.
+pub async fn claim_many(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    ids: &[MessageId],
+    now: DateTime<Utc>,
+) -> Result<Vec<Claim>, Error> {
+    let (keys, created): (Vec<Uuid>, Vec<DateTime<Utc>>) =
+        ids.iter().map(|id| (id.uuid(), id.created_at())).unzip();
+    let rows = sqlx::query!(
+        r#"
+        WITH k AS (SELECT * FROM unnest($2::uuid[], $3::timestamptz[]) AS k(id, created)),
+        before AS (
+            SELECT m.id, m.status, m.attempt_started_at IS NOT NULL AS started
+            FROM k JOIN channel_messages m ON m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
+            WHERE m.direction = 'outbound' FOR UPDATE OF m
+        ),
+        changed AS (
+            UPDATE channel_messages m SET
+                attempts = m.attempts + CASE WHEN before.started THEN 0 ELSE 1 END,
+                attempt_started_at = coalesce(m.attempt_started_at, $4),
+                uncertain_at = CASE WHEN before.started THEN coalesce(m.uncertain_at, $4) END
+            FROM k JOIN before ON before.id = k.id
+            WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
+              AND before.status = 'queued'
+            RETURNING m.id, m.attempts
+        )
+        SELECT before.id AS "id!", before.started AS "started!", changed.attempts AS "attempts?"
+        FROM before LEFT JOIN changed ON changed.id = before.id
+        "#,
+        scope.org().uuid(),
+        &keys,
+        &created,
+        now,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(ids
+        .iter()
+        .map(|id| match rows.iter().find(|row| row.id == id.uuid()) {
+            None => Claim::Unknown,
+            Some(row) => match row.attempts {
+                None => Claim::Settled,
+                Some(_) if row.started => Claim::Uncertain,
+                Some(attempts) => Claim::Granted { attempt: u32::try_from(attempts).unwrap_or(1) },
+            },
+        })
+        .collect())
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The message.
+    pub id: MessageId,
+    /// The channel, for the provider ids.
+    pub channel: ChannelId,
+    /// How it ended.
+    pub result: Settled,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The ways an attempt ends.
+#[derive(Debug, Clone)]
+pub enum Settled {
+    /// The provider took it, each part under an id of its own.
+    Sent {
+        /// The ids, in the order of the parts.
+        provider_ids: Vec<String>,
+    },
+    /// It will not be sent.
+    Failed(Failure),
+    /// It is tried again at this instant.
+    Retry {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why it was not taken this time.
+        failure: Failure,
+    },
+    /// Whether the provider took it is not known.
+    Uncertain(Failure),
+}
+
+/// Writes how attempts ended.
+pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) -> Result<(), Error> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<Uuid> = Vec::with_capacity(outcomes.len());
+    let mut created: Vec<DateTime<Utc>> = Vec::with_capacity(outcomes.len());
+    let mut results: Vec<&str> = Vec::with_capacity(outcomes.len());
+    let mut first_ids: Vec<Option<&str>> = Vec::with_capacity(outcomes.len());
+    let mut parts: Vec<Option<Value>> = Vec::with_capacity(outcomes.len());
+    let mut times: Vec<DateTime<Utc>> = Vec::with_capacity(outcomes.len());
+    let mut codes: Vec<Option<&str>> = Vec::with_capacity(outcomes.len());
+    let mut reasons: Vec<Option<&str>> = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        ids.push(outcome.id.uuid());
+        created.push(outcome.id.created_at());
+        let (result, provider_ids, at, failure) = match &outcome.result {
+            Settled::Sent { provider_ids } => ("sent", provider_ids.as_slice(), outcome.at, None),
+            Settled::Failed(failure) => ("failed", [].as_slice(), outcome.at, Some(failure)),
+            Settled::Retry { at, failure } => ("retry", [].as_slice(), *at, Some(failure)),
+            Settled::Uncertain(failure) => ("uncertain", [].as_slice(), outcome.at, Some(failure)),
+        };
+        results.push(result);
+        first_ids.push(provider_ids.first().map(String::as_str));
+        parts.push((provider_ids.len() > 1).then(|| serde_json::json!(provider_ids)));
+        times.push(at);
+        codes.push(failure.map(|failure| failure.code.as_str()));
+        reasons.push(failure.map(|failure| failure.message.as_str()));
+    }
+    sqlx::query!(
+        r#"
+        UPDATE channel_messages m SET
+            status = CASE k.result WHEN 'sent' THEN 'sent' WHEN 'failed' THEN 'failed' ELSE m.status END,
+            provider_message_id = coalesce(left(k.provider_id, 255), m.provider_message_id),
+            payload = CASE WHEN k.parts IS NULL THEN m.payload
+                           ELSE m.payload || jsonb_build_object('parts', k.parts) END,
+            attempt_started_at = CASE WHEN k.result = 'retry' THEN NULL ELSE m.attempt_started_at END,
+            next_attempt_at = CASE WHEN k.result = 'retry' THEN k.at ELSE m.next_attempt_at END,
+            uncertain_at = CASE WHEN k.result = 'uncertain' THEN k.at END,
+            error_code = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.code, 64) END,
+            error_message = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.reason, 1000) END
+        FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[],
+                    $8::text[], $9::text[])
+             AS k(id, created, result, provider_id, parts, at, code, reason)
+        WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
+        "#,
+        scope.org().uuid(),
+        &ids,
+        &created,
+        &results as &[&str],
+        &first_ids as &[Option<&str>],
+        &parts as &[Option<Value>],
+        &times,
+        &codes as &[Option<&str>],
+        &reasons as &[Option<&str>],
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// A state that a provider reported.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The message.
+    pub id: MessageId,
+    /// How far it has come.
+    pub status: DeliveryStatus,
+    /// When, as the provider tells it.
+    pub at: DateTime<Utc>,
+    /// The provider's id of the message, for those whose own response was never processed.
+    pub provider_id: String,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// Moves messages forward to the state that was reported; backward moves are kept out by the table's guard. A
+/// report also settles an uncertain attempt. Each message occurs once.
+pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]) -> Result<(), Error> {
+    if reported.is_empty() {
+        return Ok(());
+    }
+    let mut ids: Vec<Uuid> = Vec::with_capacity(reported.len());
+    let mut created: Vec<DateTime<Utc>> = Vec::with_capacity(reported.len());
+    let mut statuses: Vec<&str> = Vec::with_capacity(reported.len());
+    let mut times: Vec<DateTime<Utc>> = Vec::with_capacity(reported.len());
+    let mut provider_ids: Vec<&str> = Vec::with_capacity(reported.len());
+    let mut codes: Vec<Option<&str>> = Vec::with_capacity(reported.len());
+    let mut reasons: Vec<Option<&str>> = Vec::with_capacity(reported.len());
+    for report in reported {
+        ids.push(report.id.uuid());
+        created.push(report.id.created_at());
+        statuses.push(report.status.as_str());
+        times.push(report.at);
+        provider_ids.push(&report.provider_id);
+        codes.push(report.failure.as_ref().map(|failure| failure.code.as_str()));
+        reasons.push(report.failure.as_ref().map(|failure| failure.message.as_str()));
+    }
+    sqlx::query!(
+        r#"
+        UPDATE channel_messages m SET
+            status = k.status,
+            sent_at = CASE WHEN k.status = 'sent' THEN coalesce(m.sent_at, k.at) ELSE m.sent_at END,
+            delivered_at = CASE WHEN k.status = 'delivered' THEN coalesce(m.delivered_at, k.at)
+                                ELSE m.delivered_at END,
+            read_at = CASE WHEN k.status = 'read' THEN coalesce(m.read_at, k.at) ELSE m.read_at END,
+            provider_message_id = coalesce(m.provider_message_id, left(k.provider_id, 255)),
+            uncertain_at = NULL,
+            error_code = CASE WHEN k.status = 'failed' THEN left(k.code, 64) ELSE m.error_code END,
+            error_message = CASE WHEN k.status = 'failed' THEN left(k.reason, 1000) ELSE m.error_message END
+        FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
+                    $8::text[])
+             AS k(id, created, status, at, provider_id, code, reason)
+        WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1 AND m.direction = 'outbound'
+        "#,
+        scope.org().uuid(),
+        &ids,
+        &created,
+        &statuses as &[&str],
+        &times,
+        &provider_ids as &[&str],
+        &codes as &[Option<&str>],
+        &reasons as &[Option<&str>],
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// Writes a contact's change of a message: its new content, or its removal.
+pub async fn amend(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: MessageId,
+    content: Option<&Content>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let payload = content.map_or_else(|| serde_json::json!({}), |content| serde_json::json!(content));
+    sqlx::query!(
+        r#"
+        UPDATE channel_messages SET
+            text = left($4, 40000), payload = $5,
+            media = CASE WHEN $6 THEN '[]'::jsonb ELSE media END,
+            edited_at = CASE WHEN $6 THEN edited_at ELSE $7 END,
+            redacted_at = CASE WHEN $6 THEN $7 ELSE redacted_at END
+        WHERE id = $2 AND created_at = $3 AND organization_id = $1
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+        content.and_then(Content::plain_text),
+        payload,
+        content.is_none(),
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// A message as its trail begins: what it is and how far it has come.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Summary {
+    /// Its id.
+    pub id: Uuid,
+    /// Its conversation.
+    pub conversation_id: Uuid,
+    /// Its channel.
+    pub channel_id: Uuid,
+    /// `inbound` or `outbound`.
+    pub direction: String,
+    /// What it holds.
+    pub kind: String,
+    /// How far it has come.
+    pub status: String,
+    /// The provider's id of it.
+    pub provider_message_id: Option<String>,
+    /// Sending attempts begun.
+    pub attempts: i32,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When the provider took it.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When it arrived.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// When it was seen.
+    pub read_at: Option<DateTime<Utc>>,
+    /// When it failed.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// Since when an attempt is uncertain.
+    pub uncertain_at: Option<DateTime<Utc>>,
+    /// Our code of its failure.
+    pub error_code: Option<String>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+    /// The trace it belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// One message.
+pub async fn get(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<Option<Summary>, Error> {
+    Ok(sqlx::query_as!(
+        Summary,
+        r#"
+        SELECT id, conversation_id, channel_id, direction, kind, status, provider_message_id, attempts, created_at,
+               sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
+        FROM channel_messages WHERE id = $2 AND created_at = $3 AND organization_id = $1
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// The messages of a conversation that belong to the same trace: what came in, and what was answered.
+pub async fn of_trace(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    conversation: ConversationId,
+    trace_id: &str,
+) -> Result<Vec<Summary>, Error> {
+    Ok(sqlx::query_as!(
+        Summary,
+        r#"
+        SELECT id, conversation_id, channel_id, direction, kind, status, provider_message_id, attempts, created_at,
+               sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
+        FROM channel_messages WHERE conversation_id = $2 AND trace_id = $3 AND organization_id = $1
+        ORDER BY created_at, id LIMIT 200
+        "#,
+        scope.org().uuid(),
+        conversation.uuid(),
+        trace_id,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
+
+/// A queued message that is due and not in the stream any more, as the record that sends it needs it.
+#[derive(Debug, Clone)]
+pub struct Overdue {
+    /// The tenant.
+    pub org: botbuilder_domain::OrgId,
+    /// Its id.
+    pub id: MessageId,
+}
+
+/// Queued messages whose next attempt is due since before `now`, oldest first, across organizations. Needs
+/// [`crate::Store::begin_worker`].
+pub async fn overdue(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Overdue>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT organization_id, id FROM channel_messages
+        WHERE status = 'queued' AND next_attempt_at <= $1 AND attempt_started_at IS NULL AND attempts > 0
+        ORDER BY next_attempt_at, id LIMIT $2
+        "#,
+        now,
+        limit
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Overdue { org: row.organization_id.into(), id: row.id.into() })
+        .collect())
+}

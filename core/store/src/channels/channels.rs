@@ -1,0 +1,252 @@
+//! `channels`: a connected account on a messaging network, with sealed credentials.
+
+use botbuilder_domain::{BotId, ChannelId, ChannelKind, OrgId, Secret};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::{
+    Error, OrgScope, Tx,
+    secret::{DataKeys, Place, RootKey},
+    tenancy::organizations,
+};
+
+/// A channel with its secrets opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The tenant.
+    pub org: OrgId,
+    /// Its id.
+    pub id: ChannelId,
+    /// The bot that answers.
+    pub bot: Option<BotId>,
+    /// Its network.
+    pub kind: ChannelKind,
+    /// The last segment of its callback address.
+    pub public_id: String,
+    /// Whether it is connected and not paused.
+    pub active: bool,
+    /// The provider's id of the account.
+    pub provider_account_id: Option<String>,
+    /// What is not secret.
+    pub settings: Map<String, Value>,
+    /// Access tokens and the like: a JSON object.
+    pub credentials: Map<String, Value>,
+    /// The secrets that sign webhooks, newest first.
+    pub webhook_secrets: Vec<Secret<String>>,
+}
+
+/// Where a channel is, known before its tenant is.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// The tenant.
+    pub org: OrgId,
+    /// The channel.
+    pub id: ChannelId,
+}
+
+/// Finds a channel by the last segment of its callback address. Needs [`crate::Store::begin_auth`].
+pub async fn lookup(tx: &mut Tx, public_id: &str) -> Result<Option<Found>, Error> {
+    let row = sqlx::query!(
+        r#"SELECT organization_id AS "org!", channel_id AS "id!" FROM app.lookup_channel($1)"#,
+        public_id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.map(|row| Found { org: row.org.into(), id: row.id.into() }))
+}
+
+/// Finds a channel by the provider's id of its account. Needs [`crate::Store::begin_auth`].
+pub async fn lookup_account(
+    tx: &mut Tx,
+    kind: ChannelKind,
+    provider_account_id: &str,
+) -> Result<Option<Found>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT organization_id AS "org!", channel_id AS "id!" FROM app.lookup_channel_account($1, $2)
+        "#,
+        kind.as_str(),
+        provider_account_id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.map(|row| Found { org: row.org.into(), id: row.id.into() }))
+}
+
+fn credentials_place(id: ChannelId) -> Place {
+    Place { table: "channels", column: "credentials", row: id.uuid() }
+}
+
+fn webhook_secret_place(id: ChannelId) -> Place {
+    Place { table: "channels", column: "webhook_secret", row: id.uuid() }
+}
+
+/// One channel, with its secrets opened. None where there is no such channel or its network is not one of ours.
+pub async fn open(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    root: &RootKey,
+    id: ChannelId,
+) -> Result<Option<Opened>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT bot_id, type AS kind, public_id, status, provider_account_id, settings,
+               credentials_ct, credentials_kid, webhook_secret_ct, webhook_secret_kid
+        FROM channels WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let Some(kind) = ChannelKind::parse(&row.kind) else { return Ok(None) };
+
+    let mut credentials = Map::new();
+    let mut webhook_secrets = Vec::new();
+    if row.credentials_ct.is_some() || row.webhook_secret_ct.is_some() {
+        let keys = organizations::data_keys(tx, scope, root).await?;
+        if let (Some(ciphertext), Some(key_id)) = (&row.credentials_ct, &row.credentials_kid) {
+            let opened = keys.open(credentials_place(id), ciphertext, key_id)?;
+            credentials = serde_json::from_slice(opened.expose())
+                .map_err(|error| Error::inconsistent("channels", "credentials", id, error))?;
+        }
+        if let (Some(ciphertext), Some(key_id)) = (&row.webhook_secret_ct, &row.webhook_secret_kid) {
+            let opened = keys.open(webhook_secret_place(id), ciphertext, key_id)?;
+            let secrets: Vec<String> = serde_json::from_slice(opened.expose())
+                .map_err(|error| Error::inconsistent("channels", "webhook_secret", id, error))?;
+            webhook_secrets = secrets.into_iter().map(Secret::new).collect();
+        }
+    }
+    Ok(Some(Opened {
+        org: scope.org(),
+        id,
+        bot: row.bot_id.map(BotId::from),
+        kind,
+        public_id: row.public_id,
+        active: row.status == "active",
+        provider_account_id: row.provider_account_id,
+        settings: match row.settings {
+            Value::Object(settings) => settings,
+            _ => return Err(Error::inconsistent("channels", "settings", id, "not an object")),
+        },
+        credentials,
+        webhook_secrets,
+    }))
+}
+
+/// A channel to be connected.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its id.
+    pub id: ChannelId,
+    /// The bot that answers.
+    pub bot: BotId,
+    /// Its network.
+    pub kind: ChannelKind,
+    /// What operators call it.
+    pub name: String,
+    /// The last segment of its callback address.
+    pub public_id: String,
+    /// The provider's id of the account.
+    pub provider_account_id: Option<String>,
+    /// What is not secret.
+    pub settings: Value,
+    /// Access tokens and the like: a JSON object.
+    pub credentials: Option<Secret<String>>,
+    /// The secrets that sign webhooks, newest first.
+    pub webhook_secrets: Vec<Secret<String>>,
+}
+
+/// Writes an active channel, its secrets sealed.
+pub async fn insert(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    keys: &DataKeys,
+    new: &New,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let credentials = new
+        .credentials
+        .as_ref()
+        .map(|credentials| keys.seal(credentials_place(new.id), credentials.expose().as_bytes()))
+        .transpose()?;
+    let secrets: Vec<&str> = new.webhook_secrets.iter().map(|secret| secret.expose().as_str()).collect();
+    let webhook_secret = if secrets.is_empty() {
+        None
+    } else {
+        Some(keys.seal(webhook_secret_place(new.id), serde_json::json!(secrets).to_string().as_bytes())?)
+    };
+    sqlx::query!(
+        r#"
+        INSERT INTO channels (organization_id, id, bot_id, type, name, public_id, status, provider_account_id,
+                              settings, credentials_ct, credentials_kid, webhook_secret_ct, webhook_secret_kid,
+                              credentials_rotated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8, $9, $10, $11, $12, $13)
+        "#,
+        scope.org().uuid(),
+        new.id.uuid(),
+        new.bot.uuid(),
+        new.kind.as_str(),
+        new.name,
+        new.public_id,
+        new.provider_account_id,
+        new.settings,
+        credentials.as_ref().map(|sealed| sealed.ciphertext.as_slice()),
+        credentials.as_ref().map(|sealed| sealed.key_id.as_str()),
+        webhook_secret.as_ref().map(|sealed| sealed.ciphertext.as_slice()),
+        webhook_secret.as_ref().map(|sealed| sealed.key_id.as_str()),
+        credentials.as_ref().map(|_| now),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// A channel as it is listed.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: uuid::Uuid,
+    /// Its network.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What operators call it.
+    pub name: String,
+    /// The last segment of its callback address.
+    pub public_id: String,
+    /// Whether it is connected.
+    pub status: String,
+}
+
+/// The channels of an organization, oldest first.
+pub async fn list(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Listed>, Error> {
+    Ok(sqlx::query_as!(
+        Listed,
+        r#"
+        SELECT id, type AS kind, name, public_id, status FROM channels
+        WHERE organization_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT 200
+        "#,
+        scope.org().uuid(),
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
+
+/// Changes a channel's settings.
+pub async fn update_settings(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: ChannelId,
+    settings: &Value,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE channels SET settings = $3 WHERE organization_id = $1 AND id = $2",
+        scope.org().uuid(),
+        id.uuid(),
+        settings
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

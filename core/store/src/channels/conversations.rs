@@ -1,0 +1,363 @@
+//! `conversations`: the thread between a contact and an organization on one channel, with the runtime's state.
+
+use botbuilder_domain::{BotId, ChannelId, ContactId, ConversationId, OrgId, VersionId};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Error, OrgScope, Tx};
+
+/// Which conversation a turn is about: looked up by address, because that is what the record knows.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The contact's address.
+    pub external_id: String,
+    /// A second address of the same person.
+    pub alt_external_id: Option<String>,
+    /// The thread within the address.
+    pub thread: String,
+}
+
+/// What is known of a contact and its open conversation.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The contact.
+    pub contact: ContactId,
+    /// The address under which the contact's row stands; it may be the other of two.
+    pub external_id: String,
+    /// The name as it is shown.
+    pub display_name: Option<String>,
+    /// The language.
+    pub locale: Option<String>,
+    /// The open conversation, if there is one.
+    pub conversation: Option<Open>,
+}
+
+/// An open conversation.
+#[derive(Debug, Clone)]
+pub struct Open {
+    /// Its id.
+    pub id: ConversationId,
+    /// Whether the bot answers, or a person.
+    pub mode: String,
+    /// The flow version it is pinned to.
+    pub version: Option<VersionId>,
+    /// The runtime's state; an empty object at first.
+    pub state: Value,
+    /// Compared and set with each turn.
+    pub state_version: i32,
+    /// The stream whose record was last applied.
+    pub stream: Option<String>,
+    /// That record's offset.
+    pub offset: Option<i64>,
+    /// When its earliest timer is due.
+    pub next_timer_at: Option<DateTime<Utc>>,
+}
+
+/// Finds contacts and their open conversations; the answers are in the order of the questions.
+pub async fn find_many(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    lookups: &[Lookup],
+) -> Result<Vec<Option<Known>>, Error> {
+    let channels: Vec<Uuid> = lookups.iter().map(|lookup| lookup.channel.uuid()).collect();
+    let external: Vec<&str> = lookups.iter().map(|lookup| lookup.external_id.as_str()).collect();
+    let alternative: Vec<Option<&str>> =
+        lookups.iter().map(|lookup| lookup.alt_external_id.as_deref()).collect();
+    let threads: Vec<&str> = lookups.iter().map(|lookup| lookup.thread.as_str()).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.display_name, c.locale,
+               v.id AS "conversation?", v.mode AS "mode?", v.active_version_id,
+               v.runtime_state AS "state?", v.state_version AS "state_version?", v.state_stream, v.state_offset,
+               v.next_timer_at
+        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[])
+             WITH ORDINALITY AS k(channel, external, alternative, thread, ord)
+        CROSS JOIN LATERAL (
+            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.external
+            UNION ALL
+            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.external
+            UNION ALL
+            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.alternative
+            LIMIT 1
+        ) c
+        LEFT JOIN conversations v ON v.organization_id = $1 AND v.channel_id = k.channel
+             AND v.contact_id = c.id AND v.thread_ref = k.thread AND v.status <> 'closed'
+        "#,
+        scope.org().uuid(),
+        &channels,
+        &external as &[&str],
+        &alternative as &[Option<&str>],
+        &threads as &[&str],
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+
+    let mut found: Vec<Option<Known>> = vec![None; lookups.len()];
+    for row in rows {
+        let Some(place) = usize::try_from(row.ord - 1).ok().and_then(|index| found.get_mut(index)) else {
+            continue;
+        };
+        let conversation = match (row.conversation, row.mode, row.state, row.state_version) {
+            (Some(id), Some(mode), Some(state), Some(state_version)) => Some(Open {
+                id: id.into(),
+                mode,
+                version: row.active_version_id.map(VersionId::from),
+                state,
+                state_version,
+                stream: row.state_stream,
+                offset: row.state_offset,
+                next_timer_at: row.next_timer_at,
+            }),
+            _ => None,
+        };
+        *place = Some(Known {
+            contact: row.contact.into(),
+            external_id: row.external_id,
+            display_name: row.display_name,
+            locale: row.locale,
+            conversation,
+        });
+    }
+    Ok(found)
+}
+
+/// A conversation as a turn leaves it: a new row, or the next state of the row that is there.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// Its id.
+    pub id: ConversationId,
+    /// The state version the turn began with; none for a new conversation.
+    pub expected: Option<i32>,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The contact.
+    pub contact: ContactId,
+    /// The thread within the address.
+    pub thread: String,
+    /// The bot that answers.
+    pub bot: Option<BotId>,
+    /// The flow version it is pinned to.
+    pub version: Option<VersionId>,
+    /// The runtime's state.
+    pub state: Value,
+    /// The stream and partition whose record was applied.
+    pub stream: String,
+    /// That record's offset.
+    pub offset: i64,
+    /// When its earliest timer is due.
+    pub next_timer_at: Option<DateTime<Utc>>,
+    /// Messages that came in with this turn.
+    pub inbound: i32,
+    /// Messages that go out with this turn.
+    pub outbound: i32,
+}
+
+/// Opens new conversations. One that is open already under another writer is a conflict.
+pub async fn insert_many(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    new: &[&Saved],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let columns = Columns::of(new);
+    sqlx::query!(
+        r#"
+        INSERT INTO conversations
+            (organization_id, id, channel_id, contact_id, thread_ref, bot_id, active_version_id, runtime_state,
+             state_version, state_stream, state_offset, next_timer_at, message_count, unread_count,
+             last_message_at, last_inbound_at, last_outbound_at)
+        SELECT $1, k.id, k.channel, k.contact, k.thread, k.bot, k.version, k.state, 1, k.stream, k.off,
+               k.timer, k.inbound + k.outbound, k.inbound,
+               CASE WHEN k.inbound + k.outbound > 0 THEN $14::timestamptz END,
+               CASE WHEN k.inbound > 0 THEN $14::timestamptz END, CASE WHEN k.outbound > 0 THEN $14::timestamptz END
+        FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::jsonb[],
+                    $9::text[], $10::bigint[], $11::timestamptz[], $12::int[], $13::int[])
+             AS k(id, channel, contact, thread, bot, version, state, stream, off, timer, inbound, outbound)
+        "#,
+        scope.org().uuid(),
+        &columns.ids,
+        &columns.channels,
+        &columns.contacts,
+        &columns.threads as &[&str],
+        &columns.bots as &[Option<Uuid>],
+        &columns.versions as &[Option<Uuid>],
+        &columns.states as &[&Value],
+        &columns.streams as &[&str],
+        &columns.offsets,
+        &columns.timers as &[Option<DateTime<Utc>>],
+        &columns.inbound,
+        &columns.outbound,
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// Writes the next state of known conversations. Refused as [`Error::Stale`] if any of them has moved on since it
+/// was loaded: a former owner of the partition writes nothing.
+pub async fn update_many(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    known: &[&Saved],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let columns = Columns::of(known);
+    let expected: Vec<i32> = known.iter().map(|saved| saved.expected.unwrap_or(0)).collect();
+    let done = sqlx::query!(
+        r#"
+        UPDATE conversations v SET
+            active_version_id = k.version, runtime_state = k.state, state_version = v.state_version + 1,
+            state_stream = k.stream, state_offset = k.off, next_timer_at = k.timer,
+            message_count = v.message_count + k.inbound + k.outbound,
+            unread_count = v.unread_count + k.inbound,
+            last_message_at = CASE WHEN k.inbound + k.outbound > 0 THEN $11::timestamptz ELSE v.last_message_at END,
+            last_inbound_at = CASE WHEN k.inbound > 0 THEN $11::timestamptz ELSE v.last_inbound_at END,
+            last_outbound_at = CASE WHEN k.outbound > 0 THEN $11::timestamptz ELSE v.last_outbound_at END
+        FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::jsonb[], $6::text[], $7::bigint[], $8::timestamptz[],
+                    $9::int[], $10::int[])
+             AS k(id, expected, version, state, stream, off, timer, inbound, outbound)
+        WHERE v.organization_id = $1 AND v.id = k.id AND v.state_version = k.expected
+        "#,
+        scope.org().uuid(),
+        &columns.ids,
+        &expected,
+        &columns.versions as &[Option<Uuid>],
+        &columns.states as &[&Value],
+        &columns.streams as &[&str],
+        &columns.offsets,
+        &columns.timers as &[Option<DateTime<Utc>>],
+        &columns.inbound,
+        &columns.outbound,
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    if done.rows_affected() == known.len() as u64 { Ok(()) } else { Err(Error::Stale) }
+}
+
+/// The columns of several conversations, for `unnest`.
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    channels: Vec<Uuid>,
+    contacts: Vec<Uuid>,
+    threads: Vec<&'a str>,
+    bots: Vec<Option<Uuid>>,
+    versions: Vec<Option<Uuid>>,
+    states: Vec<&'a Value>,
+    streams: Vec<&'a str>,
+    offsets: Vec<i64>,
+    timers: Vec<Option<DateTime<Utc>>>,
+    inbound: Vec<i32>,
+    outbound: Vec<i32>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(saved: &[&'a Saved]) -> Self {
+        Self {
+            ids: saved.iter().map(|row| row.id.uuid()).collect(),
+            channels: saved.iter().map(|row| row.channel.uuid()).collect(),
+            contacts: saved.iter().map(|row| row.contact.uuid()).collect(),
+            threads: saved.iter().map(|row| row.thread.as_str()).collect(),
+            bots: saved.iter().map(|row| row.bot.map(BotId::uuid)).collect(),
+            versions: saved.iter().map(|row| row.version.map(VersionId::uuid)).collect(),
+            states: saved.iter().map(|row| &row.state).collect(),
+            streams: saved.iter().map(|row| row.stream.as_str()).collect(),
+            offsets: saved.iter().map(|row| row.offset).collect(),
+            timers: saved.iter().map(|row| row.next_timer_at).collect(),
+            inbound: saved.iter().map(|row| row.inbound).collect(),
+            outbound: saved.iter().map(|row| row.outbound).collect(),
+        }
+    }
+}
+
+/// A conversation whose timer is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The tenant.
+    pub org: OrgId,
+    /// The conversation.
+    pub id: ConversationId,
+    /// When it was due.
+    pub due: DateTime<Utc>,
+}
+
+/// The conversations whose timer is due, earliest first, across organizations. Needs [`crate::Store::begin_worker`].
+pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT organization_id, id, next_timer_at AS "due!" FROM conversations
+        WHERE next_timer_at <= $1 ORDER BY next_timer_at LIMIT $2
+        "#,
+        now,
+        limit
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Due { org: row.organization_id.into(), id: row.id.into(), due: row.due })
+        .collect())
+}
+
+/// Where a conversation is held: what a record about it has to say.
+#[derive(Debug, Clone)]
+pub struct Whereabouts {
+    /// The conversation.
+    pub id: ConversationId,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The channel's kind, as stored.
+    pub kind: String,
+    /// The bot that answers.
+    pub bot: Option<BotId>,
+    /// The contact's address.
+    pub address: String,
+    /// The thread within the address.
+    pub thread: String,
+}
+
+/// Where these conversations are held.
+pub async fn whereabouts(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    ids: &[ConversationId],
+) -> Result<Vec<Whereabouts>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"
+        SELECT v.id, v.channel_id, ch.type AS kind, v.bot_id, c.external_id, v.thread_ref
+        FROM conversations v
+        JOIN channel_contacts c ON c.organization_id = v.organization_id AND c.id = v.contact_id
+        JOIN channels ch ON ch.organization_id = v.organization_id AND ch.id = v.channel_id
+        WHERE v.organization_id = $1 AND v.id = ANY($2)
+        "#,
+        scope.org().uuid(),
+        &ids,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Whereabouts {
+            id: row.id.into(),
+            channel: row.channel_id.into(),
+            kind: row.kind,
+            bot: row.bot_id.map(BotId::from),
+            address: row.external_id,
+            thread: row.thread_ref,
+        })
+        .collect())
+}

@@ -1,0 +1,3 @@
+//! Developer access, integrations and e-mail (chapter 4.14 of the schema).
+
+pub mod api_tokens;

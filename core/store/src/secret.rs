@@ -1,0 +1,215 @@
+//! Envelope encryption of what must be read back: a root key wraps one data key per organization, and a data key
+//! seals values with their table, column and row as associated data, so that a ciphertext moved to another row
+//! does not open. XChaCha20-Poly1305, nonce first.
+
+use std::collections::HashMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use botbuilder_domain::{OrgId, Secret};
+use chacha20poly1305::{
+    KeyInit as _, XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, Payload},
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+const NONCE: usize = 24;
+const KEY: usize = 32;
+
+/// Why something cannot be sealed or opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The key that sealed it is not known.
+    #[error("key {0} is not known")]
+    UnknownKey(String),
+    /// The ciphertext does not open: wrong key, wrong row, or damaged.
+    #[error("ciphertext does not open")]
+    Refused,
+    /// The root key is not 32 bytes.
+    #[error("root key has to be 32 bytes, base64-encoded")]
+    RootKey,
+    /// The machine gave no randomness.
+    #[error("no randomness available")]
+    Randomness,
+}
+
+/// The key that wraps the organizations' keys.
+#[derive(Clone)]
+pub struct RootKey(Secret<[u8; KEY]>);
+
+/// A sealed value: what goes into `<name>_ct` and `<name>_kid`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Nonce and ciphertext.
+    pub ciphertext: Vec<u8>,
+    /// The name of the key.
+    pub key_id: String,
+}
+
+/// Where a sealed value lives; bound to the ciphertext.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// The table.
+    pub table: &'static str,
+    /// The column, without `_ct`.
+    pub column: &'static str,
+    /// The row's id.
+    pub row: Uuid,
+}
+
+impl Place {
+    fn associated_data(self) -> String {
+        format!("{}.{}:{}", self.table, self.column, self.row)
+    }
+}
+
+/// The opened data keys of one organization.
+#[derive(Clone)]
+pub struct DataKeys {
+    current: String,
+    keys: HashMap<String, Secret<[u8; KEY]>>,
+}
+
+fn random<const N: usize>() -> Result<[u8; N], SealError> {
+    let mut bytes = [0_u8; N];
+    getrandom::fill(&mut bytes).map_err(|_| SealError::Randomness)?;
+    Ok(bytes)
+}
+
+fn seal(key: &Secret<[u8; KEY]>, plain: &[u8], aad: &str) -> Result<Vec<u8>, SealError> {
+    let nonce = random::<NONCE>()?;
+    let sealed = XChaCha20Poly1305::new(key.expose().into())
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: aad.as_bytes() })
+        .map_err(|_| SealError::Refused)?;
+    Ok([nonce.as_slice(), &sealed].concat())
+}
+
+fn open(key: &Secret<[u8; KEY]>, sealed: &[u8], aad: &str) -> Result<Vec<u8>, SealError> {
+    let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>().ok_or(SealError::Refused)?;
+    XChaCha20Poly1305::new(key.expose().into())
+        .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: aad.as_bytes() })
+        .map_err(|_| SealError::Refused)
+}
+
+impl RootKey {
+    /// A new random root key.
+    pub fn generate() -> Result<Self, SealError> {
+        random().map(|bytes| Self(Secret::new(bytes)))
+    }
+
+    /// The root key written in base64.
+    pub fn from_base64(text: &str) -> Result<Self, SealError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| SealError::RootKey)?;
+        bytes.try_into().map(|key| Self(Secret::new(key))).map_err(|_| SealError::RootKey)
+    }
+
+    /// The root key in base64, for the file it is kept in.
+    pub fn to_base64(&self) -> Secret<String> {
+        Secret::new(STANDARD.encode(self.0.expose()))
+    }
+
+    fn wrapping_place(org: OrgId, key_id: &str) -> String {
+        format!("organizations.data_keys:{org}:{key_id}")
+    }
+
+    /// A first data key for an organization: what goes into `organizations.data_keys`.
+    pub fn new_data_keys(&self, org: OrgId) -> Result<Value, SealError> {
+        let key_id = "k1";
+        let wrapped = seal(&self.0, &random::<KEY>()?, &Self::wrapping_place(org, key_id))?;
+        Ok(serde_json::json!({ "current": key_id, "keys": { key_id: STANDARD.encode(wrapped) } }))
+    }
+
+    /// Opens `organizations.data_keys`.
+    pub fn open_data_keys(&self, org: OrgId, stored: &Map<String, Value>) -> Result<DataKeys, SealError> {
+        let current = stored.get("current").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut keys = HashMap::new();
+        for (key_id, wrapped) in stored.get("keys").and_then(Value::as_object).into_iter().flatten() {
+            let wrapped = wrapped
+                .as_str()
+                .and_then(|text| STANDARD.decode(text).ok())
+                .ok_or_else(|| SealError::UnknownKey(key_id.clone()))?;
+            let key = open(&self.0, &wrapped, &Self::wrapping_place(org, key_id))?;
+            let key: [u8; KEY] = key.try_into().map_err(|_| SealError::Refused)?;
+            keys.insert(key_id.clone(), Secret::new(key));
+        }
+        if keys.contains_key(&current) {
+            Ok(DataKeys { current, keys })
+        } else {
+            Err(SealError::UnknownKey(current))
+        }
+    }
+}
+
+impl DataKeys {
+    /// Seals a value for its place with the current key.
+    pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Sealed, SealError> {
+        let key =
+            self.keys.get(&self.current).ok_or_else(|| SealError::UnknownKey(self.current.clone()))?;
+        let ciphertext = seal(key, plain, &place.associated_data())?;
+        Ok(Sealed { ciphertext, key_id: self.current.clone() })
+    }
+
+    /// Opens a value of that place.
+    pub fn open(&self, place: Place, ciphertext: &[u8], key_id: &str) -> Result<Secret<Vec<u8>>, SealError> {
+        let key = self.keys.get(key_id).ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))?;
+        open(key, ciphertext, &place.associated_data()).map(Secret::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(row: u128) -> Place {
+        Place { table: "channels", column: "credentials", row: Uuid::from_u128(row) }
+    }
+
+    fn keys(root: &RootKey, org: OrgId) -> DataKeys {
+        let stored = root.new_data_keys(org).unwrap();
+        root.open_data_keys(org, stored.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_in_its_place_only() {
+        let org = OrgId::new(Uuid::from_u128(1));
+        let keys = keys(&RootKey::generate().unwrap(), org);
+        let sealed = keys.seal(place(1), b"token").unwrap();
+        assert_eq!(keys.open(place(1), &sealed.ciphertext, &sealed.key_id).unwrap().expose(), b"token");
+        assert_eq!(
+            keys.open(place(2), &sealed.ciphertext, &sealed.key_id).unwrap_err(),
+            SealError::Refused
+        );
+        assert_eq!(
+            keys.open(place(1), &sealed.ciphertext, "k9").unwrap_err(),
+            SealError::UnknownKey("k9".into())
+        );
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let keys = keys(&RootKey::generate().unwrap(), OrgId::new(Uuid::from_u128(1)));
+        let sealed = keys.seal(place(1), b"token").unwrap();
+        for bit in 0..sealed.ciphertext.len() * 8 {
+            let mut damaged = sealed.ciphertext.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(keys.open(place(1), &damaged, &sealed.key_id).is_err());
+        }
+    }
+
+    #[test]
+    fn another_organization_or_root_key_does_not_open_the_data_keys() {
+        let root = RootKey::generate().unwrap();
+        let stored = root.new_data_keys(OrgId::new(Uuid::from_u128(1))).unwrap();
+        let stored = stored.as_object().unwrap();
+        assert!(root.open_data_keys(OrgId::new(Uuid::from_u128(2)), stored).is_err());
+        assert!(RootKey::generate().unwrap().open_data_keys(OrgId::new(Uuid::from_u128(1)), stored).is_err());
+    }
+
+    #[test]
+    fn a_root_key_is_read_back() {
+        let root = RootKey::generate().unwrap();
+        let again = RootKey::from_base64(root.to_base64().expose()).unwrap();
+        assert_eq!(root.0.expose(), again.0.expose());
+        assert_eq!(RootKey::from_base64("c2hvcnQ=").err(), Some(SealError::RootKey));
+    }
+}

@@ -1,0 +1,5 @@
+//! Supporting tables (chapter 4.19 of the schema, and `message_events`).
+
+pub mod dedupe_keys;
+pub mod message_events;
+pub mod outbox_events;

@@ -1,0 +1,3 @@
+//! Organizations, roles and team (chapter 4.2 of the schema).
+
+pub mod organizations;
