@@ -8,9 +8,11 @@
 //! To add a backend: implement [`Producer`] and [`Stream`], and call every function of `conformance` from
 //! `tests/it`.
 
-mod clock;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod dead_letter;
+pub mod embedded;
 mod error;
 mod local;
 pub mod memory;

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use botbuilder_domain::{Clock, SystemClock};
 use tokio::sync::watch;
 
-use crate::clock::now_ms;
 use crate::config::{DEFAULT_MAX_RECORD, TopicConfig, check_topics};
 use crate::error::{AppendError, ConsumeError, OpenError};
 use crate::local::{Local, Log};
@@ -14,7 +14,7 @@ use crate::record::{Delivered, Position, Record};
 use crate::traits::Stream;
 
 /// How the memory backend is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MemoryConfig {
     /// The topics.
     pub topics: Vec<TopicConfig>,
@@ -22,12 +22,19 @@ pub struct MemoryConfig {
     pub max_record: usize,
     /// How long a worker may keep a revoked partition.
     pub revoke_grace: Duration,
+    /// Stamps the records.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl MemoryConfig {
     /// These topics with default limits.
     pub fn new(topics: Vec<TopicConfig>) -> Self {
-        Self { topics, max_record: DEFAULT_MAX_RECORD, revoke_grace: Duration::from_secs(25) }
+        Self {
+            topics,
+            max_record: DEFAULT_MAX_RECORD,
+            revoke_grace: Duration::from_secs(25),
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -35,13 +42,15 @@ impl MemoryConfig {
 pub fn open(config: MemoryConfig) -> Result<Arc<dyn Stream>, OpenError> {
     check_topics(&config.topics).map_err(OpenError::Config)?;
     let topics = config.topics.iter().map(Topic::new).collect();
-    let log = MemoryLog { state: Mutex::new(State { closed: false, topics }), max_record: config.max_record };
-    Ok(Arc::new(Local::new(log, config.topics, config.revoke_grace)))
+    let MemoryConfig { topics: configs, max_record, revoke_grace, clock } = config;
+    let log = MemoryLog { state: Mutex::new(State { closed: false, topics }), max_record, clock };
+    Ok(Arc::new(Local::new(log, configs, revoke_grace)))
 }
 
 struct MemoryLog {
     state: Mutex<State>,
     max_record: usize,
+    clock: Arc<dyn Clock>,
 }
 
 struct State {
@@ -131,7 +140,7 @@ impl MemoryLog {
         }
         let topic = &mut state.topics[topic];
         let bytes = records.iter().map(|(_, record)| record.size()).sum();
-        let now = now_ms();
+        let now = self.clock.now().timestamp_millis();
         topic.trim(now, bytes, records.len());
         if topic.is_over(bytes, records.len()) {
             return Err(AppendError::Full { retry_after: Duration::from_secs(1) });
