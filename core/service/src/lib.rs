@@ -6,4 +6,5 @@
 
 pub mod config;
 pub mod lifecycle;
+pub mod postgres;
 pub mod server;

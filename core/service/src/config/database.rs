@@ -48,7 +48,7 @@ impl Default for Database {
             pool_size: 0,
             pool_wait: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(5),
-            job_statement_timeout: Duration::from_secs(60),
+            job_statement_timeout: Duration::from_mins(1),
             lock_timeout: Duration::from_secs(2),
             idle_in_transaction_timeout: Duration::from_secs(10),
             migrate: true,

@@ -37,8 +37,8 @@ impl Default for Dispatcher {
             retry_budget_percent: 10,
             breaker_failures: 20,
             breaker_window: Duration::from_secs(30),
-            reply_expires_after: Duration::from_secs(60 * 60),
-            message_expires_after: Duration::from_secs(24 * 60 * 60),
+            reply_expires_after: Duration::from_hours(1),
+            message_expires_after: Duration::from_hours(24),
         }
     }
 }

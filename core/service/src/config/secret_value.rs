@@ -11,6 +11,7 @@ use botbuilder_domain::Secret;
 const HIDDEN: &str = "(hidden)";
 
 /// Serialises a secret as a placeholder, so that a rendered configuration never holds one.
+#[expect(clippy::ref_option, reason = "the signature serde calls")]
 pub(super) fn hide<S: Serializer>(value: &Option<Secret<String>>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(_) => serializer.serialize_some(HIDDEN),

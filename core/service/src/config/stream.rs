@@ -114,12 +114,11 @@ impl Default for Stream {
 
 impl Default for Retention {
     fn default() -> Self {
-        const DAY: u64 = 24 * 60 * 60;
         Self {
-            messages: Duration::from_secs(7 * DAY),
-            status: Duration::from_secs(3 * DAY),
-            realtime: Duration::from_secs(600),
-            dead: Duration::from_secs(30 * DAY),
+            messages: Duration::from_hours(7 * 24),
+            status: Duration::from_hours(3 * 24),
+            realtime: Duration::from_mins(10),
+            dead: Duration::from_hours(30 * 24),
             max_bytes: 10 << 30,
         }
     }
