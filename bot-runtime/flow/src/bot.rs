@@ -1,0 +1,117 @@
+//! A bot: the flow of one published version, its texts, its limits.
+
+use botbuilder_domain::{Content, VersionId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{flow::Flow, problem::Problem};
+
+/// What a bot is, for one version. It does not change; the runtime caches and shares it.
+#[derive(Debug)]
+pub struct Bot {
+    /// The version of the flow.
+    pub version: VersionId,
+    /// The flow.
+    pub flow: Flow,
+    /// The bot's own texts.
+    pub settings: Settings,
+    /// How much a turn may do.
+    pub limits: Limits,
+}
+
+/// The texts that belong to the bot rather than to its flow: what `bot_messages` and
+/// `bots.fallback_message` hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Sent when a turn fails and its node has no `error` port.
+    pub fallback: Content,
+    /// Answers to single words, the more important first.
+    pub keywords: Vec<Keyword>,
+}
+
+/// An answer to single words. It leaves the conversation where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Keyword {
+    /// The words.
+    pub words: Vec<String>,
+    /// How a message matches them.
+    #[serde(default)]
+    pub matches: KeywordMatch,
+    /// The answer.
+    pub reply: Content,
+}
+
+/// How a message matches a keyword. Case and outer spaces do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeywordMatch {
+    /// The whole message is the word.
+    #[default]
+    Exact,
+    /// The message holds the word. Never applies while a question or an input waits for free text.
+    Contains,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            fallback: Content::text("Sorry, something went wrong. Please write again to start over."),
+            keywords: Vec::new(),
+        }
+    }
+}
+
+/// How much one turn, and one session, may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Nodes entered in a turn.
+    pub steps: u32,
+    /// Messages sent in a turn. The fallback message comes on top.
+    pub messages: u32,
+    /// Units of [`crate::expression::Budget`] in a turn.
+    pub cost: u64,
+    /// Longest text of a message, in bytes; a longer one is cut.
+    pub text_bytes: usize,
+    /// Longest text in a variable, in bytes; a longer one is cut.
+    pub value_bytes: usize,
+    /// All variables of a session together, in bytes of JSON. With the rest of the session, which takes less
+    /// than a kilobyte, this keeps it below 16 KiB.
+    pub variables_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: 250,
+            messages: 64,
+            cost: 1_000_000,
+            text_bytes: 16_384,
+            value_bytes: 4_096,
+            variables_bytes: 15 * 1_024,
+        }
+    }
+}
+
+impl Bot {
+    /// A bot from the definition of a published version. Returns every problem at once.
+    pub fn new(version: VersionId, definition: &Json, settings: Settings) -> Result<Self, Vec<Problem>> {
+        let flow = Flow::strict(definition)?;
+        Ok(Self { version, flow, settings, limits: Limits::default() })
+    }
+
+    /// A bot from a draft, to be tested: problems that do not stop it from running are let pass.
+    pub fn draft(version: VersionId, definition: &Json, settings: Settings) -> Result<Self, Vec<Problem>> {
+        match Flow::draft(definition) {
+            (Some(flow), _) => Ok(Self { version, flow, settings, limits: Limits::default() }),
+            (None, problems) => Err(problems),
+        }
+    }
+
+    /// The same bot with other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+}

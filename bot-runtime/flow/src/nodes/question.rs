@@ -1,0 +1,106 @@
+//! Asks for free text.
+//!
+//! ```json
+//! {"id": "ask_name", "type": "question", "data": {
+//!   "text": "What is your name?", "variable": "name",
+//!   "retry_text": "Please write your name.", "retries": 2, "timeout_seconds": 3600}}
+//! ```
+//!
+//! All fields may be left out: without `text` it only waits, without `variable` the answer is kept nowhere but
+//! in `input.text` of the turn. Any text is an answer, the caption of a picture too; a message without text is
+//! none.
+//!
+//! Ports: `next`, `other` (asked in vain `retries` times), `timeout`, `error`.
+
+use botbuilder_domain::Content;
+use serde::Deserialize;
+
+use super::{Behaviour, Port, Waiting, patience::Patience};
+use crate::{
+    Input, Value,
+    template::Template,
+    turn::{Failure, Move, Turn},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Question {
+    text: Option<Template>,
+    variable: Option<String>,
+    retry_text: Option<Template>,
+    retries: Option<u32>,
+    timeout_seconds: Option<u32>,
+}
+
+impl Question {
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            retry_text: self.retry_text.as_ref(),
+            retries: self.retries,
+            timeout_seconds: self.timeout_seconds,
+        }
+    }
+}
+
+fn say(turn: &mut Turn<'_>, text: Option<&Template>) -> Result<(), Failure> {
+    let Some(text) = text else { return Ok(()) };
+    let text = turn.render(text)?;
+    turn.reply(Content::text(text))
+}
+
+impl Behaviour for Question {
+    fn ports(&self) -> Vec<Port<'_>> {
+        let mut ports = self.patience().ports();
+        ports.push(Port::optional("next"));
+        ports
+    }
+
+    fn goes_to(&self) -> Option<&str> {
+        None
+    }
+
+    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
+        if let Some(text) = &self.text {
+            text.variables(names);
+        }
+        self.patience().reads(names);
+    }
+
+    fn writes(&self) -> Option<&str> {
+        self.variable.as_deref()
+    }
+
+    fn check(&self) -> Vec<String> {
+        self.patience().check()
+    }
+
+    fn waiting(&self) -> Option<&dyn Waiting> {
+        Some(self)
+    }
+
+    fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
+        say(turn, self.text.as_ref())?;
+        Ok(self.patience().wait())
+    }
+}
+
+impl Waiting for Question {
+    fn offers(&self, _input: &Input) -> bool {
+        false
+    }
+
+    fn takes_free_text(&self) -> bool {
+        true
+    }
+
+    fn resume(&self, turn: &mut Turn<'_>, input: &Input) -> Result<Move<'_>, Failure> {
+        let Some(answer) = input.answer() else {
+            let text = self.retry_text.as_ref().or(self.text.as_ref());
+            return self.patience().ask_again(turn, |turn| say(turn, text));
+        };
+        if let Some(variable) = &self.variable {
+            turn.set(variable, Value::text(answer))?;
+        }
+        Ok(Move::Leave("next"))
+    }
+}
