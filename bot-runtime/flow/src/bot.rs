@@ -62,6 +62,14 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// With this fallback, or our own where the bot has none, and no keywords.
+    pub fn with_fallback(fallback: Option<String>) -> Self {
+        let own = Self::default();
+        Self { fallback: fallback.map_or(own.fallback, Content::text), keywords: own.keywords }
+    }
+}
+
 /// How much one turn, and one session, may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -24,10 +24,10 @@ pub const BYTES_MAX: usize = 1 << 20;
 /// Most nodes.
 pub const NODES_MAX: usize = 500;
 /// Most edges.
-pub const EDGES_MAX: usize = 5_000;
+pub const EDGES_MAX: usize = 2_000;
 /// Most variables.
 pub const VARIABLES_MAX: usize = 100;
-/// Longest id of a node or name of a variable, in bytes.
+/// Longest id of a node or an option, or name of a variable, in characters.
 pub const NAME_MAX: usize = 64;
 
 /// A definition, its nodes read.
@@ -43,17 +43,19 @@ pub(crate) struct Definition {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Edge {
+    /// Empty where it is not given.
+    #[serde(default)]
     pub(crate) id: String,
     pub(crate) source: String,
     pub(crate) target: String,
-    /// `next` where it is not given.
+    /// `next` where it is not given or empty.
     #[serde(default)]
     pub(crate) port: Option<String>,
 }
 
 impl Edge {
     pub(crate) fn port(&self) -> &str {
-        self.port.as_deref().unwrap_or("next")
+        self.port.as_deref().filter(|port| !port.is_empty()).unwrap_or("next")
     }
 }
 
@@ -210,8 +212,8 @@ fn unreadable(list: &str, index: usize, item: &Json, error: &str) -> Problem {
 }
 
 fn read_node(node: RawNode, problems: &mut Vec<Problem>) -> Option<(String, NodeKind)> {
-    if node.id.is_empty() || node.id.len() > NAME_MAX {
-        let message = format!("an id has 1 to {NAME_MAX} bytes");
+    if node.id.is_empty() || node.id.chars().count() > NAME_MAX {
+        let message = format!("an id has 1 to {NAME_MAX} characters");
         problems.push(Problem::node(Code::Malformed, &node.id, message));
         return None;
     }

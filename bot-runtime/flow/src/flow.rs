@@ -137,7 +137,7 @@ impl Flow {
         let mut edge_ids = std::collections::HashSet::new();
         for edge in &definition.edges {
             let problem = |code, message: String| Problem::edge(code, &edge.id, &edge.source, message);
-            if !edge_ids.insert(edge.id.as_str()) {
+            if !edge.id.is_empty() && !edge_ids.insert(edge.id.as_str()) {
                 problems.push(problem(Code::Duplicate, "another edge has the same id".to_owned()));
             }
             let (source, target) = (by_id.get(edge.source.as_str()), by_id.get(edge.target.as_str()));

@@ -9,24 +9,27 @@ use crate::{
 };
 
 /// Who writes, and where: what `contact.name`, `contact.locale` and `channel` show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// The name the network shows.
     pub contact_name: Option<String>,
     /// The language the network tells.
     pub locale: Option<String>,
     /// The network.
-    pub channel: Option<ChannelKind>,
+    pub channel: ChannelKind,
+}
+
+/// Somebody unknown on a website.
+impl Default for Context {
+    fn default() -> Self {
+        Self { contact_name: None, locale: None, channel: ChannelKind::Web }
+    }
 }
 
 impl Context {
     /// What the sender of an event tells about itself.
     pub fn of(sender: &Sender, channel: ChannelKind) -> Self {
-        Self {
-            contact_name: sender.display_name.clone(),
-            locale: sender.locale.clone(),
-            channel: Some(channel),
-        }
+        Self { contact_name: sender.display_name.clone(), locale: sender.locale.clone(), channel }
     }
 }
 
@@ -67,10 +70,8 @@ pub enum Input {
 }
 
 impl Input {
-    /// The input in an event; none where the event is nothing for a bot. Add the person with
-    /// [`Input::with_context`].
-    pub fn from_event(event: &Inbound) -> Option<Self> {
-        let context = Context::default();
+    /// The input in an event; none where the event is nothing for a bot.
+    pub fn from_event(event: &Inbound, context: Context) -> Option<Self> {
         match event {
             Inbound::Message { content, .. } => Some(Self::Message { content: content.clone(), context }),
             Inbound::Postback { payload, title, .. } => {
@@ -90,29 +91,13 @@ impl Input {
         }
     }
 
-    /// A message of plain text.
+    /// A message of plain text from somebody unknown on a website.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Message { content: Content::text(text), context: Context::default() }
     }
 
-    /// The same input from this person.
-    #[must_use]
-    pub fn with_context(mut self, context: Context) -> Self {
-        *self.context_mut() = context;
-        self
-    }
-
     /// Who writes, and where.
     pub fn context(&self) -> &Context {
-        match self {
-            Self::Message { context, .. }
-            | Self::Postback { context, .. }
-            | Self::Opened { context, .. }
-            | Self::Timeout { context, .. } => context,
-        }
-    }
-
-    fn context_mut(&mut self) -> &mut Context {
         match self {
             Self::Message { context, .. }
             | Self::Postback { context, .. }
@@ -143,7 +128,7 @@ impl Input {
         Facts {
             contact_name: text(context.contact_name.as_deref()),
             contact_locale: text(context.locale.as_deref()),
-            channel: text(context.channel.map(ChannelKind::as_str)),
+            channel: text(Some(context.channel.as_str())),
             input_text: text(self.answer()),
             input_payload: text(payload),
         }

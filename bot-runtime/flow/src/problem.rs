@@ -82,7 +82,8 @@ impl Problem {
 
     /// About an edge, which belongs to the node it leaves.
     pub(crate) fn edge(code: Code, edge: &str, source: &str, message: impl Into<String>) -> Self {
-        Self { edge: Some(edge.to_owned()), ..Self::node(code, source, message) }
+        let edge = Some(edge.to_owned()).filter(|edge| !edge.is_empty());
+        Self { edge, ..Self::node(code, source, message) }
     }
 
     /// About a variable.

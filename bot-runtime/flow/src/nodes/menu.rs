@@ -19,6 +19,7 @@ use serde::Deserialize;
 use super::{Behaviour, Port, Waiting, patience::Patience};
 use crate::{
     Event, Input, Value,
+    definition::NAME_MAX,
     template::Template,
     turn::{Failure, Move, Turn},
 };
@@ -93,7 +94,7 @@ pub(super) fn check_options(options: &[ChoiceOption]) -> Vec<String> {
     }
     for (index, option) in options.iter().enumerate() {
         let id = &option.id;
-        if id.is_empty() || id.len() > crate::definition::NAME_MAX || option.title.trim().is_empty() {
+        if id.is_empty() || id.chars().count() > NAME_MAX || option.title.trim().is_empty() {
             faults.push(format!("the option `{id}` has no id, no title, or an id that is too long"));
         }
         if options[..index].iter().any(|before| before.id == *id) {
