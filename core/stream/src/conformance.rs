@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long anything may take before it counts as not happening.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The topics that the functions use.
 pub fn topics() -> Vec<TopicConfig> {
@@ -424,6 +424,13 @@ async fn forward(
             return;
         }
     }
+}
+
+/// Commits a position as a member of a group.
+pub async fn commit(stream: &Arc<dyn Stream>, topic: &str, group: &str, place: Position) {
+    let mut member = stream.subscribe(topic, group).await.expect("subscribe");
+    let mut partition = partition_with(&mut *member, place.partition).await;
+    partition.commit(place.offset).await.expect("commit");
 }
 
 /// Waits for the partition with that number and drops the others.

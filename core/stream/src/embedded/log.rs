@@ -60,6 +60,7 @@ impl Partition {
     }
 
     fn read_recent(&self, from: u64, max: usize) -> Option<Vec<Delivered>> {
+        let from = from.max(self.first.load(Ordering::Acquire));
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).read(from, max)
     }
 }

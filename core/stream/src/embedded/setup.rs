@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use raft_engine::{Command, Config, Engine, LogBatch, ReadableSize, RecoveryMode};
 
@@ -68,13 +69,18 @@ pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
 }
 
 fn lock(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join("lock");
+    let path = dir.join("in-use");
     let file = File::create(&path).map_err(|source| failed("create", &path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed("lock", &path, source)),
+    // A process that is being started from this one holds our files open until it has become another
+    // program, and with them a lock that was just given up.
+    for _ in 0..50 {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
+        }
     }
+    Err(OpenError::InUse { dir: dir.to_owned() })
 }
 
 fn open_engine(config: &EmbeddedConfig, tracker: Tracker) -> Result<Engine, OpenError> {

@@ -1,5 +1,9 @@
 //! The embedded backend.
 
+mod crash;
+mod damage;
+mod retention;
+
 use std::path::Path;
 use std::sync::Arc;
 
