@@ -1,0 +1,154 @@
+//! Writes turns: all of an organization's in one transaction.
+
+use botbuilder_domain::{Stage, TrailEvent};
+use botbuilder_store::{
+    Error, OrgScope,
+    channels::{
+        channel_contacts,
+        channel_messages::{self, New as NewMessage, Reported},
+        channel_webhooks, conversations,
+    },
+    system::{dedupe_keys, message_events, outbox_events},
+};
+use botbuilder_stream::Record;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde_json::Map;
+
+use crate::{Runtime, batch::Job, turn::Turn};
+
+/// A record that was committed to the outbox and is to be published.
+#[derive(Debug)]
+pub struct Unpublished {
+    /// Its position in the outbox.
+    pub position: i64,
+    /// The topic.
+    pub topic: &'static str,
+    /// The record.
+    pub record: Record,
+}
+
+/// What a commit leaves to be done.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Records to publish at once, in order.
+    pub unpublished: Vec<Unpublished>,
+    /// Events that had come before and changed nothing.
+    pub duplicates: usize,
+}
+
+/// Writes what the jobs change, each with its turn. Either all of it is durable when this resolves, or nothing is
+/// written. An event that has come before changes nothing.
+pub async fn commit(
+    runtime: &Runtime,
+    scope: &OrgScope,
+    turns: Vec<(&Job, Turn)>,
+    now: DateTime<Utc>,
+) -> Result<Committed, Error> {
+    let mut tx = runtime.store.begin_turn(scope).await?;
+
+    let keys: Vec<dedupe_keys::New> = turns.iter().flat_map(|(_, turn)| turn.keys.clone()).collect();
+    let mut free = dedupe_keys::take_many(&mut tx, scope, &keys, now).await?.into_iter();
+    let mut fresh = Vec::with_capacity(turns.len());
+    let mut duplicates = Vec::new();
+    for (job, turn) in turns {
+        // The first key decides; the others only lead to the message.
+        let is_free: Vec<bool> = free.by_ref().take(turn.keys.len()).collect();
+        if is_free.first().copied().unwrap_or(true) { fresh.push(turn) } else { duplicates.push(job) }
+    }
+
+    let contacts: Vec<_> = fresh.iter().filter_map(|turn| turn.contact.clone()).collect();
+    channel_contacts::upsert_many(&mut tx, scope, &contacts, now).await?;
+    let (known, new): (Vec<_>, Vec<_>) = fresh
+        .iter()
+        .filter_map(|turn| turn.conversation.as_ref())
+        .partition(|conversation| conversation.expected.is_some());
+    conversations::insert_many(&mut tx, scope, &new, now).await?;
+    conversations::update_many(&mut tx, scope, &known, now).await?;
+    let messages: Vec<NewMessage> =
+        fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.messages)).collect();
+    channel_messages::insert_many(&mut tx, scope, &messages).await?;
+    let reports: Vec<Reported> = fresh.iter_mut().filter_map(|turn| turn.report.take()).collect();
+    for reports in once_each(reports) {
+        channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
+    }
+    for (message, content) in fresh.iter().filter_map(|turn| turn.amendment.as_ref()) {
+        channel_messages::amend(&mut tx, scope, *message, content.as_ref(), now).await?;
+    }
+    let outbox: Vec<outbox_events::New> =
+        fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
+    let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
+    let mut trail: Vec<TrailEvent> =
+        fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)).collect();
+    trail.extend(duplicate_entries(&mut tx, scope, &duplicates, now).await?);
+    message_events::insert_many(&mut tx, scope, &trail, &*runtime.ids).await?;
+    let webhooks: Vec<channel_webhooks::New> =
+        fresh.iter_mut().filter_map(|turn| turn.webhook.take()).collect();
+    channel_webhooks::insert_many(&mut tx, scope, &webhooks, now).await?;
+
+    tx.commit().await?;
+
+    let unpublished = outbox
+        .into_iter()
+        .zip(positions)
+        .filter(|(row, _)| row.available_at <= now)
+        .map(|(row, position)| Unpublished {
+            position,
+            topic: row.topic,
+            record: Record {
+                key: row.partition_key,
+                payload: Bytes::from(row.payload.to_string()),
+                headers: Vec::new(),
+            },
+        })
+        .collect();
+    Ok(Committed { unpublished, duplicates: duplicates.len() })
+}
+
+/// Splits reports so that no statement speaks twice of one message: an update would apply only one of the two.
+fn once_each(reports: Vec<Reported>) -> Vec<Vec<Reported>> {
+    let mut statements: Vec<Vec<Reported>> = Vec::new();
+    for report in reports {
+        let place = statements.iter().position(|known| known.iter().all(|other| other.id != report.id));
+        match place.and_then(|index| statements.get_mut(index)) {
+            Some(statement) => statement.push(report),
+            None => statements.push(vec![report]),
+        }
+    }
+    statements
+}
+
+/// The entries that say of a message that it came again.
+async fn duplicate_entries(
+    tx: &mut botbuilder_store::Tx,
+    scope: &OrgScope,
+    duplicates: &[&Job],
+    now: DateTime<Utc>,
+) -> Result<Vec<TrailEvent>, Error> {
+    let keys: Vec<(String, String)> = duplicates
+        .iter()
+        .map(|job| {
+            (dedupe_keys::inbound_scope(job.envelope.channel), job.envelope.body.dedupe.clone())
+        })
+        .collect();
+    let messages = dedupe_keys::resolve_many(tx, scope, &keys).await?;
+    Ok(duplicates
+        .iter()
+        .zip(messages)
+        .filter_map(|(job, message)| {
+            Some(TrailEvent {
+                org: scope.org(),
+                message: message?,
+                conversation: None,
+                channel: Some(job.envelope.channel),
+                at: now,
+                stage: Stage::Deduplicated,
+                attempt: 0,
+                provider_code: None,
+                duration_us: None,
+                detail: Map::new(),
+                trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,104 @@
+//! What the turns of one organization need to know before they decide.
+
+use std::sync::Arc;
+
+use botbuilder_domain::{Inbound, MessageId};
+use botbuilder_flow::Bot;
+use botbuilder_store::{
+    Error, OrgScope,
+    channels::conversations::{self, Known, Lookup},
+    system::dedupe_keys,
+};
+
+use crate::{Runtime, batch::Job};
+
+/// What is known about a job's surroundings.
+#[derive(Default)]
+pub struct Loaded {
+    /// The contact and its open conversation.
+    pub known: Option<Known>,
+    /// The bot that answers, in the version the conversation is pinned to, or the current one.
+    pub bot: Option<Arc<Bot>>,
+    /// The message that the event is about, for reports, edits and removals.
+    pub subject: Option<MessageId>,
+}
+
+/// Loads what these jobs need, in order.
+pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<Vec<Loaded>, Error> {
+    let mut tx = runtime.store.begin(scope).await?;
+
+    let lookups: Vec<Lookup> = jobs
+        .iter()
+        .map(|job| {
+            let sender = &job.envelope.body.sender;
+            Lookup {
+                channel: job.envelope.channel,
+                external_id: sender.address.clone(),
+                alt_external_id: sender.alt_address.clone(),
+                thread: job.envelope.body.thread.clone(),
+            }
+        })
+        .collect();
+    let known = conversations::find_many(&mut tx, scope, &lookups).await?;
+    let subjects = subjects(&mut tx, scope, jobs).await?;
+
+    let mut loaded = Vec::with_capacity(jobs.len());
+    for ((job, known), subject) in jobs.iter().zip(known).zip(subjects) {
+        let bot = match job.envelope.bot {
+            Some(bot) => {
+                let pinned =
+                    known.as_ref().and_then(|known| known.conversation.as_ref()).and_then(|open| open.version);
+                match pinned {
+                    Some(version) => runtime.bots.version(&mut tx, scope, bot, version).await?,
+                    None => runtime.bots.current(&mut tx, scope, bot).await?,
+                }
+            }
+            None => None,
+        };
+        loaded.push(Loaded { known, bot, subject });
+    }
+    tx.commit().await?;
+    Ok(loaded)
+}
+
+/// The messages that reports, edits and removals are about.
+async fn subjects(
+    tx: &mut botbuilder_store::Tx,
+    scope: &OrgScope,
+    jobs: &[Job],
+) -> Result<Vec<Option<MessageId>>, Error> {
+    let mut found: Vec<Option<MessageId>> = vec![None; jobs.len()];
+    let mut wanted = Vec::new();
+    let mut places = Vec::new();
+    for (place, job) in jobs.iter().enumerate() {
+        let channel = job.envelope.channel;
+        match &job.envelope.body.what {
+            Inbound::Status { provider_id, correlation, .. } => {
+                // Our own tag names the message even before the provider's answer was processed.
+                match correlation.as_deref().and_then(|tag| tag.parse().ok()) {
+                    Some(message) => found[place] = Some(message),
+                    None => {
+                        wanted.push((dedupe_keys::outbound_scope(channel), provider_id.clone()));
+                        places.push(place);
+                    }
+                }
+            }
+            Inbound::Edit { provider_id, .. } | Inbound::Delete { provider_id } => {
+                for key in [provider_id.clone(), reference_key(provider_id)] {
+                    wanted.push((dedupe_keys::inbound_scope(channel), key));
+                    places.push(place);
+                }
+            }
+            _ => {}
+        }
+    }
+    for (place, message) in places.into_iter().zip(dedupe_keys::resolve_many(tx, scope, &wanted).await?) {
+        found[place] = found[place].or(message);
+    }
+    Ok(found)
+}
+
+/// The key under which a message is found by the provider's id of it, where that is not what makes it unique.
+pub fn reference_key(provider_id: &str) -> String {
+    format!("id:{provider_id}")
+}

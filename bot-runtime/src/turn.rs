@@ -1,0 +1,469 @@
+//! Decides what one event changes: pure, from what was loaded to what is to be written.
+
+use botbuilder_domain::{
+    ChannelKind, ContactId, Content, ConversationId, DeliveryStatus, Envelope, Id, Ids, Inbound,
+    InboundEvent, MessageId, Outbound, OutboundEvent, Send, Stage, TrailEvent,
+};
+use botbuilder_flow::{Context, Effect, Input, Next, Session, Sprint, step};
+use botbuilder_store::{
+    channels::{
+        channel_contacts::Seen,
+        channel_messages::{Direction, New as NewMessage, Reported},
+        channel_webhooks,
+        conversations::Saved,
+    },
+    system::{dedupe_keys, outbox_events},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    INBOUND, OUTBOUND, Options,
+    batch::Job,
+    load::{Loaded, reference_key},
+};
+
+/// Everything one event changes. Written in one transaction, or not at all.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// What makes the event the same when it comes again; the first key decides. Empty for an event put off.
+    pub keys: Vec<dedupe_keys::New>,
+    /// The contact.
+    pub contact: Option<Seen>,
+    /// The conversation's next state.
+    pub conversation: Option<Saved>,
+    /// Messages, in and out, in order.
+    pub messages: Vec<NewMessage>,
+    /// A state that the provider reported.
+    pub report: Option<Reported>,
+    /// A message that the contact changed or took back.
+    pub amendment: Option<(MessageId, Option<Content>)>,
+    /// Records to publish, in order.
+    pub outbox: Vec<outbox_events::New>,
+    /// Entries of the trail.
+    pub trail: Vec<TrailEvent>,
+    /// The provider's request as it came.
+    pub webhook: Option<channel_webhooks::New>,
+}
+
+/// Why a turn could not be decided. The record goes to the dead letter with it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The conversation's stored state cannot be read.
+    #[error("stored session cannot be read: {0}")]
+    Session(serde_json::Error),
+    /// Something that is always representable as JSON was not.
+    #[error("record cannot be written: {0}")]
+    Encode(serde_json::Error),
+}
+
+/// Decides what a job changes.
+pub fn decide(
+    job: &Job,
+    loaded: &Loaded,
+    options: &Options,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<Turn, Error> {
+    let mut turn = Turn { keys: vec![event_key(job, None)], ..Turn::default() };
+    if options.keep_webhooks {
+        turn.webhook = job.webhook.as_deref().map(|body| webhook(job, body, ids));
+    }
+    let event = &job.envelope.body;
+    match &event.what {
+        Inbound::Message { provider_id, content, .. } => {
+            let text = content.plain_text().map(str::to_owned);
+            let received = Received { kind: content.kind(), text, payload: json!(content), provider_id };
+            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+        }
+        Inbound::Postback { provider_id, payload, title, .. } => {
+            let received = Received {
+                kind: "interactive",
+                text: title.clone().or_else(|| Some(payload.clone())),
+                payload: json!({ "postback": payload, "title": title }),
+                provider_id,
+            };
+            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+        }
+        Inbound::Opened { payload } => {
+            let received = Received {
+                kind: "system",
+                text: None,
+                payload: json!({ "opened": payload }),
+                provider_id: &event.dedupe,
+            };
+            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+        }
+        Inbound::Reaction { provider_id, emoji } => {
+            let received = Received {
+                kind: "reaction",
+                text: emoji.clone(),
+                payload: json!({ "emoji": emoji, "message": provider_id }),
+                provider_id: &event.dedupe,
+            };
+            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+        }
+        Inbound::Unsupported { provider_id, name, raw } if !event.sender.address.is_empty() => {
+            let received = Received {
+                kind: "unsupported",
+                text: None,
+                payload: json!({ "name": name, "raw": raw }),
+                provider_id: provider_id.as_deref().unwrap_or(&event.dedupe),
+            };
+            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+        }
+        Inbound::Timeout { .. } => converse(&mut turn, job, loaded, None, options, ids, now)?,
+        Inbound::Status { provider_id, status, failure, .. } => match loaded.subject {
+            Some(message) => {
+                let at = event.occurred_at.unwrap_or(now);
+                turn.trail.push(status_entry(job, message, *status, failure.as_ref(), at));
+                turn.report = Some(Reported {
+                    id: message,
+                    status: *status,
+                    at,
+                    provider_id: provider_id.clone(),
+                    failure: failure.clone(),
+                });
+            }
+            None => put_off(&mut turn, job, options, ids, now)?,
+        },
+        Inbound::Edit { content, .. } => match loaded.subject {
+            Some(message) => turn.amendment = Some((message, Some(content.clone()))),
+            None => put_off(&mut turn, job, options, ids, now)?,
+        },
+        Inbound::Delete { .. } => match loaded.subject {
+            Some(message) => turn.amendment = Some((message, None)),
+            None => put_off(&mut turn, job, options, ids, now)?,
+        },
+        Inbound::ContactChanged { blocked, .. } => {
+            turn.contact = Some(Seen { blocked: *blocked, ..contact(job, loaded, ids) });
+        }
+        Inbound::Typing | Inbound::Account { .. } | Inbound::Service { .. } | Inbound::Unsupported { .. } => {}
+    }
+    Ok(turn)
+}
+
+/// A message that came in, as it is stored.
+struct Received<'a> {
+    kind: &'static str,
+    text: Option<String>,
+    payload: Value,
+    provider_id: &'a str,
+}
+
+/// The bot's turn over an event of a conversation.
+fn converse(
+    turn: &mut Turn,
+    job: &Job,
+    loaded: &Loaded,
+    received: Option<Received<'_>>,
+    options: &Options,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let envelope = &job.envelope;
+    let mut contact = contact(job, loaded, ids);
+    let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
+    let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
+    contact.inbound = i32::from(received.is_some());
+    if received.is_some() {
+        contact.window_until = reply_window(envelope.kind).map(|window| now + window);
+    }
+
+    let sprint = match &loaded.bot {
+        Some(bot) if open.is_none_or(|open| open.mode == "bot") => {
+            let context = Context {
+                contact_name: contact.display_name.clone(),
+                locale: contact.locale.clone(),
+                channel: envelope.kind,
+            };
+            let session = match open {
+                Some(open) if open.state != json!({}) => {
+                    serde_json::from_value(open.state.clone()).map_err(Error::Session)?
+                }
+                _ => Session::default(),
+            };
+            Input::from_event(&envelope.body.what, context).map(|input| step(bot, session, input, now))
+        }
+        _ => None,
+    };
+
+    if let Some(received) = received {
+        let message = MessageId::new(ids.next());
+        turn.keys = vec![event_key(job, Some(message))];
+        if received.provider_id != envelope.body.dedupe {
+            turn.keys.push(dedupe_keys::New {
+                scope: dedupe_keys::inbound_scope(envelope.channel),
+                key: reference_key(received.provider_id),
+                message: Some(message),
+            });
+        }
+        turn.trail.extend(arrival(job, message, conversation, &received, sprint.as_ref(), now));
+        turn.messages.push(NewMessage {
+            id: message,
+            channel: envelope.channel,
+            conversation,
+            contact: contact.id,
+            bot: envelope.bot,
+            direction: Direction::Inbound {
+                provider_id: Some(received.provider_id.to_owned()),
+                provider_ts: envelope.body.occurred_at,
+            },
+            kind: received.kind,
+            text: received.text,
+            payload: received.payload,
+            trace_id: envelope.trace.trace_id().map(str::to_owned),
+        });
+    }
+
+    let version = loaded.bot.as_ref().map(|bot| bot.version);
+    let mut saved = Saved {
+        id: conversation,
+        expected: open.map(|open| open.state_version),
+        channel: envelope.channel,
+        contact: contact.id,
+        thread: envelope.body.thread.clone(),
+        bot: envelope.bot,
+        version,
+        state: open.map_or_else(|| json!({}), |open| open.state.clone()),
+        stream: format!("{INBOUND}/{}", job.position.partition),
+        offset: i64::try_from(job.position.offset).unwrap_or(i64::MAX),
+        next_timer_at: open.and_then(|open| open.next_timer_at),
+        inbound: contact.inbound,
+        outbound: 0,
+    };
+    if let Some(Sprint { session, effects, next, .. }) = sprint {
+        saved.state = serde_json::to_value(&session).map_err(Error::Encode)?;
+        saved.next_timer_at = match next {
+            Next::Wait { until } => until,
+            Next::Done => None,
+            Next::Ask(question) => match question {},
+        };
+        for effect in effects {
+            match effect {
+                Effect::Reply(content) => {
+                    let not_after = contact
+                        .window_until
+                        .map_or(now + options.reply_lifetime, |end| end.min(now + options.reply_lifetime));
+                    reply(turn, envelope, &saved, content, not_after, ids, now)?;
+                    saved.outbound += 1;
+                }
+            }
+        }
+    }
+    contact.outbound = saved.outbound;
+    turn.contact = Some(contact);
+    turn.conversation = Some(saved);
+    Ok(())
+}
+
+/// A reply: its message as queued, and the record that sends it.
+fn reply(
+    turn: &mut Turn,
+    cause: &Envelope<InboundEvent>,
+    conversation: &Saved,
+    content: Content,
+    not_after: DateTime<Utc>,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let message = MessageId::new(ids.next());
+    turn.messages.push(NewMessage {
+        id: message,
+        channel: conversation.channel,
+        conversation: conversation.id,
+        contact: conversation.contact,
+        bot: conversation.bot,
+        direction: Direction::Outbound { version: conversation.version, expires_at: not_after },
+        kind: content.kind(),
+        text: content.plain_text().map(str::to_owned),
+        payload: json!(content),
+        trace_id: cause.trace.trace_id().map(str::to_owned),
+    });
+    let record = Envelope {
+        schema: cause.schema,
+        id: Id::new(ids.next()),
+        org: cause.org,
+        bot: cause.bot,
+        channel: cause.channel,
+        kind: cause.kind,
+        key: cause.key.clone(),
+        times: cause.times,
+        trace: cause.trace.clone(),
+        body: OutboundEvent {
+            to: cause.body.sender.address.clone(),
+            what: Outbound::Send(Send {
+                message,
+                conversation: conversation.id,
+                content,
+                reply_to: None,
+                not_after,
+            }),
+        },
+    };
+    turn.outbox.push(outbox_events::New {
+        id: record.id.uuid(),
+        topic: OUTBOUND,
+        partition_key: record.key.as_str().to_owned(),
+        event_type: "message.send",
+        entity: Some(message.uuid()),
+        payload: serde_json::to_value(&record).map_err(Error::Encode)?,
+        available_at: now,
+    });
+    Ok(())
+}
+
+/// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is
+/// over. Its key is not taken, so that it is not mistaken for a duplicate then.
+fn put_off(
+    turn: &mut Turn,
+    job: &Job,
+    options: &Options,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let waited = now - job.envelope.times.received;
+    if waited >= options.park_for {
+        return Ok(());
+    }
+    turn.keys.clear();
+    // The longer it has waited, the longer it waits: 1 s at first, then as long again as so far.
+    let pause = waited.max(TimeDelta::seconds(1));
+    turn.outbox.push(outbox_events::New {
+        id: ids.next(),
+        topic: INBOUND,
+        partition_key: job.envelope.key.as_str().to_owned(),
+        event_type: "event.parked",
+        entity: None,
+        payload: serde_json::to_value(&job.envelope).map_err(Error::Encode)?,
+        available_at: now + pause,
+    });
+    Ok(())
+}
+
+fn event_key(job: &Job, message: Option<MessageId>) -> dedupe_keys::New {
+    dedupe_keys::New {
+        scope: dedupe_keys::inbound_scope(job.envelope.channel),
+        key: job.envelope.body.dedupe.clone(),
+        message,
+    }
+}
+
+fn contact(job: &Job, loaded: &Loaded, ids: &dyn Ids) -> Seen {
+    let sender = &job.envelope.body.sender;
+    let known = loaded.known.as_ref();
+    // A contact met under its second address stays under its first.
+    let external_id = known.map_or_else(|| sender.address.clone(), |known| known.external_id.clone());
+    let other = |address: &String| (*address != external_id).then(|| address.clone());
+    Seen {
+        id: known.map_or_else(|| ContactId::new(ids.next()), |known| known.contact),
+        channel: job.envelope.channel,
+        alt_external_id: sender.alt_address.as_ref().and_then(other).or_else(|| other(&sender.address)),
+        display_name: sender
+            .display_name
+            .clone()
+            .or_else(|| known.and_then(|known| known.display_name.clone())),
+        username: sender.username.clone(),
+        phone: sender.phone.clone(),
+        locale: sender.locale.clone().or_else(|| known.and_then(|known| known.locale.clone())),
+        inbound: 0,
+        outbound: 0,
+        window_until: None,
+        blocked: None,
+        external_id,
+    }
+}
+
+/// How long after a contact's message anything may be sent (`channels.md` 1.10 and 3.6).
+const fn reply_window(kind: ChannelKind) -> Option<TimeDelta> {
+    match kind {
+        ChannelKind::Whatsapp => Some(TimeDelta::hours(24)),
+        ChannelKind::Telegram | ChannelKind::Web => None,
+    }
+}
+
+/// The entries of an incoming message: its way to the stream, and the turn over it.
+fn arrival(
+    job: &Job,
+    message: MessageId,
+    conversation: ConversationId,
+    received: &Received<'_>,
+    sprint: Option<&Sprint>,
+    now: DateTime<Utc>,
+) -> Vec<TrailEvent> {
+    let times = job.envelope.times;
+    let appended = DateTime::from_timestamp_millis(job.appended_at).unwrap_or(times.verified);
+    let entry = |stage: Stage, at: DateTime<Utc>, since: DateTime<Utc>, detail: Map<String, Value>| TrailEvent {
+        org: job.envelope.org,
+        message,
+        conversation: Some(conversation),
+        channel: Some(job.envelope.channel),
+        at,
+        stage,
+        attempt: 0,
+        provider_code: None,
+        duration_us: (at - since).num_microseconds().and_then(|micros| u64::try_from(micros).ok()),
+        detail,
+        trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+    };
+    let place = json!(format!("{INBOUND}/{}/{}", job.position.partition, job.position.offset));
+    let mut entries = vec![
+        entry(Stage::Received, times.received, times.received, Map::new()),
+        entry(Stage::Verified, times.verified, times.received, Map::new()),
+        entry(Stage::Appended, appended, times.verified, Map::from_iter([("stream".to_owned(), place)])),
+    ];
+    if received.kind == "unsupported" {
+        let name = received.payload.get("name").cloned().unwrap_or_default();
+        entries.push(entry(Stage::Unsupported, now, now, Map::from_iter([("kind".to_owned(), name)])));
+    }
+    let detail = match sprint {
+        Some(sprint) => Map::from_iter([
+            ("replies".to_owned(), json!(sprint.effects.len())),
+            ("events".to_owned(), json!(sprint.events)),
+        ]),
+        None => Map::from_iter([("bot".to_owned(), json!("silent"))]),
+    };
+    entries.push(entry(Stage::Turn, now, appended, detail));
+    entries
+}
+
+fn status_entry(
+    job: &Job,
+    message: MessageId,
+    status: DeliveryStatus,
+    failure: Option<&botbuilder_domain::Failure>,
+    at: DateTime<Utc>,
+) -> TrailEvent {
+    TrailEvent {
+        org: job.envelope.org,
+        message,
+        conversation: None,
+        channel: Some(job.envelope.channel),
+        at: job.envelope.times.received,
+        stage: Stage::Status,
+        attempt: 0,
+        provider_code: failure.and_then(|failure| failure.provider_code.clone()),
+        duration_us: None,
+        detail: Map::from_iter([
+            ("status".to_owned(), json!(status)),
+            ("provider_time".to_owned(), json!(at)),
+        ]),
+        trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+    }
+}
+
+fn webhook(job: &Job, body: &str, ids: &dyn Ids) -> channel_webhooks::New {
+    channel_webhooks::New {
+        id: ids.next(),
+        channel: job.envelope.channel,
+        event_type: job.envelope.body.what.name(),
+        dedupe_key: job.envelope.body.dedupe.clone(),
+        payload: serde_json::from_str(body)
+            .ok()
+            .filter(Value::is_object)
+            .unwrap_or_else(|| json!({ "body": body })),
+        payload_hash: Sha256::digest(body.as_bytes()).into(),
+        stream_ref: format!("{INBOUND}/{}/{}", job.position.partition, job.position.offset),
+    }
+}

@@ -1,0 +1,271 @@
+//! One partition of `inbound`: next records, turns, commit, offset.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use async_trait::async_trait;
+use botbuilder_service::lifecycle::{OnExit, Service, ServiceError};
+use botbuilder_store::{Error, OrgScope};
+use botbuilder_stream::{ConsumeError, Delivered, Partition, dead_letter};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    GROUP, INBOUND, Runtime,
+    batch::{Job, by_organization, rounds},
+    commit::{self, Committed},
+    load::load,
+    publish::{Of, publish, publish_left},
+    turn::{self, Turn},
+};
+
+/// The pause after the database or the stream was not available.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How often one turn is tried alone before its record goes to the dead letter.
+const TRIES: u32 = 4;
+
+/// The service that takes partitions of `inbound` and gives each to a worker.
+pub struct Workers {
+    runtime: Runtime,
+}
+
+impl Workers {
+    /// The workers of this runtime.
+    pub const fn new(runtime: Runtime) -> Self {
+        Self { runtime }
+    }
+}
+
+#[async_trait]
+impl Service for Workers {
+    fn name(&self) -> &'static str {
+        "runtime"
+    }
+
+    fn on_exit(&self) -> OnExit {
+        OnExit::Restart(botbuilder_service::lifecycle::Backoff::default())
+    }
+
+    async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        let mut subscription = self.runtime.stream.subscribe(INBOUND, GROUP).await?;
+        let mut workers = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                assigned = subscription.assigned() => match assigned? {
+                    Some(partition) => {
+                        let worker = Worker {
+                            runtime: self.runtime.clone(),
+                            partition: partition.id(),
+                            revoked: partition.revoked(),
+                            stop: stop.clone(),
+                        };
+                        workers.spawn(worker.run(partition));
+                    }
+                    None => break,
+                },
+                Some(ended) = workers.join_next() => ended?,
+            }
+        }
+        while workers.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+struct Worker {
+    runtime: Runtime,
+    partition: u32,
+    revoked: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    async fn run(self, mut partition: Box<dyn Partition>) {
+        if !self.publish_predecessors().await {
+            return;
+        }
+        info!(partition = self.partition, "took a partition");
+        loop {
+            let next = tokio::select! {
+                () = self.stop.cancelled() => break,
+                next = partition.next(self.runtime.options.batch) => next,
+            };
+            let delivered = match next {
+                Ok(delivered) => delivered,
+                Err(ConsumeError::Revoked) => break,
+                Err(error) => {
+                    error!(partition = self.partition, error = %error, "partition cannot be read");
+                    if self.pause().await {
+                        continue;
+                    }
+                    break;
+                }
+            };
+            let Some(last) = delivered.last().map(|record| record.position.offset) else { continue };
+            if !self.process(delivered).await {
+                break;
+            }
+            if let Err(error) = partition.commit(last + 1).await {
+                // The records come again and are recognised.
+                warn!(partition = self.partition, error = %error, "position could not be stored");
+            }
+        }
+        info!(partition = self.partition, "gave a partition back");
+    }
+
+    /// Publishes what the partition's last owner had committed and not published. Returns whether it is done.
+    async fn publish_predecessors(&self) -> bool {
+        let of = Of::Partition { topic: crate::OUTBOUND, partition: self.partition };
+        loop {
+            let now = self.runtime.clock.now();
+            match publish_left(&self.runtime.store, &*self.runtime.stream, of, now, now).await {
+                Ok(0) => return true,
+                Ok(published) => {
+                    info!(partition = self.partition, published, "published what was left");
+                    return true;
+                }
+                Err(error) => {
+                    warn!(partition = self.partition, error = %error, "records left unpublished wait");
+                    if !self.pause().await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits a little. Returns false if it is time to go instead.
+    async fn pause(&self) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = self.revoked.cancelled() => false,
+            () = tokio::time::sleep(PAUSE) => true,
+        }
+    }
+
+    /// Processes records in order. Returns false if it was stopped before all of them were done.
+    async fn process(&self, delivered: Vec<Delivered>) -> bool {
+        let mut jobs = Vec::with_capacity(delivered.len());
+        for record in &delivered {
+            match Job::decode(record) {
+                Ok(job) => jobs.push(job),
+                Err(error) => {
+                    if !self.bury(record, &error.to_string()).await {
+                        return false;
+                    }
+                }
+            }
+        }
+        for round in rounds(jobs) {
+            for (org, jobs) in by_organization(round) {
+                let scope = OrgScope::of_service(org);
+                if !self.turns(&scope, jobs, &delivered).await {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// The turns of one organization: together if that works, else one by one. Returns false if it was stopped.
+    async fn turns(
+        &self,
+        scope: &OrgScope,
+        jobs: Vec<Job>,
+        delivered: &[Delivered],
+    ) -> bool {
+        let mut together = jobs.len() > 1;
+        let mut waiting: std::collections::VecDeque<Vec<Job>> = [jobs].into();
+        let mut tries = 0;
+        while let Some(jobs) = waiting.pop_front() {
+            match self.attempt(scope, &jobs).await {
+                Ok(committed) => {
+                    tries = 0;
+                    let now = self.runtime.clock.now();
+                    let (store, stream) = (&self.runtime.store, &*self.runtime.stream);
+                    if !publish(store, stream, committed.unpublished, now, &self.stop).await {
+                        return false;
+                    }
+                }
+                Err(Failed::Later(error)) => {
+                    warn!(error = %error, "turns wait for the database");
+                    waiting.push_front(jobs);
+                    if !self.pause().await {
+                        return false;
+                    }
+                }
+                Err(Failed::Refused(_)) if together => {
+                    together = false;
+                    for job in jobs.into_iter().rev() {
+                        waiting.push_front(vec![job]);
+                    }
+                }
+                Err(Failed::Refused(reason)) => {
+                    tries += 1;
+                    if tries < TRIES {
+                        waiting.push_front(jobs);
+                        continue;
+                    }
+                    tries = 0;
+                    for job in jobs {
+                        let record = delivered.iter().find(|record| record.position == job.position);
+                        if let Some(record) = record
+                            && !self.bury(record, &reason).await
+                        {
+                            return false;
+                        }
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    async fn attempt(&self, scope: &OrgScope, jobs: &[Job]) -> Result<Committed, Failed> {
+        let now = self.runtime.clock.now();
+        let loaded = load(&self.runtime, scope, jobs).await?;
+        let mut turns: Vec<(&Job, Turn)> = Vec::with_capacity(jobs.len());
+        for (job, loaded) in jobs.iter().zip(&loaded) {
+            let decided = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                turn::decide(job, loaded, &self.runtime.options, &*self.runtime.ids, now)
+            }));
+            match decided {
+                Ok(Ok(turn)) => turns.push((job, turn)),
+                Ok(Err(error)) => return Err(Failed::Refused(error.to_string())),
+                Err(_) => return Err(Failed::Refused("the turn panicked".to_owned())),
+            }
+        }
+        Ok(commit::commit(&self.runtime, scope, turns, now).await?)
+    }
+
+    /// Puts a record aside with the reason. Returns false if it was stopped before that was durable.
+    async fn bury(&self, record: &Delivered, reason: &str) -> bool {
+        error!(
+            partition = record.position.partition,
+            offset = record.position.offset,
+            reason,
+            "record goes to the dead letter"
+        );
+        while let Err(error) = dead_letter(&*self.runtime.stream, INBOUND, record, reason).await {
+            warn!(error = %error, "dead letter waits for the stream");
+            if !self.pause().await {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Why turns were not committed.
+enum Failed {
+    /// They may be later, unchanged.
+    Later(Error),
+    /// Something in them is refused.
+    Refused(String),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        if error.is_passing() { Self::Later(error) } else { Self::Refused(error.to_string()) }
+    }
+}
