@@ -95,4 +95,118 @@ CREATE INDEX ix_user_subscriptions_5 ON user_subscriptions (pending_plan_id);
 CREATE TRIGGER touch BEFORE UPDATE ON user_subscriptions
     FOR EACH ROW EXECUTE FUNCTION app.touch_lock();
 
+-- What a plan allows, for whoever must decide it. They take an organization as argument, since an invitation is
+-- accepted before its tenant is entered; app.may_act_for keeps a tenant to its own.
+SET LOCAL ROLE bb_definer;
+
+-- Without an entitled subscription (none, unpaid, past the grace period) the limits of the free plan hold.
+CREATE FUNCTION app.effective_limits(org uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    limits jsonb;
+BEGIN
+    IF org IS NULL OR NOT app.may_act_for(org) THEN
+        RAISE EXCEPTION 'not the plan of this organization' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    SELECT p.limits || s.limits_override INTO limits
+      FROM user_subscriptions s
+      JOIN subscription_plans p ON p.id = s.plan_id
+     WHERE s.organization_id = org
+       AND (s.status IN ('trialing', 'active') OR (s.status = 'past_due' AND s.grace_until > now()));
+    IF NOT FOUND THEN
+        SELECT p.limits INTO limits FROM subscription_plans p WHERE p.code = 'free';
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no free plan' USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+    END IF;
+    RETURN limits;
+END
+$$;
+COMMENT ON FUNCTION app.effective_limits(uuid) IS 'limits of an organization''s plan with its own exceptions';
+
+-- metric is a key of the limits, or a metric of usage_tracking, whose limit is then given in its own unit.
+CREATE FUNCTION app.plan_limit(org uuid, metric text) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    limits constant jsonb := app.effective_limits(org);
+BEGIN
+    RETURN CASE metric
+        WHEN 'message_out' THEN (limits ->> 'messages_month')::bigint
+        WHEN 'model_token' THEN (limits ->> 'model_tokens_month')::bigint
+        WHEN 'voice_second' THEN (limits ->> 'voice_minutes_month')::bigint * 60
+        WHEN 'storage_byte' THEN (limits ->> 'storage_mb')::bigint * 1048576
+        WHEN 'active_contact' THEN (limits ->> 'contacts')::bigint
+        ELSE (limits ->> metric)::bigint
+    END;
+END
+$$;
+COMMENT ON FUNCTION app.plan_limit(uuid, text) IS 'effective limit of an organization, NULL for unlimited';
+
+-- Two requests at once must not both take the last place: the lock holds until the creating transaction ends.
+CREATE FUNCTION app.can_create(org uuid, resource text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    most bigint;
+    present bigint;
+BEGIN
+    IF resource NOT IN ('bots', 'channels', 'seats', 'members', 'contacts', 'knowledge_bases', 'campaigns') THEN
+        RAISE EXCEPTION 'no limit for %', resource USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Members are the seats already taken; seats also count the invitations still open.
+    most := app.plan_limit(org, CASE resource WHEN 'members' THEN 'seats' ELSE resource END);
+    IF most IS NULL THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(
+        'app.can_create:' || org || CASE resource WHEN 'members' THEN 'seats' ELSE resource END, 0));
+    present := CASE resource
+        WHEN 'bots' THEN (SELECT count(*) FROM bots b WHERE b.organization_id = org AND b.deleted_at IS NULL)
+        WHEN 'channels' THEN (
+            SELECT count(*) FROM channels c
+             WHERE c.organization_id = org AND c.deleted_at IS NULL AND c.status <> 'disconnected')
+        WHEN 'members' THEN (
+            SELECT count(*) FROM organization_members m WHERE m.organization_id = org AND m.status <> 'removed')
+        WHEN 'seats' THEN (
+            SELECT count(*) FROM organization_members m WHERE m.organization_id = org AND m.status <> 'removed') + (
+            SELECT count(*) FROM team_invitations i
+             WHERE i.organization_id = org AND i.status = 'pending' AND i.expires_at > now())
+        WHEN 'contacts' THEN (
+            -- Counting no further than needed: there may be millions.
+            SELECT count(*) FROM (SELECT FROM channel_contacts c
+                                   WHERE c.organization_id = org AND c.deleted_at IS NULL LIMIT most) counted)
+        WHEN 'knowledge_bases' THEN (
+            SELECT count(*) FROM knowledge_bases k WHERE k.organization_id = org AND k.deleted_at IS NULL)
+        WHEN 'campaigns' THEN (
+            SELECT count(*) FROM recovery_campaigns r
+             WHERE r.organization_id = org AND r.deleted_at IS NULL AND r.status <> 'archived')
+    END;
+    RETURN present < most;
+END
+$$;
+COMMENT ON FUNCTION app.can_create(uuid, text)
+    IS 'whether the plan allows one more; holds the place until the transaction ends';
+
+CREATE FUNCTION app.usage_total(org uuid, metric text, from_instant timestamptz, to_instant timestamptz) RETURNS bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF org IS NULL OR NOT app.may_act_for(org) THEN
+        RAISE EXCEPTION 'not the usage of this organization' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN (SELECT coalesce(sum(u.quantity), 0)
+              FROM usage_tracking u
+             WHERE u.organization_id = org AND u.metric = usage_total.metric
+               AND u.created_at >= from_instant AND u.created_at < to_instant);
+END
+$$;
+COMMENT ON FUNCTION app.usage_total(uuid, text, timestamptz, timestamptz)
+    IS 'metered sum of an organization from an instant up to, and without, another';
+
+GRANT EXECUTE ON FUNCTION app.effective_limits(uuid), app.plan_limit(uuid, text), app.can_create(uuid, text),
+    app.usage_total(uuid, text, timestamptz, timestamptz) TO bb_app, bb_auth, bb_admin;
+SET LOCAL ROLE bb_owner;
+
 RESET ROLE;

@@ -282,7 +282,7 @@ BEGIN
     END LOOP;
 END
 $$;
-GRANT SELECT ON roles, subscription_plans, admin_audit_log TO bb_definer;
+GRANT SELECT ON roles, subscription_plans, plugin_categories, admin_audit_log TO bb_definer;
 -- Ratings are written to the publisher's row; audit_append keeps the heads of the chains.
 CREATE POLICY definer_write ON plugins TO bb_definer USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON plugins TO bb_definer;
