@@ -44,6 +44,17 @@ pub fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
 }
 
+/// A short digest of a path that never changes (FNV-1a), to name other directories after it. Not a matter of security.
+pub fn digest(path: &Path) -> u64 {
+    fnv1a(path.as_os_str().as_encoded_bytes())
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 fn place(system: &str, variable: &str, below_home: &str) -> PathBuf {
     if is_root() {
         return PathBuf::from(system);
@@ -58,4 +69,15 @@ fn place(system: &str, variable: &str, below_home: &str) -> PathBuf {
 /// The XDG rules say to ignore relative paths.
 fn absolute_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_the_published_one() {
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
 }

@@ -1,0 +1,40 @@
+//! `cargo xtask dev`: from a fresh clone to a bot that answers.
+
+use std::{os::unix::process::CommandExt as _, path::PathBuf};
+
+use botbuilder_postgres::dirs;
+
+use crate::{
+    setup,
+    shell::{self, Outcome, cargo, program, root, say, target},
+};
+
+/// Names the data directory; the program reads it like any other setting.
+const DATA_DIR: &str = "BOTBUILDER__DATA_DIR";
+
+/// Names the PostgreSQL programs.
+const INSTALLATION: &str = "BOTBUILDER__DATABASE__INSTALLATION";
+
+/// Sets up, builds and becomes `botbuilder dev`.
+pub fn run(arguments: &[String]) -> Outcome {
+    let installation = setup::for_programs()?;
+    say("building (the first time takes minutes)");
+    shell::run(cargo().args(["build", "--package", "botbuilder"]))?;
+    let mut command = program(target().join("debug/botbuilder"));
+    command.arg("dev").args(arguments);
+    if std::env::var_os(DATA_DIR).is_none() {
+        command.env(DATA_DIR, data_dir());
+    }
+    if std::env::var_os(INSTALLATION).is_none() {
+        command.env(INSTALLATION, installation.root());
+    }
+    say("starting");
+    // From here on this process is the program: signals and the exit status are its own.
+    Err(format!("cannot start botbuilder: {}", command.exec()).into())
+}
+
+/// A directory for this checkout, so that two of them do not share a database. It is not inside the checkout, because
+/// as root's the database server runs under an account that may not be able to reach that.
+fn data_dir() -> PathBuf {
+    dirs::data_dir().join(format!("dev-{:08x}", dirs::digest(&root()) >> 32))
+}
