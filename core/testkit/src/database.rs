@@ -83,7 +83,9 @@ impl Drop for TestDatabase {
         let admin = self.admin.clone();
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let dropped = thread::spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+                return;
+            };
             runtime.block_on(async {
                 if let Ok(mut connection) = admin.connect().await {
                     let _ = connection.execute(AssertSqlSafe(statement)).await;
@@ -98,7 +100,8 @@ fn admin_options() -> PgConnectOptions {
     let url = std::env::var(ENVIRONMENT).unwrap_or_else(|_| {
         panic!("{ENVIRONMENT} is not set: name an administrator's connection to a PostgreSQL 18 server, or run `cargo xtask test`")
     });
-    let options: PgConnectOptions = url.parse().unwrap_or_else(|error| panic!("{ENVIRONMENT} is no database url: {error}"));
+    let options: PgConnectOptions =
+        url.parse().unwrap_or_else(|error| panic!("{ENVIRONMENT} is no database url: {error}"));
     options.disable_statement_logging()
 }
 
@@ -123,9 +126,15 @@ async fn template(admin: &PgConnectOptions) -> String {
     if !exists {
         // Migrated under another name, so that a template is always whole.
         execute(&mut connection, "DROP DATABASE IF EXISTS botbuilder_template_new WITH (FORCE)").await;
-        execute(&mut connection, "CREATE DATABASE botbuilder_template_new TEMPLATE template0 ENCODING 'UTF8'").await;
+        execute(
+            &mut connection,
+            "CREATE DATABASE botbuilder_template_new TEMPLATE template0 ENCODING 'UTF8'",
+        )
+        .await;
         let url = admin.clone().database("botbuilder_template_new").to_url_lossy();
-        migrate::run(url.as_str()).await.unwrap_or_else(|error| panic!("the template cannot be migrated: {error}"));
+        migrate::run(url.as_str())
+            .await
+            .unwrap_or_else(|error| panic!("the template cannot be migrated: {error}"));
         execute(&mut connection, &format!("ALTER DATABASE botbuilder_template_new RENAME TO {name}")).await;
     }
     // Closing gives the lock back.
@@ -151,7 +160,10 @@ async fn pool(options: &PgConnectOptions, on_connect: Option<String>) -> PgPool 
 }
 
 async fn connect(options: &PgConnectOptions) -> PgConnection {
-    options.connect().await.unwrap_or_else(|error| panic!("cannot connect to the server {ENVIRONMENT} names: {error}"))
+    options
+        .connect()
+        .await
+        .unwrap_or_else(|error| panic!("cannot connect to the server {ENVIRONMENT} names: {error}"))
 }
 
 async fn execute(connection: &mut PgConnection, statement: &str) {

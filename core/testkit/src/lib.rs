@@ -1,3 +1,5 @@
 //! Test databases, fake providers that keep state, and the whole platform in one process.
 
+#[cfg(feature = "database")]
 pub mod database;
+pub mod fake;

@@ -1,0 +1,48 @@
+//! Providers that speak real HTTP on this machine, keep what they accepted, and misbehave when told to.
+//!
+//! Each answers what the real one answers (limits, error shapes, ids) and has, beside it, `/__fake/`:
+//!
+//! | Address | What it does |
+//! | --- | --- |
+//! | `GET /__fake/messages?to=&after=&limit=` | what was accepted, in order; the newest are kept |
+//! | `GET /__fake/conversations?to=` | per recipient ids, tags and texts in order of acceptance |
+//! | `GET /__fake/counters` | requests, accepted, refused, faults, callbacks |
+//! | `GET`, `POST /__fake/behaviour` | how it misbehaves: see [`Behaviour`] |
+//! | `POST /__fake/forget` | empties what is kept |
+//! | `POST /__fake/say` | a person writes: `{"from", "text"}`; sent to the webhook |
+//! | `POST /__fake/tap` | a person chooses: `{"from", "payload", "title"}`; sent to the webhook |
+//!
+//! They listen on loopback only and call loopback only.
+
+mod behaviour;
+mod caller;
+mod control;
+mod faults;
+mod journal;
+mod server;
+pub mod telegram;
+pub mod whatsapp;
+
+pub use behaviour::{Behaviour, Fault, StatusBehaviour};
+pub use control::Counters;
+pub use journal::{Accepted, Delivered};
+
+/// Why a fake could not be started or could not reach the webhook.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is not one of this machine only.
+    #[error("{0} is not a loopback address")]
+    NotLoopback(String),
+    /// It could not listen.
+    #[error("fake provider cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The client could not be made.
+    #[error("http client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+    /// Nobody has said where events go.
+    #[error("no webhook is set")]
+    NoWebhook,
+    /// The webhook did not take the event.
+    #[error("webhook did not take the event: {0}")]
+    NotTaken(String),
+}

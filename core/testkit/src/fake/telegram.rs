@@ -1,0 +1,320 @@
+//! A Telegram Bot API of our own: `POST /bot{token}/{method}`.
+
+mod limits;
+mod webhook;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::{any, post},
+};
+use serde_json::{Map, Value, json};
+
+pub use self::webhook::{SECRET_HEADER, message_webhook, tap_webhook};
+use super::server::{self, Server};
+use super::{
+    Accepted, Behaviour, Counters, Delivered, Error,
+    caller::Caller,
+    control::{self, Control, Said, Tapped, lock, taken},
+    faults::{self, Worded},
+    journal::{Arrived, Journal},
+};
+
+/// How a fake is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The bot's token, `{bot id}:{secret}`.
+    pub bot_token: String,
+    /// What it sends in `X-Telegram-Bot-Api-Secret-Token`; `setWebhook` changes it.
+    pub secret_token: String,
+    /// Where it sends updates; `setWebhook` changes it.
+    pub webhook_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            bot_token: "7000000001:fake-bot-token".into(),
+            secret_token: "fake-secret-token".into(),
+            webhook_url: None,
+        }
+    }
+}
+
+/// A running fake. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Fake {
+    state: Arc<Inner>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Inner {
+    bot_token: String,
+    secret_token: Mutex<String>,
+    updates: AtomicU64,
+    control: Arc<Control>,
+}
+
+impl Fake {
+    /// Starts one.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let Options { bind, bot_token, secret_token, webhook_url } = options;
+        let control = Arc::new(Control::new(Caller::new(webhook_url.as_deref())?));
+        // Numbers go on from one start to the next, as Telegram's do: else new updates would look like old.
+        let first = u64::try_from(webhook::now()).unwrap_or(0).saturating_mul(1_000);
+        let state = Arc::new(Inner {
+            bot_token,
+            secret_token: Mutex::new(secret_token),
+            updates: AtomicU64::new(first),
+            control: Arc::clone(&control),
+        });
+        let router = Router::new()
+            .route("/{bot}/{method}", any(call))
+            .route("/__fake/say", post(say))
+            .route("/__fake/tap", post(tap))
+            .with_state(Arc::clone(&state))
+            .merge(control::routes(control));
+        Ok(Self { state, server: server::serve(bind, router).await? })
+    }
+
+    /// What an account's `base_url` is set to.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Where updates go from now on, and with which secret token.
+    pub fn set_webhook(&self, url: Option<&str>, secret_token: &str) -> Result<(), Error> {
+        self.state.control.caller.set_url(url)?;
+        secret_token.clone_into(&mut lock(&self.state.secret_token));
+        Ok(())
+    }
+
+    /// How it misbehaves from now on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.state.control.set_behaviour(behaviour);
+    }
+
+    /// The messages accepted, oldest first; the newest 10 000 are kept.
+    pub fn messages(&self) -> Vec<Accepted> {
+        self.state.control.with_journal(|journal| journal.messages(None, 0, usize::MAX))
+    }
+
+    /// What one chat was sent, in order of acceptance.
+    pub fn conversation(&self, chat: &str) -> Vec<Delivered> {
+        self.state.control.with_journal(|journal| journal.conversation(chat))
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> Counters {
+        self.state.control.counters()
+    }
+
+    /// Empties what is kept.
+    pub fn forget(&self) {
+        self.state.control.with_journal(Journal::forget);
+    }
+
+    /// A person writes in a private chat; returns once the webhook has taken it.
+    pub async fn say(&self, chat: i64, text: &str) -> Result<(), Error> {
+        self.state.say(chat, text).await
+    }
+
+    /// A person taps a button; returns once the webhook has taken it.
+    pub async fn tap(&self, chat: i64, data: &str) -> Result<(), Error> {
+        self.state.tap(chat, data).await
+    }
+}
+
+impl Inner {
+    fn next_update(&self) -> u64 {
+        self.updates.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn say(&self, chat: i64, text: &str) -> Result<(), Error> {
+        let secret = lock(&self.secret_token).clone();
+        let (body, secret) = message_webhook(&secret, self.next_update(), chat, text);
+        self.control.caller.post(body, (SECRET_HEADER, &secret)).await
+    }
+
+    async fn tap(&self, chat: i64, data: &str) -> Result<(), Error> {
+        let secret = lock(&self.secret_token).clone();
+        let (body, secret) = tap_webhook(&secret, self.next_update(), chat, data);
+        self.control.caller.post(body, (SECRET_HEADER, &secret)).await
+    }
+
+    fn bot(&self) -> Value {
+        let id: i64 = self.bot_token.split(':').next().and_then(|id| id.parse().ok()).unwrap_or(1);
+        json!({ "id": id, "is_bot": true, "first_name": "Fake", "username": "fake_bot" })
+    }
+}
+
+async fn call(
+    State(state): State<Arc<Inner>>,
+    Path((bot, method)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let control = &state.control;
+    let fault = control.befall().await;
+    if let Some(response) = faults::before(control, fault, worded).await {
+        return response;
+    }
+    match bot.strip_prefix("bot") {
+        Some(token) if token == state.bot_token => {}
+        Some(token) if token.contains(':') => return refuse(control, 401, "Unauthorized"),
+        _ => return refuse(control, 404, "Not Found"),
+    }
+    let body = match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::Object(body)) => body,
+        _ if body.is_empty() => Map::new(),
+        _ => return refuse(control, 400, "Bad Request: can't parse request"),
+    };
+    if limits::sends(&method) {
+        return send(&state, fault, &method, body).await;
+    }
+    match method.as_str() {
+        "getMe" => result(state.bot()),
+        "setWebhook" => set_webhook(&state, &body),
+        "deleteWebhook" => match control.caller.set_url(None) {
+            Ok(()) => result(true.into()),
+            Err(error) => refuse(control, 400, &error.to_string()),
+        },
+        "getWebhookInfo" => {
+            let url = control.caller.url().unwrap_or_default();
+            result(json!({ "url": url, "has_custom_certificate": false, "pending_update_count": 0 }))
+        }
+        "sendChatAction" => match limits::chat(&body) {
+            Ok(_) => signal(control),
+            Err(description) => refuse(control, 400, &description),
+        },
+        "answerCallbackQuery" if body.get("callback_query_id").is_some_and(Value::is_string) => {
+            signal(control)
+        }
+        "answerCallbackQuery" => {
+            refuse(control, 400, "Bad Request: query is too old and response timeout expired")
+        }
+        _ => refuse(control, 404, "Not Found"),
+    }
+}
+
+async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String, Value>) -> Response {
+    let control = &state.control;
+    let limits::Taken { to, text } = match limits::check(method, &body) {
+        Ok(taken) => taken,
+        Err(description) => return refuse(control, 400, &description),
+    };
+    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
+        return refuse(control, 403, "Forbidden: bot was blocked by the user");
+    }
+    let shown = |field: &str| body.get(field).cloned();
+    let (markup, sent_text) = (shown("reply_markup"), shown("text"));
+    let kind = method.trim_start_matches("send").to_lowercase();
+    let arrived = Arrived { to, tag: None, kind, text, body: Value::Object(body) };
+    let accepted = control.accept(arrived, |_, number| number.to_string());
+    if let Some(response) = faults::after(fault).await {
+        return response;
+    }
+    let number: u64 = accepted.id.parse().unwrap_or(0);
+    let chat: i64 = accepted.to.parse().unwrap_or(0);
+    let chat = if chat < 0 {
+        json!({ "id": chat, "type": "supergroup", "title": "Group" })
+    } else {
+        webhook::private(chat)
+    };
+    let mut message =
+        json!({ "message_id": number, "from": state.bot(), "chat": chat, "date": accepted.at.timestamp() });
+    for (field, value) in [("reply_markup", markup), ("text", sent_text)] {
+        if let Some(value) = value {
+            message[field] = value;
+        }
+    }
+    result(message)
+}
+
+fn set_webhook(state: &Inner, body: &Map<String, Value>) -> Response {
+    let control = &state.control;
+    let text = |field: &str| body.get(field).and_then(Value::as_str);
+    let token = text("secret_token").unwrap_or_default();
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    if token.len() > 256 || !token.bytes().all(legal) {
+        return refuse(control, 400, "Bad Request: secret token contains unallowed characters");
+    }
+    match control.caller.set_url(text("url").filter(|url| !url.is_empty())) {
+        Ok(()) => {
+            token.clone_into(&mut lock(&state.secret_token));
+            let body = json!({ "ok": true, "result": true, "description": "Webhook was set" });
+            Json(body).into_response()
+        }
+        Err(_) => refuse(control, 400, "Bad Request: bad webhook: this fake calls loopback only"),
+    }
+}
+
+fn signal(control: &Control) -> Response {
+    control.count(|counters| counters.signals += 1);
+    result(true.into())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "every caller makes the value for this")]
+fn result(value: Value) -> Response {
+    Json(json!({ "ok": true, "result": value })).into_response()
+}
+
+fn answer(code: u16, description: &str, parameters: Option<Value>) -> Response {
+    let mut body = json!({ "ok": false, "error_code": code, "description": description });
+    if let Some(parameters) = parameters {
+        body["parameters"] = parameters;
+    }
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_REQUEST);
+    (status, Json(body)).into_response()
+}
+
+fn refuse(control: &Control, code: u16, description: &str) -> Response {
+    control.count(|counters| counters.refused += 1);
+    answer(code, description, None)
+}
+
+/// The faults in Telegram's words.
+fn worded(fault: Worded) -> Response {
+    match fault {
+        Worded::Throttled(seconds) => {
+            let words = match seconds {
+                Some(seconds) => format!("Too Many Requests: retry after {seconds}"),
+                None => "Too Many Requests".to_owned(),
+            };
+            answer(429, &words, seconds.map(|seconds| json!({ "retry_after": seconds })))
+        }
+        Worded::ServerError => answer(500, "Internal Server Error", None),
+        Worded::Refused(code) => {
+            let code = code.and_then(|code| u16::try_from(code).ok()).unwrap_or(400);
+            answer(code, "Bad Request: refused, as the behaviour says", None)
+        }
+    }
+}
+
+async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
+    match said.from.parse() {
+        Ok(chat) => taken(state.say(chat, &said.text).await),
+        Err(_) => (StatusCode::BAD_REQUEST, "from has to be a number").into_response(),
+    }
+}
+
+async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
+    match tapped.from.parse() {
+        Ok(chat) => taken(state.tap(chat, &tapped.payload).await),
+        Err(_) => (StatusCode::BAD_REQUEST, "from has to be a number").into_response(),
+    }
+}

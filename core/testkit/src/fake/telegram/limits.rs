@@ -1,0 +1,116 @@
+//! What the Bot API takes and what it refuses, with its descriptions.
+
+use serde_json::{Map, Value};
+
+/// A message that is taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) to: String,
+    pub(super) text: Option<String>,
+}
+
+/// A refusal: always 400, so only its words matter.
+pub(super) type Refusal = String;
+
+type Checked<T> = Result<T, Refusal>;
+
+fn refused<T>(description: &str) -> Checked<T> {
+    Err(format!("Bad Request: {description}"))
+}
+
+/// The field that a sending method needs beside the chat, and whether it carries a caption.
+fn needed(method: &str) -> Option<(&'static [&'static str], bool)> {
+    Some(match method {
+        "sendMessage" => (&["text"], false),
+        "sendPhoto" => (&["photo"], true),
+        "sendVideo" => (&["video"], true),
+        "sendAnimation" => (&["animation"], true),
+        "sendAudio" => (&["audio"], true),
+        "sendVoice" => (&["voice"], true),
+        "sendDocument" => (&["document"], true),
+        "sendSticker" => (&["sticker"], false),
+        "sendLocation" => (&["latitude", "longitude"], false),
+        "sendVenue" => (&["latitude", "longitude", "title", "address"], false),
+        "sendContact" => (&["phone_number", "first_name"], false),
+        _ => return None,
+    })
+}
+
+/// Whether a method makes a message.
+pub(super) fn sends(method: &str) -> bool {
+    needed(method).is_some()
+}
+
+pub(super) fn check(method: &str, body: &Map<String, Value>) -> Checked<Taken> {
+    let Some((fields, captioned)) = needed(method) else { return refused("method is not one that sends") };
+    let to = chat(body)?;
+    for field in fields {
+        let given = match body.get(*field) {
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(Value::Number(_)) => true,
+            _ => false,
+        };
+        match (given, *field) {
+            (true, _) => {}
+            (false, "text") => return refused("message text is empty"),
+            (false, field) => return Err(format!("Bad Request: there is no {field} in the request")),
+        }
+    }
+    let text = body.get("text").and_then(Value::as_str);
+    if text.is_some_and(|text| units(text) > 4096) {
+        return refused("message is too long");
+    }
+    let caption = body.get("caption").and_then(Value::as_str).filter(|_| captioned);
+    if caption.is_some_and(|caption| units(caption) > 1024) {
+        return refused("message caption is too long");
+    }
+    if let Some(reply) = body.get("reply_parameters")
+        && reply.get("message_id").and_then(Value::as_i64).is_none()
+    {
+        return refused("can't parse reply parameters");
+    }
+    if let Some(markup) = body.get("reply_markup") {
+        keyboard(markup)?;
+    }
+    Ok(Taken { to, text: text.or(caption).map(str::to_owned) })
+}
+
+/// The chat of a call, as text.
+pub(super) fn chat(body: &Map<String, Value>) -> Checked<String> {
+    match body.get("chat_id") {
+        Some(Value::Number(number)) if number.is_i64() => Ok(number.to_string()),
+        Some(Value::String(text)) if text.parse::<i64>().is_ok() || text.starts_with('@') => Ok(text.clone()),
+        Some(Value::String(text)) if !text.is_empty() => refused("chat not found"),
+        _ => refused("chat_id is empty"),
+    }
+}
+
+/// UTF-16 code units, in which Telegram counts.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+fn keyboard(markup: &Value) -> Checked<()> {
+    let Some(rows) = markup.get("inline_keyboard") else { return Ok(()) };
+    let Some(rows) = rows.as_array() else { return refused("object expected as reply markup") };
+    let mut count = 0;
+    for row in rows {
+        let Some(row) = row.as_array() else {
+            return refused("field \"inline_keyboard\" must be an Array of Arrays");
+        };
+        for button in row {
+            count += 1;
+            if button.get("text").and_then(Value::as_str).is_none_or(|text| text.trim().is_empty()) {
+                return refused("button text must be non-empty");
+            }
+            match button.get("callback_data").and_then(Value::as_str) {
+                Some(data) if !(1..=64).contains(&data.len()) => return refused("BUTTON_DATA_INVALID"),
+                None if button.get("url").is_none() => {
+                    return refused("text buttons are unallowed in the inline keyboard");
+                }
+                _ => {}
+            }
+        }
+    }
+    if count > 100 { refused("reply markup is too long") } else { Ok(()) }
+}

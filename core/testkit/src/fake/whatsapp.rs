@@ -1,0 +1,238 @@
+//! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`.
+
+mod limits;
+mod statuses;
+mod webhook;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use botbuilder_domain::{Ids as _, SystemIds};
+use serde_json::{Value, json};
+
+pub use self::webhook::{SIGNATURE_HEADER, message_webhook, tap_webhook};
+use self::{
+    limits::{Refusal, Taken, check},
+    statuses::Statuses,
+};
+use super::{
+    Accepted, Behaviour, Counters, Delivered, Error,
+    caller::Caller,
+    control::{self, Control, Said, Tapped, taken},
+    faults::{self, Worded},
+    journal::{Arrived, Journal},
+    server::{self, Server},
+};
+
+/// How a fake is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The bearer token it wants.
+    pub access_token: String,
+    /// The number it answers for; none answers for every number.
+    pub phone_number_id: Option<String>,
+    /// The number that `say` and `tap` write to, where the fake answers for every number.
+    pub default_phone_number_id: String,
+    /// What it signs webhooks with.
+    pub app_secret: String,
+    /// Where it sends webhooks; can be set later.
+    pub webhook_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            access_token: "fake-access-token".into(),
+            phone_number_id: None,
+            default_phone_number_id: "106540352242922".into(),
+            app_secret: "fake-app-secret".into(),
+            webhook_url: None,
+        }
+    }
+}
+
+/// A running fake. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Fake {
+    state: Arc<Inner>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    control: Arc<Control>,
+    statuses: Statuses,
+}
+
+impl Fake {
+    /// Starts one.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
+        let statuses = Statuses::start(Arc::clone(&control), options.app_secret.clone());
+        let bind = options.bind;
+        let state = Arc::new(Inner { options, control: Arc::clone(&control), statuses });
+        let router = Router::new()
+            .route("/{version}/{phone_number_id}/messages", post(send))
+            .route("/__fake/say", post(say))
+            .route("/__fake/tap", post(tap))
+            .with_state(Arc::clone(&state))
+            .merge(control::routes(control));
+        Ok(Self { state, server: server::serve(bind, router).await? })
+    }
+
+    /// What an account's `base_url` is set to.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Where webhooks go from now on.
+    pub fn set_webhook_url(&self, url: Option<&str>) -> Result<(), Error> {
+        self.state.control.caller.set_url(url)
+    }
+
+    /// How it misbehaves from now on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.state.control.set_behaviour(behaviour);
+    }
+
+    /// The messages accepted, oldest first; the newest 10 000 are kept.
+    pub fn messages(&self) -> Vec<Accepted> {
+        self.state.control.with_journal(|journal| journal.messages(None, 0, usize::MAX))
+    }
+
+    /// What one recipient was sent, in order of acceptance.
+    pub fn conversation(&self, to: &str) -> Vec<Delivered> {
+        self.state.control.with_journal(|journal| journal.conversation(to))
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> Counters {
+        self.state.control.counters()
+    }
+
+    /// Empties what is kept.
+    pub fn forget(&self) {
+        self.state.control.with_journal(Journal::forget);
+    }
+
+    /// A person writes; returns once the webhook has taken it.
+    pub async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
+        self.state.say(from, text).await
+    }
+
+    /// A person chooses; returns once the webhook has taken it.
+    pub async fn tap(&self, from: &str, payload: &str, title: &str) -> Result<(), Error> {
+        self.state.tap(from, payload, title).await
+    }
+}
+
+impl Inner {
+    fn number(&self) -> &str {
+        self.options.phone_number_id.as_deref().unwrap_or(&self.options.default_phone_number_id)
+    }
+
+    fn inbound_id() -> String {
+        format!("wamid.in.{}", SystemIds.next().simple())
+    }
+
+    async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
+        let id = Self::inbound_id();
+        let (body, signature) = message_webhook(&self.options.app_secret, self.number(), from, &id, text);
+        self.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await
+    }
+
+    async fn tap(&self, from: &str, payload: &str, title: &str) -> Result<(), Error> {
+        let id = Self::inbound_id();
+        let secret = &self.options.app_secret;
+        let (body, signature) = tap_webhook(secret, self.number(), from, &id, payload, title);
+        self.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await
+    }
+}
+
+async fn send(
+    State(state): State<Arc<Inner>>,
+    Path((_version, number)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let control = &state.control;
+    let fault = control.befall().await;
+    if let Some(response) = faults::before(control, fault, worded).await {
+        return response;
+    }
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if bearer.and_then(|value| value.strip_prefix("Bearer ")) != Some(&state.options.access_token) {
+        return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
+    }
+    if state.options.phone_number_id.as_ref().is_some_and(|known| *known != number) {
+        return refuse(control, StatusCode::BAD_REQUEST, 100, "Object with that ID does not exist");
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return refuse(control, StatusCode::BAD_REQUEST, 100, "body is not JSON");
+    };
+    let (to, tag, kind, text) = match check(&body) {
+        Ok(Taken::Message { to, tag, kind, text }) => (to, tag, kind, text),
+        Ok(Taken::Signal) => {
+            control.count(|counters| counters.signals += 1);
+            return Json(json!({ "success": true })).into_response();
+        }
+        Err(Refusal { code, details }) => return refuse(control, StatusCode::BAD_REQUEST, code, &details),
+    };
+    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
+        return refuse(control, StatusCode::BAD_REQUEST, 131_026, "Message Undeliverable.");
+    }
+    let arrived = Arrived { to, tag, kind, text, body };
+    let accepted = control.accept(arrived, |place, _| format!("wamid.fake.{place}"));
+    state.statuses.report(control, &number, &accepted);
+    if let Some(response) = faults::after(fault).await {
+        return response;
+    }
+    let body = json!({
+        "messaging_product": "whatsapp",
+        "contacts": [{ "input": accepted.to, "wa_id": accepted.to.trim_start_matches('+') }],
+        "messages": [{ "id": accepted.id, "message_status": "accepted" }],
+    });
+    Json(body).into_response()
+}
+
+/// The faults in Graph's words.
+fn worded(fault: Worded) -> Response {
+    match fault {
+        Worded::Throttled(_) => answer(StatusCode::TOO_MANY_REQUESTS, 130_429, "Rate limit hit"),
+        Worded::ServerError => answer(StatusCode::INTERNAL_SERVER_ERROR, 131_000, "Something went wrong"),
+        Worded::Refused(code) => {
+            answer(StatusCode::BAD_REQUEST, code.unwrap_or(131_047), "refused, as the behaviour says")
+        }
+    }
+}
+
+fn answer(status: StatusCode, code: i64, details: &str) -> Response {
+    (status, Json(Refusal::body(code, details))).into_response()
+}
+
+fn refuse(control: &Control, status: StatusCode, code: i64, details: &str) -> Response {
+    control.count(|counters| counters.refused += 1);
+    answer(status, code, details)
+}
+
+async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
+    taken(state.say(&said.from, &said.text).await)
+}
+
+async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
+    taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
+}
