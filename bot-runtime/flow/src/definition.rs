@@ -41,7 +41,7 @@ pub(crate) struct Definition {
 
 /// Joins a port of a node to another node.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an edge")]
 pub(crate) struct Edge {
     /// Empty where it is not given.
     #[serde(default)]
@@ -61,7 +61,7 @@ impl Edge {
 
 /// A declared variable.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a variable")]
 pub(crate) struct Variable {
     pub(crate) name: String,
     #[serde(rename = "type", default)]
@@ -118,7 +118,7 @@ pub(crate) struct FlowSettings {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a node")]
 struct RawNode {
     id: String,
     #[serde(rename = "type")]

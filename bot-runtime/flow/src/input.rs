@@ -52,8 +52,8 @@ pub enum Input {
         /// Who chose it.
         context: Context,
     },
-    /// The person opened the conversation without writing. With a payload, which a link carried, the flow
-    /// starts again; without one, what was asked last is asked again.
+    /// The person opened the conversation without writing: pressed the start button, followed a link. The
+    /// flow starts, from its beginning if it was under way. Showing a conversation again is not opening it.
     Opened {
         /// What the link carried.
         payload: Option<String>,

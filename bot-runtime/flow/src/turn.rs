@@ -120,8 +120,7 @@ impl<'a> Turn<'a> {
         }
         let Some((at, wait)) = waiting else { return self.start() };
         match input {
-            Input::Opened { payload: Some(_), .. } => self.start(),
-            Input::Opened { payload: None, .. } => self.run(at),
+            Input::Opened { .. } => self.start(),
             Input::Message { .. } | Input::Postback { .. } | Input::Timeout { .. } => {
                 self.resume(at, wait, input);
             }
