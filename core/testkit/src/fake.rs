@@ -30,9 +30,12 @@ pub use journal::{Accepted, Delivered};
 /// Why a fake could not be started or could not reach the webhook.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is not one of this machine only.
+    /// The address to listen on is not one of this machine only.
     #[error("{0} is not a loopback address")]
-    NotLoopback(String),
+    NotLoopback(std::net::SocketAddr),
+    /// The address to call is not one of this machine.
+    #[error(transparent)]
+    NotLocal(#[from] crate::local_client::NotLocal),
     /// It could not listen.
     #[error("fake provider cannot listen: {0}")]
     Listen(#[from] std::io::Error),

@@ -3,3 +3,4 @@
 #[cfg(feature = "database")]
 pub mod database;
 pub mod fake;
+pub mod local_client;

@@ -46,7 +46,7 @@ struct Closed;
 
 pub(super) async fn serve(bind: SocketAddr, router: Router) -> Result<Server, Error> {
     if !bind.ip().is_loopback() {
-        return Err(Error::NotLoopback(bind.to_string()));
+        return Err(Error::NotLoopback(bind));
     }
     let listener = TcpListener::bind(bind).await?;
     let address = listener.local_addr()?;
