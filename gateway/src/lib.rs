@@ -1,1 +1,61 @@
-//! Listeners, webhook ingress, hub and outbound dispatcher.
+//! The gateway: what the outside world talks to, and what talks to the outside world.
+//!
+//! [`ingress`] takes providers' callbacks and answers only after the stream has them. [`widget`] is the same for
+//! visitors of a website. The [`dispatcher`] takes what the runtime wants sent and hands it to the providers, or to
+//! the [`hub`], which knows who is connected. [`public`] and [`internal`] put the routes together.
+
+pub mod accounts;
+pub mod dispatcher;
+pub mod hub;
+pub mod ingress;
+pub mod internal;
+pub mod pages;
+pub mod public;
+pub mod widget;
+
+use std::sync::Arc;
+
+use botbuilder_adapters::Registry;
+use botbuilder_domain::{Clock, Ids};
+use botbuilder_store::{Store, secret::RootKey};
+use botbuilder_stream::Stream;
+
+/// What every part of the gateway works with.
+#[derive(Clone)]
+pub struct Gateway {
+    /// The database.
+    pub store: Store,
+    /// The stream.
+    pub stream: Arc<dyn Stream>,
+    /// The list of channels.
+    pub channels: Registry,
+    /// The connected accounts.
+    pub accounts: Arc<accounts::Accounts>,
+    /// Who is connected.
+    pub hub: Arc<hub::Hub>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn Ids>,
+}
+
+impl Gateway {
+    /// A gateway over this database and stream.
+    pub fn new(
+        store: Store,
+        stream: Arc<dyn Stream>,
+        root: RootKey,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self {
+            accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
+            hub: Arc::default(),
+            channels: botbuilder_adapters::registry(),
+            store,
+            stream,
+            clock,
+            ids,
+        }
+    }
+}

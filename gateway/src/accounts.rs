@@ -1,0 +1,110 @@
+//! The connected accounts, with their secrets opened. Kept for a minute, so that the path of a webhook touches no
+//! database; an unknown address is remembered too, so that guessing costs nothing.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use botbuilder_adapter_kit::{Account, account::Credentials};
+use botbuilder_domain::{ChannelId, OrgId};
+use botbuilder_store::{
+    Error, OrgScope, Store,
+    channels::channels::{self, Found, Opened},
+    secret::RootKey,
+};
+
+/// How long an account is believed.
+const BELIEVED_FOR: Duration = Duration::from_secs(60);
+/// How long an address is believed to be unknown.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Most entries kept of each kind. Beyond it all are dropped and loaded again as they are needed.
+const MOST: usize = 50_000;
+
+type Kept<K> = Mutex<HashMap<K, (Instant, Option<Arc<Account>>)>>;
+
+/// Finds accounts.
+pub struct Accounts {
+    store: Store,
+    root: RootKey,
+    by_public_id: Kept<String>,
+    by_channel: Kept<ChannelId>,
+}
+
+impl Accounts {
+    /// Accounts of this database.
+    pub fn new(store: Store, root: RootKey) -> Self {
+        Self { store, root, by_public_id: Mutex::default(), by_channel: Mutex::default() }
+    }
+
+    /// The connected account of a callback address.
+    pub async fn by_public_id(&self, public_id: &str) -> Result<Option<Arc<Account>>, Error> {
+        if let Some(known) = recall(&self.by_public_id, public_id) {
+            return Ok(known);
+        }
+        let mut tx = self.store.begin_auth().await?;
+        let found = channels::lookup(&mut tx, public_id).await?;
+        tx.commit().await?;
+        let account = match found {
+            Some(Found { org, id }) => self.by_channel(org, id).await?,
+            None => None,
+        };
+        keep(&self.by_public_id, public_id.to_owned(), account.as_ref());
+        Ok(account)
+    }
+
+    /// The connected account of a channel.
+    pub async fn by_channel(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
+        if let Some(known) = recall(&self.by_channel, &channel) {
+            return Ok(known);
+        }
+        let scope = OrgScope::of_service(org);
+        let mut tx = self.store.begin(&scope).await?;
+        let opened = channels::open(&mut tx, &scope, &self.root, channel).await?;
+        tx.commit().await?;
+        let account = opened.filter(|opened| opened.active).map(|opened| Arc::new(account(opened)));
+        keep(&self.by_channel, channel, account.as_ref());
+        Ok(account)
+    }
+
+    /// Forgets everything, after a change.
+    pub fn forget(&self) {
+        self.by_public_id.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.by_channel.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn recall<K, Q>(kept: &Kept<K>, key: &Q) -> Option<Option<Arc<Account>>>
+where
+    K: Eq + Hash + std::borrow::Borrow<Q>,
+    Q: Eq + Hash + ?Sized,
+{
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let (since, account) = kept.get(key)?;
+    let limit = if account.is_some() { BELIEVED_FOR } else { UNKNOWN_FOR };
+    (since.elapsed() < limit).then(|| account.clone())
+}
+
+fn keep<K: Eq + Hash>(kept: &Kept<K>, key: K, account: Option<&Arc<Account>>) {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= MOST {
+        kept.clear();
+    }
+    kept.insert(key, (Instant::now(), account.cloned()));
+}
+
+fn account(opened: Opened) -> Account {
+    Account {
+        org: opened.org,
+        bot: opened.bot,
+        channel: opened.id,
+        kind: opened.kind,
+        public_id: opened.public_id,
+        provider_account_id: opened.provider_account_id,
+        settings: opened.settings,
+        credentials: Credentials::from_object(&opened.credentials),
+        webhook_secrets: opened.webhook_secrets,
+    }
+}

@@ -1,0 +1,228 @@
+//! Providers' callbacks: cap the body, keep the raw bytes, locate, verify, decode, append; a 2xx only after the stream
+//! has everything. No database write is on this path.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::any,
+};
+use botbuilder_adapter_kit::{Account, RawRequest, Received, Webhook};
+use botbuilder_domain::{
+    ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope,
+};
+use botbuilder_stream::{AppendError, Record};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tracing::{debug, error, warn};
+
+use crate::Gateway;
+
+/// The topic that everything that comes in goes to.
+pub const INBOUND: &str = "inbound";
+/// Most bytes of a callback. Meta sends up to 3 MB.
+const BODY_MAX: usize = 4 << 20;
+
+/// The routes of providers' callbacks.
+pub fn routes() -> Router<Gateway> {
+    Router::new().route("/hooks/{public_id}", any(callback))
+}
+
+async fn callback(
+    State(gateway): State<Gateway>,
+    Path(public_id): Path<String>,
+    request: Request,
+) -> Response {
+    match receive(&gateway, public_id, request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            metrics::counter!("ingress_refused_total", "reason" => refusal.name()).increment(1);
+            refusal.into_response()
+        }
+    }
+}
+
+async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Result<Response, Refusal> {
+    let account = gateway
+        .accounts
+        .by_public_id(&public_id)
+        .await
+        .map_err(|error| {
+            warn!(error = %error, "account of a callback cannot be looked up");
+            Refusal::Unavailable
+        })?
+        .ok_or(Refusal::Unknown)?;
+    let webhook = gateway.channels.channel(account.kind).webhook().ok_or(Refusal::Unknown)?;
+    let raw = read(public_id, request).await?;
+    let received_at = gateway.clock.now();
+    let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
+    let count = received.events.len();
+    append(gateway, &account, received.events, &raw.body, received_at, verified_at).await?;
+    metrics::counter!("ingress_events_total", "channel" => account.kind.as_str()).increment(count as u64);
+
+    let reply = received.reply;
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+/// Reads the whole request, up to the cap.
+async fn read(public_id: String, request: Request) -> Result<RawRequest, Refusal> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Refusal::TooLarge),
+        Err(error) => {
+            debug!(error = %error, "body of a callback broke off");
+            return Err(Refusal::Broken);
+        }
+    };
+    Ok(RawRequest {
+        method: head.method.as_str().to_owned(),
+        path: public_id,
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: text_headers(&head.headers),
+        body,
+    })
+}
+
+/// Headers whose values are text. Others cannot be a signature of any provider.
+fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
+
+fn decode(
+    gateway: &Gateway,
+    webhook: &dyn Webhook,
+    account: &Account,
+    raw: &RawRequest,
+) -> Result<(Received, DateTime<Utc>), Refusal> {
+    let verified = webhook.verify(account, raw).map_err(|rejection| {
+        debug!(channel.id = %account.channel, reason = %rejection, "callback is not believed");
+        Refusal::NotBelieved(rejection.status())
+    })?;
+    let verified_at = gateway.clock.now();
+    let received = webhook.decode(account, verified).map_err(|error| {
+        warn!(channel.id = %account.channel, error = %error, "callback cannot be read");
+        Refusal::NotReadable(error.to_string())
+    })?;
+    Ok((received, verified_at))
+}
+
+/// Appends events, in order. Resolves when they are durable.
+pub(crate) async fn append(
+    gateway: &Gateway,
+    account: &Arc<Account>,
+    events: Vec<InboundEvent>,
+    body: &Bytes,
+    received: DateTime<Utc>,
+    verified: DateTime<Utc>,
+) -> Result<(), Refusal> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut records = Vec::with_capacity(events.len());
+    for event in events {
+        let id = Id::new(gateway.ids.next());
+        let key = ConversationKey::new(account.channel, &event.sender.address);
+        let record = Envelope {
+            schema: envelope::SCHEMA,
+            id,
+            org: account.org,
+            bot: account.bot,
+            channel: account.channel,
+            kind: account.kind,
+            key: key.clone(),
+            times: Times { received, verified },
+            trace: TraceContext::starting(id),
+            body: event,
+        };
+        let payload = record.encode().map_err(|error| {
+            error!(error = %error, "event cannot be written");
+            Refusal::Unavailable
+        })?;
+        // The first record carries the request as it came, for `channel_webhooks`.
+        let headers = match (records.is_empty(), std::str::from_utf8(body)) {
+            (true, Ok(text)) if !text.is_empty() => vec![("webhook".to_owned(), text.to_owned())],
+            _ => Vec::new(),
+        };
+        records.push(Record { key: key.as_str().to_owned(), payload, headers });
+    }
+    gateway.stream.append(INBOUND, records).await.map(|_| ()).map_err(|error| match error {
+        AppendError::TooLarge { .. } => Refusal::TooLarge,
+        AppendError::Full { retry_after } => Refusal::Full(retry_after.as_secs().max(1)),
+        AppendError::Unavailable { .. } | AppendError::UnknownTopic(_) => {
+            error!(error = %error, "stream takes nothing");
+            Refusal::Unavailable
+        }
+    })
+}
+
+/// Why a callback is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No account has this address.
+    Unknown,
+    /// The signature or handshake is not good.
+    NotBelieved(u16),
+    /// It is signed, and cannot be read.
+    NotReadable(String),
+    /// It is larger than any provider sends.
+    TooLarge,
+    /// It ended before it was complete.
+    Broken,
+    /// The stream is full; come back after so many seconds.
+    Full(u64),
+    /// The stream or the database is not there.
+    Unavailable,
+}
+
+impl Refusal {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_address",
+            Self::NotBelieved(_) => "signature",
+            Self::NotReadable(_) => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Broken => "broken_off",
+            Self::Full(_) => "full",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let name = self.name();
+        let text = |status: StatusCode, text: String| (status, text).into_response();
+        let later = |seconds: u64| {
+            let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "try again later\n".to_owned());
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        };
+        match self {
+            Self::Unknown => text(StatusCode::NOT_FOUND, "no channel has this address\n".to_owned()),
+            Self::NotBelieved(status) => text(
+                StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED),
+                format!("{name} is not good\n"),
+            ),
+            Self::NotReadable(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
+            Self::TooLarge => {
+                text(StatusCode::PAYLOAD_TOO_LARGE, format!("body is larger than {BODY_MAX} bytes\n"))
+            }
+            Self::Broken => text(StatusCode::BAD_REQUEST, "body ended early\n".to_owned()),
+            Self::Full(seconds) => later(seconds),
+            Self::Unavailable => later(2),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What goes over a visitor's socket, as JSON text frames.
+//!
+//! From the visitor: `hello` first, with the session's secret and the last number seen; then `message`, `choice` and
+//! `opened`, each with a `client_msg_id` of the visitor's making that counts once. To the visitor: `ready`, then
+//! `frame` with a number, `accepted` once a message is durable, and `error`.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The first frame of a socket.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename = "hello", deny_unknown_fields)]
+pub(super) struct Hello {
+    /// The session's secret.
+    pub secret: String,
+    /// The number of the last frame seen; 0 for none.
+    #[serde(default)]
+    pub last_seq: i64,
+}
+
+/// What a visitor sends.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum FromVisitor {
+    /// Text.
+    Message {
+        /// The visitor's own id of it.
+        client_msg_id: String,
+        /// The text.
+        text: String,
+    },
+    /// An option.
+    Choice {
+        /// The visitor's own id of it.
+        client_msg_id: String,
+        /// The option's id.
+        id: String,
+        /// What was read on it.
+        #[serde(default)]
+        title: Option<String>,
+    },
+    /// The chat was opened.
+    Opened {
+        /// The visitor's own id of it.
+        client_msg_id: String,
+    },
+}
+
+impl FromVisitor {
+    /// The visitor's own id of it.
+    pub(super) fn client_msg_id(&self) -> &str {
+        match self {
+            Self::Message { client_msg_id, .. }
+            | Self::Choice { client_msg_id, .. }
+            | Self::Opened { client_msg_id } => client_msg_id,
+        }
+    }
+}
+
+/// A frame of the history.
+pub(super) fn frame(seq: i64, content: &Value) -> Value {
+    json!({ "type": "frame", "seq": seq, "content": content })
+}
+
+/// The answer to a hello.
+pub(super) fn ready() -> Value {
+    json!({ "type": "ready" })
+}
+
+/// A visitor's message is durable.
+pub(super) fn accepted(client_msg_id: &str) -> Value {
+    json!({ "type": "accepted", "client_msg_id": client_msg_id })
+}
+
+/// Something is wrong with what the visitor sent.
+pub(super) fn error(client_msg_id: Option<&str>, detail: &str) -> Value {
+    json!({ "type": "error", "client_msg_id": client_msg_id, "detail": detail })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read() {
+        let hello: Hello = serde_json::from_str(r#"{"type":"hello","secret":"s","last_seq":4}"#).unwrap();
+        assert_eq!((hello.secret.as_str(), hello.last_seq), ("s", 4));
+        let sent: FromVisitor =
+            serde_json::from_str(r#"{"type":"choice","client_msg_id":"1","id":"a","title":"A"}"#).unwrap();
+        assert_eq!(sent.client_msg_id(), "1");
+        assert!(serde_json::from_str::<FromVisitor>(r#"{"type":"nonsense"}"#).is_err());
+    }
+}
