@@ -113,7 +113,12 @@ impl Session {
 
 /// How many bytes the variables take as JSON.
 pub(crate) fn variables_bytes(variables: &BTreeMap<Arc<str>, Value>) -> usize {
-    variables.iter().map(|(name, value)| name.len() + 4 + value_bytes(value)).sum()
+    variables.iter().map(|(name, value)| variable_bytes(name, value)).sum()
+}
+
+/// How many bytes a variable takes: two quotes, a colon and a comma beside its name and value.
+pub(crate) fn variable_bytes(name: &str, value: &Value) -> usize {
+    name.len() + 4 + value_bytes(value)
 }
 
 fn value_bytes(value: &Value) -> usize {

@@ -9,7 +9,7 @@ use crate::{
     expression::{Budget, EvalError, Expression, Facts, Scope, Value},
     flow::{Flow, Node, NodeId},
     input::Input,
-    session::{Session, Wait, variables_bytes},
+    session::{Session, Wait, variable_bytes, variables_bytes},
     sprint::{Effect, Event, Limit, Next, Reason, Sprint},
     template::{Template, cut, value_of},
 };
@@ -80,6 +80,8 @@ pub(crate) struct Turn<'a> {
     /// Nodes that may still be entered.
     steps_left: u32,
     budget: Budget,
+    /// What the session's variables take, in bytes of JSON.
+    variables_bytes: usize,
     /// Whether an `error` port was taken. It is taken once in a turn.
     failed: bool,
 }
@@ -88,6 +90,7 @@ impl<'a> Turn<'a> {
     fn new(bot: &'a Bot, session: Session, input: &Input, now: DateTime<Utc>) -> Self {
         Self {
             bot,
+            variables_bytes: variables_bytes(&session.variables),
             session,
             facts: input.facts(bot.limits.text_bytes),
             now,
@@ -178,6 +181,7 @@ impl<'a> Turn<'a> {
 
     fn start(&mut self) {
         self.session.variables.clear();
+        self.variables_bytes = 0;
         self.session.wait = None;
         self.session.ended = false;
         self.event(Event::Started { version: self.bot.version });
@@ -337,14 +341,13 @@ impl<'a> Turn<'a> {
             value => value,
         };
         let name = declared.map_or_else(|| name.into(), |(name, _)| name.clone());
-        let before = self.session.variables.insert(std::sync::Arc::clone(&name), value);
-        if variables_bytes(&self.session.variables) > self.bot.limits.variables_bytes {
-            match before {
-                Some(before) => self.session.variables.insert(name, before),
-                None => self.session.variables.remove(&name),
-            };
+        let before = self.session.variables.get(&name).map_or(0, |before| variable_bytes(&name, before));
+        let bytes = self.variables_bytes - before + variable_bytes(&name, &value);
+        if bytes > self.bot.limits.variables_bytes {
             return Err(Failure::Limit(Limit::Variables));
         }
+        self.variables_bytes = bytes;
+        self.session.variables.insert(std::sync::Arc::clone(&name), value);
         self.event(Event::VariableSet { name: name.to_string() });
         Ok(())
     }

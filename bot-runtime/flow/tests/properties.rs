@@ -319,7 +319,7 @@ fn loops() -> Vec<(&'static str, Json)> {
     let deep = format!("{}v{}", "lower(upper(".repeat(12), "))".repeat(12));
     let wide = vec![format!("contains({deep}, 'x')"); 7].join(" or ");
     let set = |id: &str, name: &str, value: &str| json!({ "id": id, "type": "set_variable", "data": { "name": name, "value": value } });
-    let fill = set("a", "v", &"ab".repeat(2_000));
+    let fill = set("a", "v", &"É".repeat(2_000));
     vec![
         (
             "a node that leads to itself",
