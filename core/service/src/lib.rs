@@ -5,6 +5,8 @@
 //! hand it to the [`lifecycle::Supervisor`] in the binary.
 
 pub mod config;
+pub mod guard;
+pub mod http;
 pub mod lifecycle;
 pub mod postgres;
 pub mod server;
