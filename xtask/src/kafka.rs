@@ -8,7 +8,6 @@
 //! The Kafka suite of `core/stream` drives brokers through exactly this: `BOTBUILDER_TEST_KAFKA` names the
 //! program to start.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, Read, Write as _};
@@ -17,9 +16,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use botbuilder_postgres::dirs;
 
-const KAFKA_VERSION: &str = "4.1.0";
+use crate::shell::{Outcome, say};
+
+/// The version of Apache Kafka.
+pub const VERSION: &str = "4.1.0";
 const LOG4J_VERSION: &str = "2.24.3";
 /// Any 16 bytes in base 64; the same for every cluster, as none meets another.
 const CLUSTER_ID: &str = "Ym90YnVpbGRlci10ZXN0cw";
@@ -31,15 +33,15 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 pub const TEST_VARIABLE: &str = "BOTBUILDER_TEST_KAFKA";
 
 /// The command: starts brokers and serves commands from standard input.
-pub fn run(cache: &Path, args: &[String]) -> Result<()> {
+pub fn run(args: &[String]) -> Outcome {
     let brokers = match args {
         [] => 1,
         [flag, count] if flag == "--brokers" => count.parse()?,
         _ => return Err("usage: cargo xtask kafka [--brokers N]".into()),
     };
-    let home = ensure_installed(cache)?;
+    let home = ensure_installed(&dirs::cache_dir())?;
     let mut cluster = Cluster::start(&home, brokers)?;
-    say(&format!("ready {}", cluster.bootstrap()))?;
+    answer(&format!("ready {}", cluster.bootstrap()))?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let mut words = line.split_whitespace();
@@ -51,28 +53,28 @@ pub fn run(cache: &Path, args: &[String]) -> Result<()> {
             (Some("start"), Some(broker)) => cluster.restart(broker)?,
             (None, _) => continue,
             _ => {
-                say("unknown command: stop N, kill N, start N, quit")?;
+                answer("unknown command: stop N, kill N, start N, quit")?;
                 continue;
             }
         }
-        say("done")?;
+        answer("done")?;
     }
     Ok(())
 }
 
-fn say(line: &str) -> Result<()> {
+fn answer(line: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
 /// Fetches Kafka's jars with Maven unless the cache has them; gives their directory.
-pub fn ensure_installed(cache: &Path) -> Result<PathBuf> {
-    let home = cache.join(format!("kafka-{KAFKA_VERSION}"));
+pub fn ensure_installed(cache: &Path) -> Outcome<PathBuf> {
+    let home = cache.join(format!("kafka-{VERSION}"));
     if home.join("complete").is_file() {
         return Ok(home);
     }
-    eprintln!("kafka: fetching version {KAFKA_VERSION} with mvn, about 45 MB");
+    say(&format!("fetching Kafka {VERSION} with mvn, about 45 MB"));
     fs::create_dir_all(&home)?;
     fs::write(home.join("pom.xml"), pom())?;
     let copied = Command::new("mvn")
@@ -83,7 +85,7 @@ pub fn ensure_installed(cache: &Path) -> Result<PathBuf> {
         .status()
         .map_err(|error| format!("mvn cannot be started, is Maven installed? {error}"))?;
     if !copied.success() {
-        return Err(format!("mvn could not fetch Kafka {KAFKA_VERSION}").into());
+        return Err(format!("mvn could not fetch Kafka {VERSION}").into());
     }
     fs::write(home.join("complete"), "")?;
     Ok(home)
@@ -100,7 +102,7 @@ fn pom() -> String {
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
          <groupId>botbuilder</groupId><artifactId>kafka</artifactId><version>1</version>\
          <packaging>pom</packaging><dependencies>{}{}</dependencies></project>\n",
-        dependency("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+        dependency("org.apache.kafka", "kafka_2.13", VERSION),
         // Without it the brokers' warnings go nowhere.
         dependency("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J_VERSION),
     )
@@ -121,7 +123,7 @@ struct Broker {
 
 impl Cluster {
     /// Starts so many brokers, each also a controller, and waits until they know each other.
-    pub fn start(home: &Path, brokers: usize) -> Result<Self> {
+    pub fn start(home: &Path, brokers: usize) -> Outcome<Self> {
         let dir = std::env::temp_dir().join(format!("botbuilder-kafka-{}", std::process::id()));
         let ports = free_ports(2 * brokers)?;
         let (client_ports, controller_ports) = ports.split_at(brokers);
@@ -138,7 +140,9 @@ impl Cluster {
             let mut format = cluster.java("kafka.tools.StorageTool", broker)?;
             format.args(["format", "-t", CLUSTER_ID, "-c", "server.properties"]);
             if !format.status()?.success() {
-                return Err(format!("storage could not be formatted, see {}", log_of(broker).display()).into());
+                return Err(
+                    format!("storage could not be formatted, see {}", log_of(broker).display()).into()
+                );
             }
         }
         for place in 0..brokers {
@@ -157,7 +161,7 @@ impl Cluster {
     }
 
     /// Stops a broker softly: it hands its leadership over and syncs its data. Brokers count from 1.
-    pub fn stop(&mut self, broker: usize) -> Result<()> {
+    pub fn stop(&mut self, broker: usize) -> Outcome {
         let broker = self.broker(broker)?;
         let Some(mut child) = broker.child.take() else { return Ok(()) };
         let asked = Command::new("kill").arg(child.id().to_string()).status()?;
@@ -174,7 +178,7 @@ impl Cluster {
     }
 
     /// Kills a broker. Brokers count from 1.
-    pub fn kill(&mut self, broker: usize) -> Result<()> {
+    pub fn kill(&mut self, broker: usize) -> Outcome {
         if let Some(mut child) = self.broker(broker)?.child.take() {
             child.kill()?;
             child.wait()?;
@@ -183,7 +187,7 @@ impl Cluster {
     }
 
     /// Starts a stopped broker again and waits until it serves. Brokers count from 1.
-    pub fn restart(&mut self, broker: usize) -> Result<()> {
+    pub fn restart(&mut self, broker: usize) -> Outcome {
         if self.broker(broker)?.child.is_some() {
             return Ok(());
         }
@@ -191,18 +195,18 @@ impl Cluster {
         self.wait_ready(broker - 1)
     }
 
-    fn broker(&mut self, number: usize) -> Result<&mut Broker> {
+    fn broker(&mut self, number: usize) -> Outcome<&mut Broker> {
         let place = number.checked_sub(1);
         Ok(place.and_then(|place| self.brokers.get_mut(place)).ok_or("there is no such broker")?)
     }
 
-    fn launch(&mut self, place: usize) -> Result<()> {
+    fn launch(&mut self, place: usize) -> Outcome {
         let mut server = self.java("kafka.Kafka", &self.brokers[place])?;
         self.brokers[place].child = Some(server.arg("server.properties").spawn()?);
         Ok(())
     }
 
-    fn java(&self, class: &str, broker: &Broker) -> Result<Command> {
+    fn java(&self, class: &str, broker: &Broker) -> Outcome<Command> {
         let log = File::options().create(true).append(true).open(log_of(broker))?;
         let mut java = Command::new("java");
         java.args(["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
@@ -217,7 +221,7 @@ impl Cluster {
     }
 
     /// Waits until the broker answers and knows every broker that runs.
-    fn wait_ready(&mut self, place: usize) -> Result<()> {
+    fn wait_ready(&mut self, place: usize) -> Outcome {
         let running = self.brokers.iter().filter(|broker| broker.child.is_some()).count();
         let broker = &mut self.brokers[place];
         let until = Instant::now() + READY_WITHIN;
@@ -246,7 +250,7 @@ impl Drop for Cluster {
             let _ = child.wait();
         }
         if let Err(error) = fs::remove_dir_all(&self.dir) {
-            eprintln!("kafka: {} could not be removed: {error}", self.dir.display());
+            say(&format!("{} could not be removed: {error}", self.dir.display()));
         }
     }
 }
@@ -255,7 +259,7 @@ fn log_of(broker: &Broker) -> PathBuf {
     broker.dir.join("broker.log")
 }
 
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+fn free_ports(count: usize) -> Outcome<Vec<u16>> {
     // All are held until all are known, so that none is given twice.
     let listeners: Vec<TcpListener> =
         (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<std::io::Result<_>>()?;
@@ -296,7 +300,7 @@ fn properties(place: usize, client_ports: &[u16], controller_ports: &[u16], dir:
 }
 
 /// Asks a broker which brokers it knows of (a Kafka `Metadata` request, version 1, about no topic).
-fn known_brokers(address: SocketAddr) -> Result<usize> {
+fn known_brokers(address: SocketAddr) -> Outcome<usize> {
     let patience = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_read_timeout(Some(patience))?;

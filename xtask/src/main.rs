@@ -4,6 +4,7 @@
 
 mod database;
 mod dev;
+mod kafka;
 mod lint;
 mod redis;
 mod setup;
@@ -31,6 +32,11 @@ const COMMANDS: &[Entry] = &[
     ("lint", "check formatting, run clippy, and cargo-deny if it is installed", lint::run),
     ("fmt", "format the code", lint::format),
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),
+    (
+        "kafka",
+        "run disposable Kafka brokers: --brokers N; stop N, kill N, start N on standard input",
+        kafka::run,
+    ),
     ("postgres", "run a disposable PostgreSQL with the schema and print its URL", database::run),
 ];
 

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use botbuilder_postgres::dirs;
+
 use crate::{
-    database, lint,
+    database, kafka, lint,
     redis::Redis,
     setup,
     shell::{self, Outcome, cargo, in_ci, say},
@@ -37,6 +39,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         Some(server)
     };
     let _redis = start_redis(&mut tests, &mut servers)?;
+    provide_kafka(&mut tests, &mut servers)?;
 
     let mut failures = Vec::new();
     let mut attempt = |result: Outcome| {
@@ -71,6 +74,26 @@ fn start_redis(tests: &mut Command, servers: &mut Vec<String>) -> Outcome<Option
         Err(error) => {
             servers.push(format!("redis: none, its suites did not run ({error})"));
             Ok(None)
+        }
+    }
+}
+
+/// The suite starts and stops brokers itself, through this program.
+fn provide_kafka(tests: &mut Command, servers: &mut Vec<String>) -> Outcome {
+    if given(kafka::TEST_VARIABLE) {
+        servers.push(format!("kafka: what {} starts", kafka::TEST_VARIABLE));
+        return Ok(());
+    }
+    match kafka::ensure_installed(&dirs::cache_dir()) {
+        Ok(_) => {
+            tests.env(kafka::TEST_VARIABLE, std::env::current_exe()?);
+            servers.push(format!("kafka: {}, started by its suite", kafka::VERSION));
+            Ok(())
+        }
+        Err(error) if in_ci() => Err(error),
+        Err(error) => {
+            servers.push(format!("kafka: none, its suite did not run ({error})"));
+            Ok(())
         }
     }
 }
