@@ -98,12 +98,11 @@ impl VariableType {
             (Self::Number, value) => value.as_number().map(Value::Number),
             (Self::Boolean, Value::Bool(value)) => Some(Value::Bool(value)),
             (Self::Boolean, Value::Text(text)) => text.trim().parse().ok().map(Value::Bool),
-            (Self::Boolean, Value::Number(_)) => None,
             (Self::Date, Value::Text(text)) => {
                 let day = chrono::NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
                 Some(Value::text(day.format("%Y-%m-%d").to_string()))
             }
-            (Self::Date, Value::Bool(_) | Value::Number(_)) => None,
+            (Self::Boolean, Value::Number(_)) | (Self::Date, Value::Bool(_) | Value::Number(_)) => None,
         }
     }
 }
@@ -218,7 +217,7 @@ fn read_node(node: RawNode, problems: &mut Vec<Problem>) -> Option<(String, Node
         return None;
     }
     let data = node.data.unwrap_or_else(|| Json::Object(Map::new()));
-    match NodeKind::read(&node.kind, data) {
+    match NodeKind::read(&node.kind, &data) {
         Ok(kind) => {
             let faults = kind.behaviour().check();
             problems.extend(faults.into_iter().map(|fault| Problem::node(Code::Malformed, &node.id, fault)));

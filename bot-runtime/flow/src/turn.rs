@@ -9,6 +9,7 @@ use crate::{
     expression::{Budget, EvalError, Expression, Facts, Scope, Value},
     flow::{Flow, Node, NodeId},
     input::Input,
+    nodes::Waiting,
     session::{Session, Wait, variable_bytes, variables_bytes},
     sprint::{Effect, Event, Limit, Next, Reason, Sprint},
     template::{Template, cut, value_of},
@@ -30,7 +31,7 @@ pub fn step(bot: &Bot, session: Session, input: Input, now: DateTime<Utc>) -> Sp
 }
 
 /// Where a node sends the conversation.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Move<'n> {
     /// Out by a port.
     Leave(&'n str),
@@ -166,7 +167,7 @@ impl<'a> Turn<'a> {
         if node.is_some_and(|node| node.offers(input)) {
             return false;
         }
-        let asked = node.is_some_and(|node| node.takes_free_text());
+        let asked = node.is_some_and(Waiting::takes_free_text);
         let found = self.bot.settings.keywords.iter().position(|keyword| {
             keyword.words.iter().map(|word| word.trim().to_lowercase()).any(|word| match keyword.matches {
                 KeywordMatch::Exact => text == word,

@@ -7,9 +7,8 @@ use uuid::Uuid;
 
 fn bot(definition: &str) -> Bot {
     let definition = serde_json::from_str(definition).unwrap();
-    Bot::new(VersionId::new(Uuid::nil()), &definition, Settings::default()).unwrap_or_else(|problems| {
-        panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
-    })
+    Bot::new(VersionId::new(Uuid::nil()), &definition, Settings::default())
+        .unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 #[test]

@@ -31,6 +31,7 @@ struct Parser<'l, 's> {
 }
 
 /// What joins two operands.
+#[derive(Debug, Clone, Copy)]
 enum Join {
     Or,
     And,

@@ -37,7 +37,7 @@ pub(crate) enum NodeKind {
 
 impl NodeKind {
     /// Reads a node's `type` and `data`.
-    pub(crate) fn read(kind: &str, data: Json) -> serde_json::Result<Self> {
+    pub(crate) fn read(kind: &str, data: &Json) -> serde_json::Result<Self> {
         serde_json::from_value(json!({ "type": kind, "data": data }))
     }
 
