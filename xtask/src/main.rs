@@ -37,6 +37,11 @@ const COMMANDS: &[Entry] = &[
         "run disposable Kafka brokers: --brokers N; stop N, kill N, start N on standard input",
         kafka::run,
     ),
+    (
+        "kafka",
+        "run Apache Kafka brokers; --brokers N, then stop, kill and start them by number",
+        setup::kafka,
+    ),
     ("postgres", "run a disposable PostgreSQL with the schema and print its URL", database::run),
 ];
 

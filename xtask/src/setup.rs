@@ -1,18 +1,32 @@
 //! `cargo xtask setup`: what is missing to build, run and test.
 
-use botbuilder_postgres::Installation;
+use std::path::PathBuf;
+
+use botbuilder_postgres::{Installation, dirs};
 
 use crate::{
+    kafka,
     shell::{Outcome, in_ci, say},
     tools, wheel,
 };
+
+/// The servers that tests use besides PostgreSQL, as far as they could be had.
+pub struct Servers {
+    /// Whether a Redis server can be started, or why not.
+    pub redis: Result<(), String>,
+    /// Where Kafka's jars are, or why not.
+    pub kafka: Result<PathBuf, String>,
+}
 
 /// Everything, the servers of the tests included.
 pub fn run(_: &[String]) -> Outcome {
     let installation = for_programs()?;
     say(&format!("PostgreSQL is in {}", installation.root().display()));
-    for_tests()?;
-    say("everything is there");
+    let servers = for_tests()?;
+    if let Ok(home) = servers.kafka {
+        say(&format!("Kafka is in {}", home.display()));
+    }
+    say("set up");
     Ok(())
 }
 
@@ -22,19 +36,32 @@ pub fn for_programs() -> Outcome<Installation> {
     wheel::ensure()
 }
 
-/// The servers that the tests use besides PostgreSQL. One that cannot be had is a failure where nobody watches, and a
-/// message otherwise.
-pub fn for_tests() -> Outcome {
-    unless_in_ci("Redis", tools::ensure(tools::REDIS))
+/// The servers of the tests. One that cannot be had is a failure where nobody watches, and a message otherwise.
+pub fn for_tests() -> Outcome<Servers> {
+    Ok(Servers {
+        redis: unless_in_ci("Redis", tools::ensure(tools::REDIS))?,
+        kafka: unless_in_ci("Kafka", install_kafka())?,
+    })
 }
 
-/// Lets a failure pass with a message, except in CI.
-pub fn unless_in_ci(what: &str, result: Outcome) -> Outcome {
+/// `cargo xtask kafka`.
+pub fn kafka(arguments: &[String]) -> Outcome {
+    tools::ensure(tools::KAFKA)?;
+    kafka::run(arguments)
+}
+
+fn install_kafka() -> Outcome<PathBuf> {
+    tools::ensure(tools::KAFKA)?;
+    kafka::ensure_installed(&dirs::cache_dir())
+}
+
+fn unless_in_ci<T>(what: &str, result: Outcome<T>) -> Outcome<Result<T, String>> {
     match result {
-        Err(error) if !in_ci() => {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) if in_ci() => Err(format!("{what} cannot be had: {error}").into()),
+        Err(error) => {
             say(&format!("{what} cannot be had, its suites will not run: {error}"));
-            Ok(())
+            Ok(Err(error.to_string()))
         }
-        result => result,
     }
 }

@@ -1,8 +1,6 @@
 //! `cargo xtask test`: every test, with the real servers it needs.
 
-use std::process::Command;
-
-use botbuilder_postgres::dirs;
+use std::{path::PathBuf, process::Command};
 
 use crate::{
     database, kafka, lint,
@@ -22,7 +20,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let with_lint = in_ci() || arguments.iter().any(|argument| argument == "--lint");
     let arguments: Vec<&String> = arguments.iter().filter(|argument| *argument != "--lint").collect();
     let installation = setup::for_programs()?;
-    setup::for_tests()?;
+    let available = setup::for_tests()?;
 
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
@@ -38,8 +36,8 @@ pub fn run(arguments: &[String]) -> Outcome {
         servers.push(format!("postgresql: {}, started for this run", database::version(&server)?));
         Some(server)
     };
-    let _redis = start_redis(&mut tests, &mut servers)?;
-    provide_kafka(&mut tests, &mut servers)?;
+    let _redis = start_redis(available.redis, &mut tests, &mut servers)?;
+    servers.push(offer_kafka(available.kafka, &mut tests)?);
 
     let mut failures = Vec::new();
     let mut attempt = |result: Outcome| {
@@ -58,44 +56,39 @@ pub fn run(arguments: &[String]) -> Outcome {
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }
 
-fn start_redis(tests: &mut Command, servers: &mut Vec<String>) -> Outcome<Option<Redis>> {
+fn start_redis(
+    available: Result<(), String>,
+    tests: &mut Command,
+    servers: &mut Vec<String>,
+) -> Outcome<Option<Redis>> {
     if given(REDIS_URL) {
         servers.push(format!("redis: the one {REDIS_URL} names"));
         return Ok(None);
     }
-    say("starting Redis");
-    match Redis::start() {
-        Ok(redis) => {
-            tests.env(REDIS_URL, redis.url());
-            servers.push(format!("redis: {}, started for this run", redis.version()?));
-            Ok(Some(redis))
-        }
-        Err(error) if in_ci() => Err(error),
-        Err(error) => {
-            servers.push(format!("redis: none, its suites did not run ({error})"));
-            Ok(None)
-        }
+    if let Err(reason) = available {
+        servers.push(format!("redis: none, its suites did not run ({reason})"));
+        return Ok(None);
     }
+    say("starting Redis");
+    let redis = Redis::start()?;
+    tests.env(REDIS_URL, redis.url());
+    servers.push(format!("redis: {}, started for this run", redis.version()?));
+    Ok(Some(redis))
 }
 
-/// The suite starts and stops brokers itself, through this program.
-fn provide_kafka(tests: &mut Command, servers: &mut Vec<String>) -> Outcome {
-    if given(kafka::TEST_VARIABLE) {
-        servers.push(format!("kafka: what {} starts", kafka::TEST_VARIABLE));
-        return Ok(());
-    }
-    match kafka::ensure_installed(&dirs::cache_dir()) {
-        Ok(_) => {
+/// Brokers are started by the suite itself, which stops and kills them as it goes: it is told which program does so.
+fn offer_kafka(available: Result<PathBuf, String>, tests: &mut Command) -> Outcome<String> {
+    Ok(match available {
+        Ok(home) => {
             tests.env(kafka::TEST_VARIABLE, std::env::current_exe()?);
-            servers.push(format!("kafka: {}, started by its suite", kafka::VERSION));
-            Ok(())
+            let version = home.file_name().unwrap_or_default().to_string_lossy().replace("kafka-", "");
+            format!("kafka: {version}, started by its suite")
         }
-        Err(error) if in_ci() => Err(error),
-        Err(error) => {
-            servers.push(format!("kafka: none, its suite did not run ({error})"));
-            Ok(())
+        Err(reason) => {
+            tests.env_remove(kafka::TEST_VARIABLE);
+            format!("kafka: none, its suite did not run ({reason})")
         }
-    }
+    })
 }
 
 fn given(variable: &str) -> bool {

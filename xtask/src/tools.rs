@@ -35,6 +35,12 @@ pub const BUILD: &[Tool] = &[
 pub const REDIS: &[Tool] =
     &[Tool { found: || exists("redis-server"), packages: &["redis-server"], purpose: "a Redis server" }];
 
+/// What the Kafka suites need.
+pub const KAFKA: &[Tool] = &[
+    Tool { found: || exists("java"), packages: &["openjdk-17-jre-headless"], purpose: "Java, to run Kafka" },
+    Tool { found: || exists("mvn"), packages: &["maven"], purpose: "Maven, to fetch Kafka" },
+];
+
 /// Installs what is not there, or says what to type.
 pub fn ensure(tools: &[Tool]) -> Outcome {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !(tool.found)()).collect();

@@ -134,10 +134,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only 2000::/3 is handed out. That leaves out loopback, unspecified, link-local, unique local, multicast, and
     // IPv4 mapped or translated (::ffff:0:0/96, 64:ff9b::/96).
     let special = match address.segments() {
-        [0x2001, 0..=0x01ff, ..]            // protocol assignments: Teredo, benchmarks, overlays
-        | [0x2001, 0x0db8, ..]              // documentation
-        | [0x2002, ..]                      // 6to4, which holds an IPv4 address
-        | [0x3fff, 0..=0x0fff, ..] => true, // documentation
+        // Protocol assignments (Teredo, benchmarks, overlays), and documentation.
+        [0x2001, 0..=0x01ff | 0x0db8, ..]
+        // 6to4, which holds an IPv4 address, and more documentation.
+        | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => true,
         [first, ..] => first & 0xe000 != 0x2000,
     };
     !special
