@@ -34,11 +34,6 @@ const COMMANDS: &[Entry] = &[
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),
     (
         "kafka",
-        "run disposable Kafka brokers: --brokers N; stop N, kill N, start N on standard input",
-        kafka::run,
-    ),
-    (
-        "kafka",
         "run Apache Kafka brokers; --brokers N, then stop, kill and start them by number",
         setup::kafka,
     ),
