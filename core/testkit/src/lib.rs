@@ -4,3 +4,5 @@
 pub mod database;
 pub mod fake;
 pub mod local_client;
+#[cfg(feature = "seed")]
+pub mod seed;
