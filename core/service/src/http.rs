@@ -96,6 +96,20 @@ impl Request {
         Ok(Self { method, url, headers: HeaderMap::new(), body: Bytes::new(), timeout: None })
     }
 
+    /// A request made of parts.
+    #[cfg_attr(
+        not(feature = "otlp"),
+        expect(dead_code, reason = "the exporter of traces is the one to call it")
+    )]
+    pub(crate) fn from_parts(
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, Error> {
+        Ok(Self { headers, body, ..Self::new(method, url)? })
+    }
+
     /// Sets a header.
     pub fn header(mut self, name: HeaderName, value: &str) -> Result<Self, Error> {
         match HeaderValue::from_str(value) {

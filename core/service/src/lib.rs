@@ -10,3 +10,4 @@ pub mod http;
 pub mod lifecycle;
 pub mod postgres;
 pub mod server;
+pub mod telemetry;
