@@ -23,7 +23,11 @@ pub fn run(arguments: &[String]) -> Outcome {
     let available = setup::for_tests()?;
 
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
+    tests.args(["test", "--no-fail-fast"]);
+    if !arguments.iter().any(|argument| *argument == "-p" || argument.starts_with("--package")) {
+        tests.arg("--workspace");
+    }
+    tests.args(arguments);
     // What is started here lives until the end of this function.
     let mut servers = Vec::new();
     let _postgres = if given(DATABASE_URL) {
@@ -82,7 +86,7 @@ fn offer_kafka(available: Result<PathBuf, String>, tests: &mut Command) -> Outco
         Ok(home) => {
             tests.env(kafka::TEST_VARIABLE, std::env::current_exe()?);
             let version = home.file_name().unwrap_or_default().to_string_lossy().replace("kafka-", "");
-            format!("kafka: {version}, started by its suite")
+            format!("kafka: {version}, started and stopped by the suite that uses it")
         }
         Err(reason) => {
             tests.env_remove(kafka::TEST_VARIABLE);
