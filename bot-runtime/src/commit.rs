@@ -127,9 +127,7 @@ async fn duplicate_entries(
 ) -> Result<Vec<TrailEvent>, Error> {
     let keys: Vec<(String, String)> = duplicates
         .iter()
-        .map(|job| {
-            (dedupe_keys::inbound_scope(job.envelope.channel), job.envelope.body.dedupe.clone())
-        })
+        .map(|job| (dedupe_keys::inbound_scope(job.envelope.channel), job.envelope.body.dedupe.clone()))
         .collect();
     let messages = dedupe_keys::resolve_many(tx, scope, &keys).await?;
     Ok(duplicates

@@ -46,8 +46,10 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
     for ((job, known), subject) in jobs.iter().zip(known).zip(subjects) {
         let bot = match job.envelope.bot {
             Some(bot) => {
-                let pinned =
-                    known.as_ref().and_then(|known| known.conversation.as_ref()).and_then(|open| open.version);
+                let pinned = known
+                    .as_ref()
+                    .and_then(|known| known.conversation.as_ref())
+                    .and_then(|open| open.version);
                 match pinned {
                     Some(version) => runtime.bots.version(&mut tx, scope, bot, version).await?,
                     None => runtime.bots.current(&mut tx, scope, bot).await?,

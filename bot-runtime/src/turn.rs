@@ -139,7 +139,8 @@ pub fn decide(
         Inbound::ContactChanged { blocked, .. } => {
             turn.contact = Some(Seen { blocked: *blocked, ..contact(job, loaded, ids) });
         }
-        Inbound::Typing | Inbound::Account { .. } | Inbound::Service { .. } | Inbound::Unsupported { .. } => {}
+        Inbound::Typing | Inbound::Account { .. } | Inbound::Service { .. } | Inbound::Unsupported { .. } => {
+        }
     }
     Ok(turn)
 }
@@ -217,7 +218,6 @@ fn converse(
         });
     }
 
-    let version = loaded.bot.as_ref().map(|bot| bot.version);
     let mut saved = Saved {
         id: conversation,
         expected: open.map(|open| open.state_version),
@@ -225,7 +225,7 @@ fn converse(
         contact: contact.id,
         thread: envelope.body.thread.clone(),
         bot: envelope.bot,
-        version,
+        version: open.and_then(|open| open.version),
         state: open.map_or_else(|| json!({}), |open| open.state.clone()),
         stream: format!("{INBOUND}/{}", job.position.partition),
         offset: i64::try_from(job.position.offset).unwrap_or(i64::MAX),
@@ -234,6 +234,8 @@ fn converse(
         outbound: 0,
     };
     if let Some(Sprint { session, effects, next, .. }) = sprint {
+        // Pinned while a flow runs; once it has ended the next message starts the version that is current then.
+        saved.version = session.version();
         saved.state = serde_json::to_value(&session).map_err(Error::Encode)?;
         saved.next_timer_at = match next {
             Next::Wait { until } => until,
@@ -293,13 +295,13 @@ fn reply(
         trace: cause.trace.clone(),
         body: OutboundEvent {
             to: cause.body.sender.address.clone(),
-            what: Outbound::Send(Send {
+            what: Outbound::Send(Box::new(Send {
                 message,
                 conversation: conversation.id,
                 content,
                 reply_to: None,
                 not_after,
-            }),
+            })),
         },
     };
     turn.outbox.push(outbox_events::New {
@@ -394,19 +396,20 @@ fn arrival(
 ) -> Vec<TrailEvent> {
     let times = job.envelope.times;
     let appended = DateTime::from_timestamp_millis(job.appended_at).unwrap_or(times.verified);
-    let entry = |stage: Stage, at: DateTime<Utc>, since: DateTime<Utc>, detail: Map<String, Value>| TrailEvent {
-        org: job.envelope.org,
-        message,
-        conversation: Some(conversation),
-        channel: Some(job.envelope.channel),
-        at,
-        stage,
-        attempt: 0,
-        provider_code: None,
-        duration_us: (at - since).num_microseconds().and_then(|micros| u64::try_from(micros).ok()),
-        detail,
-        trace_id: job.envelope.trace.trace_id().map(str::to_owned),
-    };
+    let entry =
+        |stage: Stage, at: DateTime<Utc>, since: DateTime<Utc>, detail: Map<String, Value>| TrailEvent {
+            org: job.envelope.org,
+            message,
+            conversation: Some(conversation),
+            channel: Some(job.envelope.channel),
+            at,
+            stage,
+            attempt: 0,
+            provider_code: None,
+            duration_us: (at - since).num_microseconds().and_then(|micros| u64::try_from(micros).ok()),
+            detail,
+            trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+        };
     let place = json!(format!("{INBOUND}/{}/{}", job.position.partition, job.position.offset));
     let mut entries = vec![
         entry(Stage::Received, times.received, times.received, Map::new()),

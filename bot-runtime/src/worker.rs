@@ -168,12 +168,7 @@ impl Worker {
     }
 
     /// The turns of one organization: together if that works, else one by one. Returns false if it was stopped.
-    async fn turns(
-        &self,
-        scope: &OrgScope,
-        jobs: Vec<Job>,
-        delivered: &[Delivered],
-    ) -> bool {
+    async fn turns(&self, scope: &OrgScope, jobs: Vec<Job>, delivered: &[Delivered]) -> bool {
         let mut together = jobs.len() > 1;
         let mut waiting: std::collections::VecDeque<Vec<Job>> = [jobs].into();
         let mut tries = 0;

@@ -1,3 +1,78 @@
-//! The BotBuilder program.
+//! The BotBuilder program: one binary, many roles.
 
-fn main() {}
+mod commands;
+mod platform;
+mod tell;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use botbuilder_service::config::{Config, Role};
+use clap::{Parser, Subcommand};
+
+/// One system behind every channel a company talks to its customers on.
+#[derive(Parser)]
+#[command(name = "botbuilder", version, about)]
+struct Arguments {
+    /// The configuration file; without it, `botbuilder.toml` in the working directory is read if it exists.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the roles of the configuration, or those named here.
+    Run {
+        /// A role of this process: gateway, runtime, voice, jobs. May be repeated; all by default.
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<Role>,
+    },
+    /// Run everything in one process, with a database of its own, a demo bot and fake providers.
+    Dev,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Read and check the configuration, and print it with secrets hidden.
+    CheckConfig,
+    /// Name anything that is missing or unwell.
+    Doctor,
+    /// List the channels this program knows, and what each can show.
+    Channels,
+    /// Tell the whole story of one message.
+    Trail(commands::trail::Arguments),
+    /// Talk with the bot in the terminal, by the way a visitor's messages take.
+    Chat(commands::chat::Arguments),
+    /// Put dead letters back into the stream under their first ids.
+    Replay(commands::replay::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("botbuilder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
+    match arguments.command {
+        Command::Run { roles } => commands::run::run(config, roles).await,
+        Command::Dev => commands::dev::run(config).await,
+        Command::Migrate => commands::migrate::run(config).await,
+        Command::CheckConfig => commands::check_config::run(&config),
+        Command::Doctor => commands::doctor::run(config).await,
+        Command::Channels => {
+            commands::channels::run();
+            Ok(())
+        }
+        Command::Trail(arguments) => commands::trail::run(config, arguments).await,
+        Command::Chat(arguments) => commands::chat::run(&config, arguments).await,
+        Command::Replay(arguments) => commands::replay::run(config, arguments).await,
+    }
+}

@@ -12,9 +12,7 @@ use axum::{
     routing::any,
 };
 use botbuilder_adapter_kit::{Account, RawRequest, Received, Webhook};
-use botbuilder_domain::{
-    ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope,
-};
+use botbuilder_domain::{ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope};
 use botbuilder_stream::{AppendError, Record};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};

@@ -13,7 +13,13 @@ pub fn router(gateway: Gateway, render: Render, ready: tokio_util::sync::Cancell
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .with_state((gateway, ready))
-        .route("/metrics", get(move || { let text = render(); async move { text } }))
+        .route(
+            "/metrics",
+            get(move || {
+                let text = render();
+                async move { text }
+            }),
+        )
 }
 
 /// Ready means: not stopping, and the database answers.

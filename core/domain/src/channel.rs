@@ -63,6 +63,7 @@ impl TextUnit {
 }
 
 /// What a channel can show. Zero means: not at all.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing a channel can or cannot do")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Longest text of one message, in `text_unit`.

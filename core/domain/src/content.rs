@@ -215,12 +215,7 @@ mod tests {
             title: (*title).to_owned(),
             description: None,
         });
-        Choice {
-            text: "Which?".into(),
-            options: options.collect(),
-            style: ChoiceStyle::Buttons,
-            label: None,
-        }
+        Choice { text: "Which?".into(), options: options.collect(), style: ChoiceStyle::Buttons, label: None }
     }
 
     fn resolved(choice: &Choice, typed: &str) -> Option<String> {

@@ -203,7 +203,7 @@ pub struct OutboundEvent {
 pub enum Outbound {
     /// Send a message.
     #[serde(rename = "send.1")]
-    Send(Send),
+    Send(Box<Send>),
     /// Show that an answer is being written.
     #[serde(rename = "typing.1")]
     Typing,

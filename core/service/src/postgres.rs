@@ -53,6 +53,13 @@ impl ManagedPostgres {
     }
 }
 
+/// The URL of the program's own server that runs now in the configured data directory, started by whichever process.
+/// None where none runs.
+pub fn url_of_running(config: &Config) -> Option<Secret<String>> {
+    let directory = std::path::absolute(config.data_dir()).ok()?.join("postgres");
+    botbuilder_postgres::url_of_running(&directory, DATABASE).map(Secret::new)
+}
+
 fn options(installation: &Path, data_dir: &Path, max_connections: u32) -> Result<Options, Error> {
     // A relative path would mean another place to the server, which changes its working directory.
     let absolute = |path: &Path| {

@@ -117,15 +117,19 @@ fn versions() -> impl Iterator<Item = i64> {
 async fn connect(url: &str) -> Result<PgConnection, Error> {
     let options: PgConnectOptions = url.parse().map_err(Error::Connect)?;
     // Migrations name their tables without a schema, and may take their time.
-    let options = options
-        .application_name("botbuilder migrate")
-        .options([("search_path", "public"), ("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]);
+    let options = options.application_name("botbuilder migrate").options([
+        ("search_path", "public"),
+        ("statement_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
     options.connect().await.map_err(Error::Connect)
 }
 
 /// The lock is the session's, and of this database alone.
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_lock(hashtextextended('botbuilder.migrate', 0))").execute(connection).await?;
+    sqlx::query("SELECT pg_advisory_lock(hashtextextended('botbuilder.migrate', 0))")
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

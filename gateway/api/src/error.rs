@@ -58,9 +58,7 @@ impl IntoResponse for ApiError {
                 "method_not_allowed",
                 "this address has no such method".to_owned(),
             ),
-            Self::Invalid { field, hint } => {
-                (StatusCode::BAD_REQUEST, "invalid", format!("{field}: {hint}"))
-            }
+            Self::Invalid { field, hint } => (StatusCode::BAD_REQUEST, "invalid", format!("{field}: {hint}")),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",

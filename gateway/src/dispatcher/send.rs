@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::http::{Method, header};
 use botbuilder_adapter_kit::{
     Account, Change, Channel, Downgrade, HttpChannel, Part, ProviderRequest, ProviderResponse, RequestBody,
     SendError, plan,
@@ -9,6 +10,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{
     Content, Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage, TrailEvent,
 };
+use botbuilder_service::http;
 use botbuilder_store::{
     bots::widget_configs::NewFrame,
     channels::channel_messages::{Claim, Outcome, Settled},
@@ -123,8 +125,16 @@ impl Sender {
                             .to_owned(),
                     };
                     warn!(message.id = %message.message, "attempt without an outcome is uncertain");
-                    self.settle(job, message, 0, Settled::Uncertain(failure), Stage::Uncertain, Map::new(), None)
-                        .await?;
+                    self.settle(
+                        job,
+                        message,
+                        0,
+                        Settled::Uncertain(failure),
+                        Stage::Uncertain,
+                        Map::new(),
+                        None,
+                    )
+                    .await?;
                     return Ok(true);
                 }
             };
@@ -158,8 +168,16 @@ impl Sender {
                     match failed.retry(message.message, attempt) {
                         Some(wait) if now + wait < message.not_after => {
                             let retry = Settled::Retry { at: now + wait, failure };
-                            self.settle(job, message, attempt, retry, Stage::Refused, Map::new(), Some(started))
-                                .await?;
+                            self.settle(
+                                job,
+                                message,
+                                attempt,
+                                retry,
+                                Stage::Refused,
+                                Map::new(),
+                                Some(started),
+                            )
+                            .await?;
                             wait
                         }
                         _ => {
@@ -168,7 +186,8 @@ impl Sender {
                                 Stage::Uncertain => Settled::Uncertain(failure),
                                 _ => Settled::Failed(failure),
                             };
-                            self.settle(job, message, attempt, settled, stage, Map::new(), Some(started)).await?;
+                            self.settle(job, message, attempt, settled, stage, Map::new(), Some(started))
+                                .await?;
                             return Ok(true);
                         }
                     }
@@ -259,7 +278,8 @@ impl Sender {
         started: Option<DateTime<Utc>>,
     ) -> Result<(), String> {
         let now = self.gateway.clock.now();
-        metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str()).increment(1);
+        metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str())
+            .increment(1);
         let mut trail = Vec::new();
         if let Some(started) = started {
             trail.push(entry(job, message, started, Stage::Attempt, attempt));
@@ -324,9 +344,7 @@ enum Failed {
 impl Failed {
     fn failure(&self) -> Failure {
         let (code, provider_code, message) = match self {
-            Self::Send(error) => {
-                (error.code(), error.provider_code().map(str::to_owned), error.to_string())
-            }
+            Self::Send(error) => (error.code(), error.provider_code().map(str::to_owned), error.to_string()),
             Self::NotPossible(reason) => ("not_possible", None, reason.clone()),
             Self::Disconnected => ("channel_disconnected", None, "the channel is not connected".to_owned()),
             Self::Expired => ("expired", None, "its time had passed before it could be sent".to_owned()),
@@ -398,45 +416,51 @@ fn entry(job: &Job, message: &SendMessage, at: DateTime<Utc>, stage: Stage, atte
 
 /// Calls providers.
 pub struct ProviderHttp {
-    client: reqwest::Client,
+    client: http::Client,
 }
 
 impl ProviderHttp {
     /// Calls through this client.
-    pub const fn new(client: reqwest::Client) -> Self {
+    pub const fn new(client: http::Client) -> Self {
         Self { client }
     }
 
     async fn call(&self, request: ProviderRequest) -> Result<ProviderResponse, SendError> {
-        let mut call = self.client.request(
-            request.method.parse().unwrap_or(reqwest::Method::POST),
-            request.url.expose().as_str(),
-        );
-        if let Some(token) = &request.bearer {
-            call = call.bearer_auth(token.expose());
-        }
-        if let RequestBody::Json(body) = &request.body {
-            call = call.json(body);
-        }
-        let response = call.send().await.map_err(|error| lost(&error))?;
-        let status = response.status().as_u16();
+        let response = self.client.send(prepare(request)?).await.map_err(|error| lost(&error))?;
         let retry_after = response
-            .headers()
-            .get("retry-after")
+            .headers
+            .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let body = response.bytes().await.map_err(|error| lost(&error))?;
-        Ok(ProviderResponse { status, retry_after, body })
+        Ok(ProviderResponse { status: response.status.as_u16(), retry_after, body: response.body })
     }
 }
 
-/// What a call without an answer means. Before the connection stood nothing was written, so it may be tried again;
-/// after that nobody knows.
-fn lost(error: &reqwest::Error) -> SendError {
-    if error.is_connect() {
-        SendError::Transient { code: "connect".to_owned(), message: "no connection".to_owned() }
-    } else {
-        SendError::Uncertain { message: "no answer to a request that was written".to_owned() }
+fn prepare(request: ProviderRequest) -> Result<http::Request, SendError> {
+    let refused =
+        |error: http::Error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() };
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() })?;
+    let mut call = http::Request::new(method, request.url.expose()).map_err(refused)?;
+    if let Some(token) = &request.bearer {
+        call = call.bearer(token).map_err(refused)?;
+    }
+    Ok(match request.body {
+        RequestBody::Json(body) => call.json(body.to_string()),
+        RequestBody::Empty => call,
+    })
+}
+
+/// What a call without an answer means. What cannot have arrived may be tried again; of the rest nobody knows.
+fn lost(error: &http::Error) -> SendError {
+    if error.may_have_arrived() {
+        return SendError::Uncertain { message: error.to_string() };
+    }
+    match error {
+        http::Error::Connect(_) => {
+            SendError::Transient { code: "connect".to_owned(), message: error.to_string() }
+        }
+        _ => SendError::Permanent { code: "request".to_owned(), message: error.to_string() },
     }
 }
 

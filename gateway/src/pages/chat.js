@@ -50,7 +50,7 @@ function receive(frame) {
       delay = 250;
       state.textContent = "online";
       for (const unsent of waiting.values()) socket.send(JSON.stringify(unsent));
-      if (lastSeq === 0 && waiting.size === 0) send({ type: "opened" });
+      if (frame.last_seq === 0 && waiting.size === 0) send({ type: "opened" });
       break;
     case "frame":
       if (frame.seq <= lastSeq) break;

@@ -62,9 +62,9 @@ pub(super) fn frame(seq: i64, content: &Value) -> Value {
     json!({ "type": "frame", "seq": seq, "content": content })
 }
 
-/// The answer to a hello.
-pub(super) fn ready() -> Value {
-    json!({ "type": "ready" })
+/// The answer to a hello: how far the visitor's history goes, 0 for a conversation that has not begun.
+pub(super) fn ready(last_seq: i64) -> Value {
+    json!({ "type": "ready", "last_seq": last_seq })
 }
 
 /// A visitor's message is durable.

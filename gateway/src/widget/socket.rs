@@ -126,11 +126,11 @@ async fn chat(
 ) -> Option<(CloseCode, &'static str)> {
     const AGAIN: (CloseCode, &str) = (CloseCode::Again, "reconnect");
     let Ok(missed) = refill(gateway, widget, &session.visitor, seen).await else { return Some(AGAIN) };
-    if !write(socket, &protocol::ready()).await {
+    seen = missed.iter().filter_map(|frame| frame.get("seq")?.as_i64()).fold(seen, i64::max);
+    if !write(socket, &protocol::ready(seen)).await {
         return None;
     }
     for frame in missed {
-        seen = seen.max(frame.get("seq").and_then(Value::as_i64).unwrap_or(seen));
         if !write(socket, &frame).await {
             return None;
         }

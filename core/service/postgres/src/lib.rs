@@ -19,7 +19,7 @@ mod temporary;
 pub use self::{
     error::Error,
     installation::{Installation, VERSION},
-    server::{Options, Server},
+    server::{Options, Server, url_of_running},
     settings::Durability,
     temporary::TemporaryServer,
 };

@@ -55,6 +55,20 @@ pub struct Server {
     stopped: bool,
 }
 
+fn url(sockets: &str, database: &str) -> String {
+    format!("postgres://{USER}@localhost/{}?host={}", escape(database), escape(sockets))
+}
+
+/// The URL of a database of the server that runs in this directory now, whichever process started it. None where none
+/// runs.
+pub fn url_of_running(directory: &Path, database: &str) -> Option<String> {
+    let data = directory.join("data");
+    postmaster(&data)?;
+    // The fifth line of the file names the directory of the socket.
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    Some(url(text.lines().nth(4)?, database))
+}
+
 impl Server {
     /// Starts the server: makes its data on the first start, takes over a server that a killed process left behind,
     /// and returns when it answers.
@@ -94,8 +108,7 @@ impl Server {
 
     /// The URL of the database named in the options; its user is the superuser.
     pub fn url(&self) -> String {
-        let sockets = escape(&self.sockets.display().to_string());
-        format!("postgres://{USER}@localhost/{}?host={sockets}", escape(&self.options.database))
+        url(&self.sockets.display().to_string(), &self.options.database)
     }
 
     /// The directory of its socket, which is what `psql -h` takes.

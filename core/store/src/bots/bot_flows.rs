@@ -35,11 +35,7 @@ pub async fn insert_published(
 
 /// The published version of the bot's default flow: what a new conversation starts with. None where the bot is
 /// not active or has no such flow.
-pub async fn current_version(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    bot: BotId,
-) -> Result<Option<VersionId>, Error> {
+pub async fn current_version(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<VersionId>, Error> {
     let version = sqlx::query_scalar!(
         r#"
         SELECT f.published_version_id FROM bot_flows f

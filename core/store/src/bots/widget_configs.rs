@@ -27,7 +27,7 @@ pub async fn insert(
         bot.uuid(),
         channel.uuid(),
         public_key,
-        allowed_origins
+        allowed_origins as &[String],
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -49,12 +49,9 @@ pub struct Widget {
 
 /// The tenant of a public key, if it names an enabled widget. Needs [`crate::Store::begin_auth`].
 pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Error> {
-    let row = sqlx::query!(
-        r#"SELECT organization_id AS "org!" FROM app.lookup_widget($1)"#,
-        public_key
-    )
-    .fetch_optional(&mut *tx.inner)
-    .await?;
+    let row = sqlx::query!(r#"SELECT organization_id AS "org!" FROM app.lookup_widget($1)"#, public_key)
+        .fetch_optional(&mut *tx.inner)
+        .await?;
     Ok(row.map(|row| row.org.into()))
 }
 
@@ -112,11 +109,7 @@ pub struct Frame {
 
 /// Adds a bot's frame to a visitor's history under the next number, and returns that number. A message that is
 /// there already keeps its number and returns none. Concurrent writers of one visitor wait for each other.
-pub async fn append_frame(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    frame: &NewFrame,
-) -> Result<Option<i64>, Error> {
+pub async fn append_frame(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<Option<i64>, Error> {
     let session = frame.conversation.uuid();
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", frame.visitor)
         .execute(&mut *tx.inner)

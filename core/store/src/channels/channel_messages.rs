@@ -483,31 +483,17 @@ pub async fn of_trace(
     .await?)
 }
 
-/// A queued message that is due and not in the stream any more, as the record that sends it needs it.
-#[derive(Debug, Clone)]
-pub struct Overdue {
-    /// The tenant.
-    pub org: botbuilder_domain::OrgId,
-    /// Its id.
-    pub id: MessageId,
-}
-
-/// Queued messages whose next attempt is due since before `now`, oldest first, across organizations. Needs
-/// [`crate::Store::begin_worker`].
-pub async fn overdue(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Overdue>, Error> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT organization_id, id FROM channel_messages
-        WHERE status = 'queued' AND next_attempt_at <= $1 AND attempt_started_at IS NULL AND attempts > 0
-        ORDER BY next_attempt_at, id LIMIT $2
-        "#,
-        now,
-        limit
+/// The tenant of a message, known by its id alone. Needs [`crate::Store::begin_worker`].
+pub async fn organization_of(
+    tx: &mut Tx,
+    id: MessageId,
+) -> Result<Option<botbuilder_domain::OrgId>, Error> {
+    let org = sqlx::query_scalar!(
+        "SELECT organization_id FROM channel_messages WHERE id = $1 AND created_at = $2",
+        id.uuid(),
+        id.created_at()
     )
-    .fetch_all(&mut *tx.inner)
+    .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Overdue { org: row.organization_id.into(), id: row.id.into() })
-        .collect())
+    Ok(org.map(botbuilder_domain::OrgId::from))
 }

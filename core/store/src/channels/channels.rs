@@ -233,18 +233,16 @@ pub async fn list(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Listed>, Error> {
     .await?)
 }
 
-/// Changes a channel's settings.
-pub async fn update_settings(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    id: ChannelId,
-    settings: &Value,
-) -> Result<(), Error> {
+/// Changes where a channel's provider is.
+pub async fn set_base_url(tx: &mut Tx, scope: &OrgScope, id: ChannelId, url: &str) -> Result<(), Error> {
     sqlx::query!(
-        "UPDATE channels SET settings = $3 WHERE organization_id = $1 AND id = $2",
+        r#"
+        UPDATE channels SET settings = settings || jsonb_build_object('base_url', $3::text)
+        WHERE organization_id = $1 AND id = $2
+        "#,
         scope.org().uuid(),
         id.uuid(),
-        settings
+        url
     )
     .execute(&mut *tx.inner)
     .await?;

@@ -16,13 +16,8 @@ pub async fn find_by_email(tx: &mut Tx, email: &str) -> Result<Option<Uuid>, Err
 
 /// Creates an account without a password: it signs in by a link or a token. Needs [`crate::Store::begin_auth`].
 pub async fn insert(tx: &mut Tx, id: Uuid, email: &str, name: &str) -> Result<(), Error> {
-    sqlx::query!(
-        "INSERT INTO users (id, email, name) VALUES ($1, $2::text::citext, $3)",
-        id,
-        email,
-        name
-    )
-    .execute(&mut *tx.inner)
-    .await?;
+    sqlx::query!("INSERT INTO users (id, email, name) VALUES ($1, $2::text::citext, $3)", id, email, name)
+        .execute(&mut *tx.inner)
+        .await?;
     Ok(())
 }

@@ -11,10 +11,9 @@ use crate::{
 
 /// Opens the organization's data keys.
 pub async fn data_keys(tx: &mut Tx, scope: &OrgScope, root: &RootKey) -> Result<DataKeys, Error> {
-    let stored =
-        sqlx::query_scalar!("SELECT data_keys FROM organizations WHERE id = $1", scope.org().uuid())
-            .fetch_one(&mut *tx.inner)
-            .await?;
+    let stored = sqlx::query_scalar!("SELECT data_keys FROM organizations WHERE id = $1", scope.org().uuid())
+        .fetch_one(&mut *tx.inner)
+        .await?;
     let Value::Object(stored) = stored else {
         return Err(Error::inconsistent("organizations", "data_keys", scope.org(), "not an object"));
     };

@@ -41,14 +41,12 @@ async fn trail(
 ) -> Result<Json<Value>, ApiError> {
     let id = message_id(&id)?;
     let mut tx = api.store.begin(&caller.scope).await?;
-    let message =
-        channel_messages::get(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    let message = channel_messages::get(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
     let events = message_events::of_message(&mut tx, &caller.scope, id).await?;
     let related = match &message.trace_id {
         Some(trace) => {
             let conversation = ConversationId::from(message.conversation_id);
-            let mut related =
-                channel_messages::of_trace(&mut tx, &caller.scope, conversation, trace).await?;
+            let mut related = channel_messages::of_trace(&mut tx, &caller.scope, conversation, trace).await?;
             related.retain(|other| other.id != message.id);
             related
         }

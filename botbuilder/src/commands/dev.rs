@@ -1,0 +1,188 @@
+//! `botbuilder dev`: everything in one process, with a bot to talk to and providers that are only here.
+
+use std::{
+    fmt::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use botbuilder_domain::Secret;
+use botbuilder_flow::DEMO_FLOW;
+use botbuilder_service::config::{Config, Role, log};
+use botbuilder_store::{
+    OrgScope,
+    channels::channels::{self, Found},
+};
+use botbuilder_testkit::{
+    fake::{telegram, whatsapp},
+    seed::{self, Plan},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    platform::{self, Platform},
+    tell::say,
+};
+
+/// The demo organization's short name.
+const SLUG: &str = "demo";
+/// Where the fake providers listen, so that printed lines stay the same from one start to the next.
+const FAKE_WHATSAPP: u16 = 8091;
+const FAKE_TELEGRAM: u16 = 8092;
+
+/// Runs everything until a signal ends it.
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
+    config.roles = Role::ALL.to_vec();
+    if std::env::var_os("BOTBUILDER__LOG__FORMAT").is_none() {
+        config.log.format = log::Format::Pretty;
+    }
+    let data_dir = config.data_dir();
+    std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+    let public_url = config.listen.base_url();
+
+    let whatsapp = whatsapp::Fake::start(whatsapp::Options {
+        bind: local(FAKE_WHATSAPP),
+        webhook_url: Some(format!("{public_url}/hooks/{SLUG}-whatsapp")),
+        ..whatsapp::Options::default()
+    })
+    .await
+    .context("the fake WhatsApp")?;
+    let telegram = telegram::Fake::start(telegram::Options {
+        bind: local(FAKE_TELEGRAM),
+        webhook_url: Some(format!("{public_url}/hooks/{SLUG}-telegram")),
+        ..telegram::Options::default()
+    })
+    .await
+    .context("the fake Telegram")?;
+    for fake in [whatsapp.base_url(), telegram.base_url()] {
+        config.outbound.allow.push(fake.parse()?);
+    }
+    config.validate()?;
+
+    let platform = platform::telemetry(&config)?;
+    let platform = Platform::start(config, platform).await?;
+    let token = seed(&platform, &data_dir, whatsapp.base_url(), telegram.base_url()).await?;
+    say(welcome(&public_url, &token, &whatsapp.base_url(), &telegram.base_url()));
+    platform.run().await.context("the program stopped")
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// Makes the demo organization, once; its token is kept in the data directory for the next start to show again.
+async fn seed(
+    platform: &Platform,
+    data_dir: &Path,
+    whatsapp_url: String,
+    telegram_url: String,
+) -> anyhow::Result<Secret<String>> {
+    let kept = data_dir.join("demo-token");
+    let gateway = &platform.gateway;
+    let mut tx = gateway.store.begin_auth().await?;
+    let known = channels::lookup(&mut tx, &format!("{SLUG}-whatsapp")).await?;
+    tx.commit().await?;
+    if let Some(Found { org, .. }) = known {
+        let token = std::fs::read_to_string(&kept)
+            .with_context(|| format!("the demo's token cannot be read from {}", kept.display()))?;
+        let scope = OrgScope::of_service(org);
+        let mut tx = gateway.store.begin(&scope).await?;
+        for channel in channels::list(&mut tx, &scope).await? {
+            let url = match channel.kind.as_str() {
+                "whatsapp" => &whatsapp_url,
+                "telegram" => &telegram_url,
+                _ => continue,
+            };
+            let id = channel.id.into();
+            channels::set_base_url(&mut tx, &scope, id, url).await?;
+        }
+        tx.commit().await?;
+        return Ok(Secret::new(token.trim().to_owned()));
+    }
+    let (meta, bot) = (whatsapp::Options::default(), telegram::Options::default());
+    let plan = Plan {
+        slug: SLUG.to_owned(),
+        flow: serde_json::from_str(DEMO_FLOW)?,
+        whatsapp_url,
+        whatsapp_token: meta.access_token,
+        phone_number_id: meta.default_phone_number_id,
+        app_secret: meta.app_secret,
+        telegram_url,
+        telegram_token: bot.bot_token,
+        telegram_secret: bot.secret_token,
+    };
+    let seeded =
+        seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;
+    gateway.accounts.forget();
+    write_private(&kept, seeded.token.expose())?;
+    Ok(seeded.token)
+}
+
+fn write_private(path: &PathBuf, text: &str) -> anyhow::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| writeln!(file, "{text}"))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What to try, as it is printed.
+fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegram_url: &str) -> String {
+    let (body, signature) = whatsapp::message_webhook(
+        &whatsapp::Options::default().app_secret,
+        &whatsapp::Options::default().default_phone_number_id,
+        "4915112345678",
+        "wamid.HBgNNDkxNTExMjM0NTY3OBUCABIYFkRFTU8",
+        "hello",
+    );
+    let update: Value = json!({
+        "update_id": 1,
+        "message": {
+            "message_id": 1,
+            "date": 1_700_000_000,
+            "chat": { "id": 42, "type": "private", "first_name": "Ada" },
+            "from": { "id": 42, "is_bot": false, "first_name": "Ada" },
+            "text": "hello",
+        },
+    });
+    let mut text = String::new();
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    line(format_args!(""));
+    line(format_args!("BotBuilder is running. Try it:"));
+    line(format_args!(""));
+    line(format_args!("  in a browser    {public_url}/demo/{SLUG}-web"));
+    line(format_args!("  in a terminal   botbuilder chat --url {public_url}"));
+    line(format_args!(""));
+    line(format_args!("  as WhatsApp would call, signed:"));
+    line(format_args!(
+        "    curl -i {public_url}/hooks/{SLUG}-whatsapp -H 'content-type: application/json' \\"
+    ));
+    line(format_args!("      -H '{}: {signature}' -d '{body}'", whatsapp::SIGNATURE_HEADER));
+    line(format_args!("    the reply arrived here: curl -s {whatsapp_url}/__fake/messages"));
+    line(format_args!(""));
+    line(format_args!("  as Telegram would call:"));
+    line(format_args!(
+        "    curl -i {public_url}/hooks/{SLUG}-telegram -H 'content-type: application/json' \\"
+    ));
+    line(format_args!(
+        "      -H 'x-telegram-bot-api-secret-token: {}' -d '{update}'",
+        telegram::Options::default().secret_token
+    ));
+    line(format_args!("    the reply arrived here: curl -s {telegram_url}/__fake/messages"));
+    line(format_args!(""));
+    line(format_args!("  the story of a message: botbuilder trail MESSAGE_ID, or"));
+    line(format_args!(
+        "    curl -s {public_url}/v1/messages/MESSAGE_ID/trail -H 'authorization: Bearer {}'",
+        token.expose()
+    ));
+    line(format_args!("  (MESSAGE_ID is the `tag` or `biz_opaque_callback_data` of a reply at the fake provider)"));
+    text
+}

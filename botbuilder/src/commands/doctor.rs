@@ -1,0 +1,82 @@
+//! `botbuilder doctor`.
+
+use anyhow::bail;
+use botbuilder_service::config::{Config, stream::Backend};
+use botbuilder_store::{Store, migrate};
+
+use crate::{platform::Database, tell::say};
+
+/// Looks at everything the program needs and says what is missing or unwell.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut unwell = 0;
+    let mut check = |what: &str, result: anyhow::Result<String>| match result {
+        Ok(fine) => say(format_args!("ok    {what}: {fine}")),
+        Err(error) => {
+            unwell += 1;
+            say(format_args!("WRONG {what}: {error:#}"));
+        }
+    };
+    check("configuration", config.validate().map(|()| "complete and valid".to_owned()).map_err(Into::into));
+    let data_dir = config.data_dir();
+    check("data directory", writable(&data_dir));
+    check(
+        "root key",
+        match config.secrets.root_key(&data_dir) {
+            Ok(Some(_)) => Ok("present".to_owned()),
+            Ok(None) => Ok("none yet; made at the first start".to_owned()),
+            Err(error) => Err(error.into()),
+        },
+    );
+    match Database::reach(&config) {
+        Err(error) => check("PostgreSQL", Err(error)),
+        Ok(url) => {
+            check("PostgreSQL", connect(url.expose()).await);
+            check("schema", schema(url.expose()).await);
+        }
+    }
+    check("stream", stream(&config));
+    for (name, address) in [
+        ("public listener", config.listen.public),
+        ("internal listener", config.listen.internal),
+    ] {
+        let taken = std::net::TcpListener::bind(address);
+        check(name, taken.map(|_| format!("{address} is free")).map_err(|error| {
+            anyhow::anyhow!("{address} cannot be listened on ({error}); is the program running already?")
+        }));
+    }
+    if unwell == 0 { Ok(()) } else { bail!("{unwell} things need attention") }
+}
+
+fn writable(dir: &std::path::Path) -> anyhow::Result<String> {
+    std::fs::create_dir_all(dir)?;
+    let probe = dir.join(".probe");
+    std::fs::write(&probe, b"probe")?;
+    std::fs::remove_file(&probe)?;
+    Ok(format!("{} can be written", dir.display()))
+}
+
+async fn connect(url: &str) -> anyhow::Result<String> {
+    let store = Store::connect(url, 1).await?;
+    store.ping().await?;
+    store.close().await;
+    Ok("answers, and lets the program take its roles".to_owned())
+}
+
+async fn schema(url: &str) -> anyhow::Result<String> {
+    let pending = migrate::pending(url).await?;
+    if pending.is_empty() {
+        Ok("up to date".to_owned())
+    } else {
+        bail!("{} migrations are missing; run `botbuilder migrate`", pending.len())
+    }
+}
+
+fn stream(config: &Config) -> anyhow::Result<String> {
+    Ok(match config.stream.chosen_backend() {
+        Backend::Kafka => format!("Kafka at {}", config.stream.kafka.brokers.join(", ")),
+        Backend::Memory => "in memory: nothing survives a restart".to_owned(),
+        Backend::Embedded | Backend::Auto => {
+            writable(&config.data_dir().join(&config.stream.embedded.directory))?
+        }
+    })
+}

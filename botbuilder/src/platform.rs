@@ -1,0 +1,291 @@
+//! Builds the services of a process from its configuration, and runs them.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use botbuilder_api::Api;
+use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
+use botbuilder_gateway::{Gateway, dispatcher, internal, public};
+use botbuilder_runtime::{Options, Runtime, bots::Bots, jobs, worker};
+use botbuilder_service::{
+    config::{Config, Role, stream::Backend},
+    http,
+    lifecycle::{Service, ServiceError, Supervisor},
+    postgres::{self, ManagedPostgres},
+    server::{self, Server},
+    telemetry::{self, Telemetry},
+};
+use botbuilder_store::{Store, migrate, secret::RootKey};
+use botbuilder_stream::{Stream, TopicConfig, default_topics, embedded, memory};
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// The database: a server of the program's own, or the one that the configuration names.
+pub enum Database {
+    /// Ours: it ends with us.
+    Managed(ManagedPostgres, Secret<String>),
+    /// Somebody else's.
+    Given(Secret<String>),
+}
+
+impl Database {
+    /// Starts or finds the database.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        if let Some(url) = config.database.connection_url()? {
+            return Ok(Self::Given(url));
+        }
+        let server = ManagedPostgres::start(config).await.context("the program's own PostgreSQL")?;
+        let url = server.url();
+        Ok(Self::Managed(server, url))
+    }
+
+    /// The address of the database that is running now, without starting one.
+    pub fn reach(config: &Config) -> anyhow::Result<Secret<String>> {
+        if let Some(url) = config.database.connection_url()? {
+            return Ok(url);
+        }
+        postgres::url_of_running(config)
+            .context("the program's own PostgreSQL is not running; start the program, or set database.url")
+    }
+
+    /// The address.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Managed(_, url) | Self::Given(url) => url.expose(),
+        }
+    }
+
+    /// Ends a server of our own.
+    pub async fn close(self) -> anyhow::Result<()> {
+        if let Self::Managed(server, _) = self {
+            let mut supervisor = Supervisor::new();
+            supervisor.start(server);
+            supervisor.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Sets up log, metrics and traces.
+pub fn telemetry(config: &Config) -> anyhow::Result<Telemetry> {
+    Ok(telemetry::start(&config.log, &config.telemetry)?)
+}
+
+/// Opens the stream.
+pub fn stream(config: &Config) -> anyhow::Result<Arc<dyn Stream>> {
+    let settings = &config.stream;
+    let topics: Vec<TopicConfig> = default_topics(settings.partitions)
+        .into_iter()
+        .map(|topic| TopicConfig {
+            retain_for: match topic.name.as_str() {
+                "status" => settings.retention.status,
+                "realtime" => settings.retention.realtime,
+                name if Path::new(name).extension().is_some_and(|twin| twin == "dead") => {
+                    settings.retention.dead
+                }
+                _ => settings.retention.messages,
+            },
+            retain_bytes: settings.retention.max_bytes,
+            ..topic
+        })
+        .collect();
+    match settings.chosen_backend() {
+        Backend::Memory => Ok(memory::open(memory::MemoryConfig::new(topics))?),
+        Backend::Embedded | Backend::Auto => {
+            let directory = config.data_dir().join(&settings.embedded.directory);
+            let mut options = embedded::EmbeddedConfig::new(directory, topics);
+            options.queue_bytes = usize::try_from(settings.queue_bytes)?;
+            options.queue_records = settings.queue_records;
+            Ok(embedded::open(options)?)
+        }
+        Backend::Kafka => kafka(config, topics),
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(config: &Config, topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
+    let _ = (config, topics);
+    bail!("not wired")
+}
+
+#[cfg(not(feature = "kafka"))]
+fn kafka(_config: &Config, _topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
+    bail!("this program was built without the feature kafka")
+}
+
+/// A process: its services, built and started.
+pub struct Platform {
+    supervisor: Supervisor,
+    telemetry: Telemetry,
+    /// What the commands on top of it need.
+    pub gateway: Gateway,
+    /// The key that wraps the organizations' keys.
+    pub root: RootKey,
+}
+
+impl Platform {
+    /// Builds and starts what the configuration's roles need.
+    pub async fn start(config: Config, telemetry: Telemetry) -> anyhow::Result<Self> {
+        let roles = &config.roles;
+        if roles.as_slice() == [Role::Voice] {
+            bail!("the voice role is not available: this program carries no voice engine yet");
+        }
+        // Sockets first: a taken address is an error before anything else has begun.
+        let public = if roles.contains(&Role::Gateway) {
+            Some(server::bind(config.listen.public)?)
+        } else {
+            None
+        };
+        let internal = server::bind(config.listen.internal)?;
+
+        let mut supervisor = Supervisor::new();
+        supervisor.start(telemetry.upkeep());
+        let database = Database::open(&config).await?;
+        let url = Secret::new(database.url().to_owned());
+        if let Database::Managed(server, _) = database {
+            supervisor.start(server);
+        }
+        match build(&config, url, &mut supervisor, &telemetry, public, internal).await {
+            Ok((gateway, root)) => Ok(Self { supervisor, telemetry, gateway, root }),
+            Err(error) => {
+                // What has started is stopped again, the database last.
+                supervisor.stop().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs until a signal or a failure ends it.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let ended = self.supervisor.run().await;
+        self.telemetry.shut_down().await;
+        Ok(ended?)
+    }
+}
+
+async fn build(
+    config: &Config,
+    url: Secret<String>,
+    supervisor: &mut Supervisor,
+    telemetry: &Telemetry,
+    public: Option<tokio::net::TcpListener>,
+    internal: tokio::net::TcpListener,
+) -> anyhow::Result<(Gateway, RootKey)> {
+    if config.database.migrate {
+        let report = migrate::run(url.expose()).await?;
+        if !report.applied.is_empty() {
+            info!(applied = report.applied.len(), "schema is up to date");
+        }
+    }
+    let root = root_key(config)?;
+    let store = Store::connect(url.expose(), config.database.connections()).await?;
+    let stream = stream(config)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+    supervisor.start(Connections { store: store.clone(), stream: Arc::clone(&stream) });
+
+    let gateway = Gateway::new(
+        store.clone(),
+        Arc::clone(&stream),
+        root.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+    );
+    let runtime = Runtime {
+        store: store.clone(),
+        stream,
+        bots: Arc::new(Bots::default()),
+        clock,
+        ids,
+        options: Options {
+            batch: config.runtime.commit_batch,
+            reply_lifetime: TimeDelta::from_std(config.dispatcher.reply_expires_after)?,
+            ..Options::default()
+        },
+    };
+    for role in Role::ALL.into_iter().filter(|role| config.roles.contains(role)) {
+        match role {
+            Role::Jobs => {
+                supervisor.start(jobs::relay::Relay::new(runtime.clone()));
+                supervisor.start(jobs::timers::Timers::new(runtime.clone()));
+            }
+            Role::Runtime => supervisor.start(worker::Workers::new(runtime.clone())),
+            Role::Voice => info!("the voice role has nothing to run yet"),
+            Role::Gateway => {
+                let client = http::Client::new(&config.outbound)?;
+                let sender = dispatcher::ProviderHttp::new(client);
+                supervisor.start(dispatcher::Dispatcher::new(gateway.clone(), sender));
+            }
+        }
+    }
+    let stopping = CancellationToken::new();
+    let metrics = telemetry.metrics();
+    let render: internal::Render = Arc::new(move || metrics.render());
+    let routes = internal::router(gateway.clone(), render, stopping.clone());
+    supervisor.start(Server::new("internal listener", internal, routes, &config.limits));
+    if let Some(listener) = public {
+        let capabilities = botbuilder_adapters::registry()
+            .all()
+            .map(|channel| (channel.kind(), channel.capabilities()))
+            .collect();
+        let api = botbuilder_api::router(Api { store, capabilities });
+        let routes = public::router(gateway.clone(), api);
+        supervisor.start(Server::new("public listener", listener, routes, &config.limits));
+    }
+    supervisor.start(Readiness { stopping });
+    Ok((gateway, root))
+}
+
+/// The root key. Several nodes share one, so a program that is one of several does not make its own.
+fn root_key(config: &Config) -> anyhow::Result<RootKey> {
+    let data_dir = config.data_dir();
+    let key = match config.stream.chosen_backend() {
+        Backend::Kafka => config.secrets.root_key(&data_dir)?.context(
+            "secrets.root_key is not set; nodes that share a database need the same key, so none is made",
+        )?,
+        Backend::Auto | Backend::Memory | Backend::Embedded => {
+            config.secrets.root_key_or_generate(&data_dir)?
+        }
+    };
+    Ok(RootKey::new(key))
+}
+
+/// Closes what the services share, after all of them have ended.
+struct Connections {
+    store: Store,
+    stream: Arc<dyn Stream>,
+}
+
+#[async_trait]
+impl Service for Connections {
+    fn name(&self) -> &'static str {
+        "connections"
+    }
+
+    async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        stop.cancelled().await;
+        self.stream.close().await;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// Started last and so stopped first: tells whoever asks that the program takes no more work.
+struct Readiness {
+    stopping: CancellationToken,
+}
+
+#[async_trait]
+impl Service for Readiness {
+    fn name(&self) -> &'static str {
+        "readiness"
+    }
+
+    async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        stop.cancelled().await;
+        self.stopping.cancel();
+        Ok(())
+    }
+}
