@@ -551,11 +551,27 @@ async fn work(mut partition: Box<dyn Partition>, name: String, seen: Seen, stopp
         match records {
             Ok(records) => {
                 let next = records.last().map_or(0, |last| last.position.offset + 1);
-                partition.commit(next).await.expect("commit");
-                seen.add(&name, &records);
+                match commit_patiently(&mut *partition, next).await {
+                    Ok(()) => seen.add(&name, &records),
+                    Err(ConsumeError::Revoked) => return,
+                    Err(error) => panic!("{error}"),
+                }
             }
             Err(ConsumeError::Revoked) => return,
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Commits again while the backend cannot take it.
+async fn commit_patiently(partition: &mut dyn Partition, next: u64) -> Result<(), ConsumeError> {
+    within("a commit", async {
+        loop {
+            match partition.commit(next).await {
+                Err(ConsumeError::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
+                other => return other,
+            }
+        }
+    })
+    .await
 }

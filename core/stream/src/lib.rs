@@ -14,6 +14,8 @@ pub mod conformance;
 mod dead_letter;
 pub mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod local;
 pub mod memory;
 mod record;
