@@ -6,6 +6,8 @@
 //! [`botbuilder_domain::ChannelKind`] and follow the compiler.
 
 pub mod account;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod http_channel;
 pub mod json;
 pub mod planner;

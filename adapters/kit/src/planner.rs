@@ -35,7 +35,7 @@ pub struct Downgrade {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The channel has nothing like it and there is no simpler form.
-    #[error("the channel cannot show a {kind}")]
+    #[error("the channel cannot show this kind of message: {kind}")]
     NotPossible {
         /// The kind of content.
         kind: &'static str,

@@ -377,3 +377,38 @@ async fn a_fake_listens_and_calls_on_this_machine_only() {
     let options = telegram::Options { webhook_url, ..telegram::Options::default() };
     assert!(telegram::Fake::start(options).await.is_err());
 }
+
+/// Whatever an adapter writes for its outbound fixtures, the fake takes: neither knows the other's limits.
+#[tokio::test]
+async fn the_fakes_take_what_the_adapters_write() {
+    let (whatsapp, whatsapp_account) = whatsapp_fake(None).await;
+    let (telegram, telegram_account) = telegram_fake(None).await;
+    let mut sent = 0;
+    for (channel, account, folder) in [
+        (&Whatsapp as &dyn Channel, &whatsapp_account, "../../adapters/whatsapp/fixtures/outbound"),
+        (&Telegram, &telegram_account, "../../adapters/telegram/fixtures/outbound"),
+    ] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_str().unwrap().ends_with(".expected.json") {
+                continue;
+            }
+            let fixture: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let content: Content = serde_json::from_value(fixture["content"].clone()).unwrap();
+            let Ok(plan) = botbuilder_adapter_kit::plan(&content, &channel.capabilities()) else { continue };
+            for content in plan.parts {
+                let part = part(1, fixture["to"].as_str().unwrap(), content);
+                let encoded = channel.http().unwrap().encode(account, &part);
+                // A payload for another channel, a template where there are none, a poll the fake does not know.
+                if encoded.is_err() || encoded.unwrap()[0].shown_as.ends_with("sendPoll") {
+                    continue;
+                }
+                let outcome = send(channel, account, &part).await.unwrap();
+                assert!(outcome.is_ok(), "{}: {outcome:?}", path.display());
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(sent, whatsapp.counters().accepted + telegram.counters().accepted);
+    assert!(sent > 50, "{sent} messages");
+}

@@ -90,12 +90,12 @@ fn obstacle(form: Form, options: &[ChoiceOption], capabilities: &Capabilities) -
         Form::List => (capabilities.list_rows_max, capabilities.row_title_max),
         Form::Numbered => return None,
     };
-    let word = form.word();
     if most == 0 {
+        let word = if form == Form::List { "lists" } else { "buttons" };
         return Some(format!("the channel has no {word}"));
     }
     if options.len() > most {
-        return Some(format!("{} options, {most} {word} at most", options.len()));
+        return Some(format!("{} options, {most} at most", options.len()));
     }
     if options.iter().any(|option| option.id.is_empty()) {
         return Some("an option has no id".into());

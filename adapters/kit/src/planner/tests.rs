@@ -84,7 +84,7 @@ fn buttons_become_a_list_and_then_a_numbered_text() {
     let many = choice(6, ChoiceStyle::Buttons);
     let plan = planned(&many, &FULL);
     assert_eq!(steps(&plan), [("buttons", "numbered_text")]);
-    assert_eq!(plan.downgrades[0].reason, "6 options, 3 buttons at most");
+    assert_eq!(plan.downgrades[0].reason, "6 options, 3 at most");
     let expected = "Which?\n\n1. Title 1\n2. Title 2\n3. Title 3\n4. Title 4\n5. Title 5\n6. Title 6";
     assert_eq!(texts(&plan), [expected]);
     assert_eq!(many.resolve("4").unwrap().id, "id4");
