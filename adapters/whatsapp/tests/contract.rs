@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use botbuilder_adapter_kit::{
-    Account, Channel as _, Locator, RawRequest, Webhook as _,
+    Account, Channel as _, Locator, RawRequest, Rejection, Webhook as _,
     account::Credentials,
     contract::{Batch, Contract},
 };
@@ -143,7 +143,7 @@ fn a_subscription_gets_its_challenge_back() {
     let asked = |token: &str| {
         let query = format!("hub.mode=subscribe&hub.challenge=77%3Cb%3E&hub.verify_token={token}");
         let request = request("GET", "main", &query, &Value::Null);
-        let verified = Whatsapp.verify(&account, &request).map_err(|rejection| rejection.status())?;
+        let verified = Whatsapp.verify(&account, &request).map_err(Rejection::status)?;
         Ok::<_, u16>(Whatsapp.decode(&account, verified).unwrap())
     };
     let received = asked("verify-me").unwrap();

@@ -4,7 +4,7 @@ use botbuilder_domain::Secret;
 use bytes::Bytes;
 
 use super::{Contract, snapshot};
-use crate::{Account, RawRequest};
+use crate::{Account, RawRequest, Rejection};
 
 impl Contract<'_> {
     /// The right proof passes, and so does that of either secret while one is being replaced; every other proof
@@ -14,7 +14,7 @@ impl Contract<'_> {
         let good = self.request(body.clone());
         let (name, value) = good.headers[0].clone();
         let verdict = |account: &Account, request: &RawRequest| {
-            self.webhook().verify(account, request).map(|_| ()).map_err(|rejection| rejection.status())
+            self.webhook().verify(account, request).map(|_| ()).map_err(Rejection::status)
         };
         let with = |value: String| RawRequest { headers: vec![(name.clone(), value)], ..good.clone() };
         assert_eq!(verdict(&self.account, &good), Ok(()));
