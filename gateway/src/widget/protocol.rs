@@ -9,13 +9,16 @@ use serde_json::{Value, json};
 
 /// The first frame of a socket.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename = "hello", deny_unknown_fields)]
-pub(super) struct Hello {
-    /// The session's secret.
-    pub secret: String,
-    /// The number of the last frame seen; 0 for none.
-    #[serde(default)]
-    pub last_seq: i64,
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum First {
+    /// Says who is there.
+    Hello {
+        /// The session's secret.
+        secret: String,
+        /// The number of the last frame seen; 0 for none.
+        #[serde(default)]
+        last_seq: i64,
+    },
 }
 
 /// What a visitor sends.
@@ -83,8 +86,10 @@ mod tests {
 
     #[test]
     fn frames_are_read() {
-        let hello: Hello = serde_json::from_str(r#"{"type":"hello","secret":"s","last_seq":4}"#).unwrap();
-        assert_eq!((hello.secret.as_str(), hello.last_seq), ("s", 4));
+        let First::Hello { secret, last_seq } =
+            serde_json::from_str(r#"{"type":"hello","secret":"s","last_seq":4}"#).unwrap();
+        assert_eq!((secret.as_str(), last_seq), ("s", 4));
+        assert!(serde_json::from_str::<First>(r#"{"type":"message"}"#).is_err());
         let sent: FromVisitor =
             serde_json::from_str(r#"{"type":"choice","client_msg_id":"1","id":"a","title":"A"}"#).unwrap();
         assert_eq!(sent.client_msg_id(), "1");

@@ -96,10 +96,11 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
 
 async fn converse(gateway: Gateway, widget: Widget, account: Arc<Account>, mut socket: Socket) {
     let hello = match timeout(HELLO_WITHIN, socket.next()).await {
-        Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<protocol::Hello>(&text).ok(),
+        Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<protocol::First>(&text).ok(),
         _ => None,
     };
-    let greeted = hello.and_then(|hello| Some((Session::of(&hello.secret)?, hello.last_seq)));
+    let greeted =
+        hello.and_then(|protocol::First::Hello { secret, last_seq }| Some((Session::of(&secret)?, last_seq)));
     let Some((session, last_seq)) = greeted else {
         close(&mut socket, CloseCode::Policy, "say hello first").await;
         return;
