@@ -1,0 +1,44 @@
+//! When requests are due.
+
+use std::time::{Duration, Instant};
+
+/// Requests at a fixed rate, shared out among workers: each takes every n-th.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    start: Instant,
+    rate: f64,
+    count: usize,
+}
+
+impl Pace {
+    /// So many a second for so long, from now on.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of requests that a run can send"
+    )]
+    pub fn starting(rate: f64, time: Duration) -> Self {
+        Self { start: Instant::now(), rate, count: (rate * time.as_secs_f64()) as usize }
+    }
+
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// When a request is due.
+    #[expect(clippy::cast_precision_loss, reason = "a number of requests that a run can send")]
+    pub fn due(&self, index: usize) -> Instant {
+        self.start + Duration::from_secs_f64(index as f64 / self.rate)
+    }
+
+    /// Waits until a request is due, and gives that instant. It does not wait where that has passed: what follows
+    /// is late, and counts as late.
+    pub async fn wait(&self, index: usize) -> Instant {
+        let due = self.due(index);
+        if due > Instant::now() {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        due
+    }
+}

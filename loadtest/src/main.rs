@@ -1,0 +1,182 @@
+//! The driver: `botbuilder-loadtest kill | ingest | turn`. People start it as `cargo xtask kill` and `cargo xtask load`.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use botbuilder_loadtest::{
+    database,
+    kill::{
+        driver::Crowd,
+        points::{POINTS, Point},
+        run as kill,
+    },
+    load::{ingest, turn},
+    program::{self, Build},
+    report,
+};
+use clap::{Args, Parser, Subcommand};
+
+/// Kills the program and measures it.
+#[derive(Debug, Parser)]
+#[command(name = "botbuilder-loadtest")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Surroundings {
+    /// A superuser's address of a PostgreSQL 18 server, in which a database is made for the run
+    #[arg(long, env = database::ENVIRONMENT, hide_env_values = true)]
+    database: String,
+    /// The program; without it, it is built
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Kill the program while people write, then say what became of every message
+    Kill {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Random kills
+        #[arg(long, default_value_t = 50)]
+        kills: u32,
+        /// Deaths at each fail point
+        #[arg(long, default_value_t = 0)]
+        deaths: u32,
+        /// Only these fail points
+        #[arg(long)]
+        point: Vec<String>,
+        /// Where chance starts
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Messages a second
+        #[arg(long, default_value_t = Crowd::default().rate)]
+        rate: u32,
+        /// Measure with the program as it is released
+        #[arg(long)]
+        release: bool,
+    },
+    /// Signed callbacks up to the durable answer
+    Ingest {
+        #[command(flatten)]
+        at: Surroundings,
+        /// How often the sides take turns
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each side's turn
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Connections
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// Requests a second of the measurement at a fixed rate
+        #[arg(long, default_value_t = 4_000.0)]
+        rate: f64,
+        /// Seconds of the measurement at a fixed rate
+        #[arg(long, default_value_t = 30)]
+        fixed_seconds: u64,
+    },
+    /// Messages up to the reply at the provider
+    Turn {
+        #[command(flatten)]
+        at: Surroundings,
+        /// How often the sides take turns
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each side's turn
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Connections
+        #[arg(long, default_value_t = 64)]
+        connections: usize,
+        /// Messages a second for the latency
+        #[arg(long, default_value_t = 200.0)]
+        rate: f64,
+        /// Messages a second that have to be kept up with
+        #[arg(long, default_value_t = 1_000.0)]
+        high_rate: f64,
+        /// Contacts that each wait for their reply, as fast as it goes
+        #[arg(long, default_value_t = 256)]
+        contacts: usize,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Kill { at, kills, deaths, point, seed, rate, release } => {
+            let named: Vec<Point> = point
+                .iter()
+                .map(|name| Point::named(name).copied().with_context(|| format!("no fail point {name}")))
+                .collect::<Result<_>>()?;
+            let points = match (deaths, named.is_empty()) {
+                (0, _) => &[],
+                (_, true) => POINTS,
+                (_, false) => named.as_slice(),
+            };
+            let build = Build { release, failpoints: !points.is_empty() };
+            let plan = kill::Plan {
+                server: &at.database,
+                binary: &at.binary(build)?,
+                kills,
+                points,
+                deaths,
+                seed,
+                crowd: Crowd { rate, ..Crowd::default() },
+                tell: true,
+            };
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            let outcome = runtime.block_on(kill::run(&plan))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("kill", &outcome)?.display());
+            ensure!(outcome.verdict.passed(), "the program does not keep its promises");
+        }
+        Command::Ingest { at, rounds, seconds, connections, rate, fixed_seconds } => {
+            let plan = ingest::Plan {
+                server: &at.database,
+                binary: &at.binary(Build { release: true, failpoints: false })?,
+                rounds,
+                slice: Duration::from_secs(seconds),
+                connections,
+                rate,
+                fixed: Duration::from_secs(fixed_seconds),
+            };
+            let outcome = cheap_runtime()?.block_on(ingest::run(&plan))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("ingest", &outcome)?.display());
+        }
+        Command::Turn { at, rounds, seconds, connections, rate, high_rate, contacts } => {
+            let plan = turn::Plan {
+                server: &at.database,
+                binary: &at.binary(Build { release: true, failpoints: false })?,
+                rounds,
+                slice: Duration::from_secs(seconds),
+                connections,
+                rate,
+                high_rate,
+                busy_contacts: contacts,
+            };
+            let outcome = cheap_runtime()?.block_on(turn::run(&plan))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("turn", &outcome)?.display());
+        }
+    }
+    Ok(())
+}
+
+/// One thread: the driver leaves as much of the machine as it can to what it measures.
+fn cheap_runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+impl Surroundings {
+    fn binary(&self, build: Build) -> Result<PathBuf> {
+        match &self.binary {
+            Some(binary) => Ok(binary.canonicalize()?),
+            None => program::binary(build),
+        }
+    }
+}

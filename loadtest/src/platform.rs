@@ -1,0 +1,108 @@
+//! The program with everything around it: a database, an organization whose bot runs the load flow, and providers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use botbuilder_domain::{Secret, SystemClock, SystemIds};
+use botbuilder_store::{Store, secret::RootKey};
+use botbuilder_testkit::{
+    fake::{telegram, whatsapp},
+    seed::{self, Plan, Seeded},
+};
+
+use crate::{
+    database::Scratch,
+    input::{Channel, Secrets},
+    program::{Program, Settings},
+};
+
+/// The root key of every run; what it seals are secrets of fakes.
+const ROOT_KEY: [u8; 32] = [0x5a; 32];
+
+/// A run's surroundings.
+#[derive(Debug)]
+pub struct Platform {
+    /// The database.
+    pub database: Scratch,
+    /// The organization.
+    pub seeded: Seeded,
+    /// What the providers prove themselves with.
+    pub secrets: Secrets,
+    /// The program.
+    pub program: Program,
+    /// The files of the run.
+    pub directory: PathBuf,
+}
+
+/// What surroundings are made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// What the run is for; a word.
+    pub purpose: &'a str,
+    /// The database server's superuser.
+    pub server: &'a str,
+    /// The program.
+    pub binary: &'a Path,
+    /// The files of the run.
+    pub directory: PathBuf,
+    /// Where WhatsApp is.
+    pub whatsapp_url: String,
+    /// Where Telegram is.
+    pub telegram_url: String,
+    /// What the program logs.
+    pub log: &'a str,
+}
+
+impl Platform {
+    /// Puts everything together. Nothing runs yet.
+    pub async fn assemble(parts: Parts<'_>) -> Result<Self> {
+        let Parts { purpose, server, binary, directory, whatsapp_url, telegram_url, log } = parts;
+        let whatsapp = whatsapp::Options::default();
+        let telegram = telegram::Options::default();
+        let secrets = Secrets {
+            app_secret: whatsapp.app_secret,
+            phone_number_id: whatsapp.default_phone_number_id,
+            telegram_secret: telegram.secret_token,
+        };
+        let database = Scratch::create(server, purpose).await?;
+        let providers = [whatsapp_url.clone(), telegram_url.clone()];
+        let plan = Plan {
+            slug: purpose.to_owned(),
+            flow: serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?,
+            whatsapp_url,
+            whatsapp_token: whatsapp.access_token,
+            phone_number_id: secrets.phone_number_id.clone(),
+            app_secret: secrets.app_secret.clone(),
+            telegram_url,
+            telegram_token: telegram.bot_token,
+            telegram_secret: secrets.telegram_secret.clone(),
+        };
+        let store = Store::connect(database.url(), 2).await?;
+        let root = RootKey::new(Secret::new(ROOT_KEY));
+        let seeded = seed::seed(&store, &root, &SystemClock, &SystemIds, &plan)
+            .await
+            .context("the organization cannot be made")?;
+        store.close().await;
+        let root_key: String = "5a".repeat(ROOT_KEY.len());
+        let settings =
+            Settings { database_url: database.url(), root_key: &root_key, providers: &providers, log };
+        let program = Program::prepare(binary, &directory, &settings)?;
+        Ok(Self { database, seeded, secrets, program, directory })
+    }
+
+    /// The path that callbacks of a channel go to.
+    pub fn path(&self, channel: Channel) -> String {
+        let public_id = match channel {
+            Channel::Whatsapp => &self.seeded.whatsapp_public_id,
+            Channel::Telegram => &self.seeded.telegram_public_id,
+        };
+        format!("/hooks/{public_id}")
+    }
+
+    /// Removes the database and the files.
+    pub async fn remove(self) -> Result<()> {
+        self.database.remove().await?;
+        std::fs::remove_dir_all(&self.directory)?;
+        Ok(())
+    }
+}
