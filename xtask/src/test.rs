@@ -15,6 +15,9 @@ const DATABASE_URL: &str = "BOTBUILDER_TEST_DATABASE_URL";
 /// Names the URL of a Redis server that tests may fill.
 const REDIS_URL: &str = "BOTBUILDER_TEST_REDIS_URL";
 
+/// What the crates leave out when they are built on their own, and the program has.
+const FEATURES: &str = "botbuilder-stream/kafka,botbuilder-service/otlp";
+
 /// Sets up, starts the servers, checks and tests. Every step is run, so that one look shows all that is wrong.
 pub fn run(arguments: &[String]) -> Outcome {
     let with_lint = in_ci() || arguments.iter().any(|argument| argument == "--lint");
@@ -25,7 +28,7 @@ pub fn run(arguments: &[String]) -> Outcome {
     let mut tests = cargo();
     tests.args(["test", "--no-fail-fast"]);
     if !arguments.iter().any(|argument| *argument == "-p" || argument.starts_with("--package")) {
-        tests.arg("--workspace");
+        tests.args(["--workspace", "--features", FEATURES]);
     }
     tests.args(arguments);
     // What is started here lives until the end of this function.

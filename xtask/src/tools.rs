@@ -23,7 +23,6 @@ pub const BUILD: &[Tool] = &[
         packages: &["build-essential"],
         purpose: "a C and C++ compiler and make, for the Kafka client and cryptography",
     },
-    Tool { found: || exists("cmake"), packages: &["cmake"], purpose: "cmake, for the Kafka client" },
     Tool {
         found: || capture(program("python3").args(["-m", "pip", "--version"])).is_ok(),
         packages: &["python3", "python3-pip"],
