@@ -24,7 +24,7 @@ pub struct TopicConfig {
     /// Bytes kept at most, over all partitions; the oldest are dropped.
     pub retain_bytes: u64,
     /// Records kept at most by the memory and embedded backends, over all partitions: the embedded
-    /// engine holds 56 bytes of index per stored record in memory.
+    /// engine holds at least 48 bytes of index per stored record in memory.
     pub retain_records: u64,
     /// News of the moment: a new group begins at the end, and unread records are dropped like read ones.
     /// In other topics the memory and embedded backends never drop a record that a group has yet to
@@ -40,7 +40,7 @@ impl TopicConfig {
             partitions,
             retain_for: 7 * DAY,
             retain_bytes: 10 * GIB,
-            retain_records: 4_000_000,
+            retain_records: 2_000_000,
             ephemeral: false,
         }
     }

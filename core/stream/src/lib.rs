@@ -18,11 +18,13 @@ mod error;
 pub mod kafka;
 mod local;
 pub mod memory;
+mod prefixed;
 mod record;
 mod traits;
 
 pub use config::{DEFAULT_MAX_RECORD, DEFAULT_PARTITIONS, TopicConfig, default_topics};
 pub use dead_letter::{APPENDED_AT, OFFSET, PARTITION, REASON, TOPIC, dead_letter};
 pub use error::{AppendError, ConsumeError, OpenError};
+pub use prefixed::Prefixed;
 pub use record::{Delivered, Position, Record, partition_of};
 pub use traits::{Partition, PartitionLag, Producer, Stream, Subscription};

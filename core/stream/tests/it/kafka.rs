@@ -47,7 +47,7 @@ impl Brokers {
         let answers = BufReader::new(child.stdout.take().expect("output"));
         let mut brokers = Self { child, commands, answers, addresses: String::new() };
         let ready = brokers.answer();
-        brokers.addresses = ready.strip_prefix("ready ").expect("addresses of the brokers").to_owned();
+        ready.strip_prefix("ready ").expect("addresses").clone_into(&mut brokers.addresses);
         Some(brokers)
     }
 
