@@ -370,6 +370,26 @@ async fn behaviour_is_set_over_http() {
 }
 
 #[tokio::test]
+async fn a_person_speaks_over_http() {
+    let (url, mut received) = receiver(0).await;
+    let client = LocalClient::new(Duration::from_secs(10)).unwrap();
+    let (fake, account) = telegram_fake(Some(url)).await;
+    let post = async |path: &str, body: Value| {
+        let url = format!("{}/__fake/{path}", fake.base_url());
+        client.post(&url).unwrap().json(&body).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post("say", json!({ "from": "42", "text": "/start ad_7" })).await, 200);
+    let heard = events(&Telegram, &account, &mut received).await;
+    assert_eq!(heard[0].what, Inbound::Opened { payload: Some("ad_7".into()) });
+    assert_eq!(post("tap", json!({ "from": "42", "payload": "yes" })).await, 200);
+    let heard = events(&Telegram, &account, &mut received).await;
+    assert!(matches!(&heard[0].what, Inbound::Postback { payload, .. } if payload == "yes"));
+    assert_eq!(post("say", json!({ "from": "nobody", "text": "hi" })).await, 400);
+    fake.set_webhook(None, "x").unwrap();
+    assert_eq!(post("say", json!({ "from": "42", "text": "hi" })).await, 502);
+}
+
+#[tokio::test]
 async fn a_fake_listens_and_calls_on_this_machine_only() {
     let options = whatsapp::Options { bind: ([0, 0, 0, 0], 0).into(), ..whatsapp::Options::default() };
     assert!(whatsapp::Fake::start(options).await.is_err());
