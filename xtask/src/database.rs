@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use botbuilder_postgres::{Installation, TemporaryServer, dirs};
+use botbuilder_postgres::{Durability, Installation, TemporaryServer, dirs};
 
 use crate::{
     setup,
@@ -15,7 +15,7 @@ use crate::{
 
 /// `cargo xtask postgres`: a server with the schema, until standard input ends or the command is interrupted.
 pub fn run(_: &[String]) -> Outcome {
-    let server = start(setup::for_programs()?)?;
+    let server = start(setup::for_programs()?, Durability::None)?;
     migrate(&server)?;
     println!("{}", server.url());
     say("running; end it with ctrl-c or ctrl-d");
@@ -24,10 +24,10 @@ pub fn run(_: &[String]) -> Outcome {
 }
 
 /// Starts a server that ends with this process.
-pub fn start(installation: Installation) -> Outcome<TemporaryServer> {
+pub fn start(installation: Installation, durability: Durability) -> Outcome<TemporaryServer> {
     // Another account must be able to enter, and a private TMPDIR of root would forbid that.
     let parent = if dirs::is_root() { PathBuf::from("/tmp") } else { std::env::temp_dir() };
-    Ok(TemporaryServer::start(installation, &parent)?)
+    Ok(TemporaryServer::start(installation, &parent, durability)?)
 }
 
 /// The server's version as it tells it.

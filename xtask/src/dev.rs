@@ -6,7 +6,7 @@ use botbuilder_postgres::dirs;
 
 use crate::{
     setup,
-    shell::{self, Outcome, cargo, program, root, say, target},
+    shell::{self, Outcome, cargo, given, program, root, say, target},
 };
 
 /// Names the data directory; the program reads it like any other setting.
@@ -17,18 +17,30 @@ const INSTALLATION: &str = "BOTBUILDER__DATABASE__INSTALLATION";
 
 /// Sets up, builds and becomes `botbuilder dev`.
 pub fn run(arguments: &[String]) -> Outcome {
+    let mut words = vec!["dev".to_owned()];
+    words.extend_from_slice(arguments);
+    become_program(&words)
+}
+
+/// The same for any other command of the program, on the data of `dev`.
+pub fn other(arguments: &[String]) -> Outcome {
+    become_program(arguments)
+}
+
+fn become_program(words: &[String]) -> Outcome {
     let installation = setup::for_programs()?;
     say("building (the first time takes minutes)");
     shell::run(cargo().args(["build", "--package", "botbuilder"]))?;
     let mut command = program(target().join("debug/botbuilder"));
-    command.arg("dev").args(arguments);
-    if std::env::var_os(DATA_DIR).is_none() {
-        command.env(DATA_DIR, data_dir());
+    command.args(words);
+    if !given(DATA_DIR) {
+        let data_dir = data_dir();
+        say(&format!("data is in {}", data_dir.display()));
+        command.env(DATA_DIR, data_dir);
     }
-    if std::env::var_os(INSTALLATION).is_none() {
+    if !given(INSTALLATION) {
         command.env(INSTALLATION, installation.root());
     }
-    say("starting");
     // From here on this process is the program: signals and the exit status are its own.
     Err(format!("cannot start botbuilder: {}", command.exec()).into())
 }

@@ -6,6 +6,7 @@ mod database;
 mod dev;
 mod kafka;
 mod lint;
+mod loadtest;
 mod redis;
 mod setup;
 mod shell;
@@ -29,6 +30,9 @@ const COMMANDS: &[Entry] = &[
         "set up and run every test; --lint adds clippy, further arguments go to `cargo test`",
         test::run,
     ),
+    ("botbuilder", "run any other command of the program with the settings of dev, e.g. chat", dev::other),
+    ("kill", "kill the program while people write, and count what was lost", loadtest::kill),
+    ("load", "measure: ingest or turn, and what the scenario takes", loadtest::load),
     ("lint", "check formatting, run clippy, and cargo-deny if it is installed", lint::run),
     ("fmt", "format the code", lint::format),
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),

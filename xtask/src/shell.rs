@@ -75,6 +75,11 @@ pub fn capture(command: &mut Command) -> Outcome<String> {
     Err(format!("{shown}: {}: {complaint}", output.status).into())
 }
 
+/// Whether a variable is set to something.
+pub fn given(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
+}
+
 /// Whether a program can be found.
 pub fn exists(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -7,6 +7,8 @@ use std::{
     time::SystemTime,
 };
 
+use botbuilder_postgres::Durability;
+
 use crate::{
     database, setup,
     shell::{self, Outcome, cargo, root, say, target},
@@ -21,7 +23,7 @@ const SOURCE: &str = "core/store/src/lib.rs";
 /// Compiles the queries against the migrated schema and replaces `.sqlx`, or compares with it.
 pub fn run(arguments: &[String]) -> Outcome {
     let check = arguments.iter().any(|argument| argument == "--check");
-    let server = database::start(setup::for_programs()?)?;
+    let server = database::start(setup::for_programs()?, Durability::None)?;
     database::migrate(&server)?;
 
     let fresh = target().join("sqlx-prepare");

@@ -2,15 +2,17 @@
 
 use std::{path::PathBuf, process::Command};
 
+use botbuilder_postgres::Durability;
+
 use crate::{
     database, kafka, lint,
     redis::Redis,
     setup,
-    shell::{self, Outcome, cargo, in_ci, say},
+    shell::{self, Outcome, cargo, given, in_ci, say},
 };
 
 /// Names the superuser's URL of a PostgreSQL server in which tests may create databases.
-const DATABASE_URL: &str = "BOTBUILDER_TEST_DATABASE_URL";
+pub const DATABASE_URL: &str = "BOTBUILDER_TEST_DATABASE_URL";
 
 /// Names the URL of a Redis server that tests may fill.
 const REDIS_URL: &str = "BOTBUILDER_TEST_REDIS_URL";
@@ -38,7 +40,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         None
     } else {
         say("starting PostgreSQL");
-        let server = database::start(installation)?;
+        let server = database::start(installation, Durability::None)?;
         tests.env(DATABASE_URL, server.url());
         servers.push(format!("postgresql: {}, started for this run", database::version(&server)?));
         Some(server)
@@ -96,8 +98,4 @@ fn offer_kafka(available: Result<PathBuf, String>, tests: &mut Command) -> Outco
             format!("kafka: none, its suite did not run ({reason})")
         }
     })
-}
-
-fn given(variable: &str) -> bool {
-    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Programs of the operating system: found, or installed with its package manager.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use botbuilder_postgres::dirs;
 
@@ -33,6 +33,14 @@ pub const BUILD: &[Tool] = &[
 /// What the Redis suites need.
 pub const REDIS: &[Tool] =
     &[Tool { found: || exists("redis-server"), packages: &["redis-server"], purpose: "a Redis server" }];
+
+/// What the measurements compare with.
+pub const LOAD: &[Tool] = &[Tool {
+    // It is not where ordinary programs are.
+    found: || exists("nginx") || Path::new("/usr/sbin/nginx").is_file(),
+    packages: &["nginx-light"],
+    purpose: "nginx, to compare with",
+}];
 
 /// What the Kafka suites need.
 pub const KAFKA: &[Tool] = &[

@@ -15,7 +15,7 @@ const PREFIX: &str = "botbuilder-postgres-";
 /// Tests of several binaries run side by side, each with a pool or more.
 const MAX_CONNECTIONS: u32 = 300;
 
-/// A server without durability in a directory of its own. Both are gone soon after this value, or the process that
+/// A server in a directory of its own. Both are gone soon after this value, or the process that
 /// holds it, is: a small process waits for the end of a pipe that only this process holds, which comes however the
 /// process ends.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ pub struct TemporaryServer {
 
 impl TemporaryServer {
     /// Starts a server below `parent`, a directory that other accounts may enter, such as that of temporary files.
-    pub fn start(installation: Installation, parent: &Path) -> Result<Self, Error> {
+    pub fn start(installation: Installation, parent: &Path, durability: Durability) -> Result<Self, Error> {
         let directory = unused(parent);
         let options = Options {
             installation,
             directory,
             database: "botbuilder".to_owned(),
             max_connections: MAX_CONNECTIONS,
-            durability: Durability::None,
+            durability,
         };
         let mut server = Server::start(options)?;
         let undertaker = server

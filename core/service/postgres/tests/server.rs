@@ -171,7 +171,7 @@ fn a_long_path_gets_a_short_socket() {
 
 #[test]
 fn a_temporary_server_leaves_nothing() {
-    let server = TemporaryServer::start(installation(), &std::env::temp_dir()).unwrap();
+    let server = TemporaryServer::start(installation(), &std::env::temp_dir(), Durability::None).unwrap();
     assert_eq!(ask(server.server(), "SHOW fsync"), "off");
     let directory = server.server().sockets().to_owned();
     let pid = postmaster(&directory);

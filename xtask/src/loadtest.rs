@@ -1,0 +1,35 @@
+//! `cargo xtask kill` and `cargo xtask load`: the driver of `loadtest/`, with a database that keeps its promises.
+
+use botbuilder_postgres::Durability;
+
+use crate::{
+    database, setup,
+    shell::{self, Outcome, cargo, say},
+    test::DATABASE_URL,
+    tools,
+};
+
+/// Kills the program again and again and counts what was lost.
+pub fn kill(arguments: &[String]) -> Outcome {
+    let words: Vec<&str> = ["kill"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+    drive(&[], &words)
+}
+
+/// Runs a scenario: its name first, then what it takes. The driver is optimised, so that it is not what is measured.
+pub fn load(arguments: &[String]) -> Outcome {
+    tools::ensure(tools::LOAD)?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    drive(&["--release"], &words)
+}
+
+fn drive(profile: &[&str], words: &[&str]) -> Outcome {
+    let installation = setup::for_programs()?;
+    let mut driver = cargo();
+    driver.args(["run", "--quiet", "--package", "botbuilder-loadtest"]).args(profile).arg("--").args(words);
+    if shell::given(DATABASE_URL) {
+        return shell::run(&mut driver);
+    }
+    say("starting PostgreSQL");
+    let server = database::start(installation, Durability::Full)?;
+    shell::run(driver.env(DATABASE_URL, server.url()))
+}
