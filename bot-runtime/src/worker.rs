@@ -4,11 +4,12 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use async_trait::async_trait;
 use botbuilder_service::lifecycle::{OnExit, Service, ServiceError};
+use botbuilder_service::telemetry::trace;
 use botbuilder_store::{Error, OrgScope};
 use botbuilder_stream::{ConsumeError, Delivered, Partition, dead_letter};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug_span, error, info, warn};
 
 use crate::{
     GROUP, INBOUND, Runtime,
@@ -221,7 +222,10 @@ impl Worker {
         let loaded = load(&self.runtime, scope, jobs).await?;
         let mut turns: Vec<(&Job, Turn)> = Vec::with_capacity(jobs.len());
         for (job, loaded) in jobs.iter().zip(&loaded) {
+            let span = debug_span!("runtime.turn.decide", channel.id = %job.envelope.channel);
+            trace::adopt(&span, &job.envelope.trace);
             let decided = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                let _entered = span.enter();
                 turn::decide(job, loaded, &self.runtime.options, &*self.runtime.ids, now)
             }));
             match decided {

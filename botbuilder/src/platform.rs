@@ -74,7 +74,7 @@ pub fn telemetry(config: &Config) -> anyhow::Result<Telemetry> {
 }
 
 /// Opens the stream.
-pub fn stream(config: &Config) -> anyhow::Result<Arc<dyn Stream>> {
+pub async fn stream(config: &Config) -> anyhow::Result<Arc<dyn Stream>> {
     let settings = &config.stream;
     let topics: Vec<TopicConfig> = default_topics(settings.partitions)
         .into_iter()
@@ -100,18 +100,35 @@ pub fn stream(config: &Config) -> anyhow::Result<Arc<dyn Stream>> {
             options.queue_records = settings.queue_records;
             Ok(embedded::open(options)?)
         }
-        Backend::Kafka => kafka(config, topics),
+        Backend::Kafka => kafka(config, topics).await,
     }
 }
 
 #[cfg(feature = "kafka")]
-fn kafka(config: &Config, topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
-    let _ = (config, topics);
-    bail!("not wired")
+async fn kafka(config: &Config, mut topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
+    use botbuilder_stream::{Prefixed, kafka};
+
+    let settings = &config.stream.kafka;
+    for topic in &mut topics {
+        topic.name.insert_str(0, &settings.prefix);
+    }
+    let mut options = kafka::KafkaConfig::new(settings.brokers.join(","), topics);
+    options.queue_bytes = usize::try_from(config.stream.queue_bytes)?;
+    options.queue_records = config.stream.queue_records;
+    options.settings =
+        settings.properties.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    if let Some(username) = &settings.username {
+        options.settings.push(("sasl.username".to_owned(), username.clone()));
+    }
+    if let Some(password) = settings.sasl_password()? {
+        options.settings.push(("sasl.password".to_owned(), password.expose().clone()));
+    }
+    let stream = kafka::open(options).await.context("Kafka")?;
+    Ok(Arc::new(Prefixed::new(stream, settings.prefix.as_str())))
 }
 
 #[cfg(not(feature = "kafka"))]
-fn kafka(_config: &Config, _topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
+async fn kafka(_config: &Config, _topics: Vec<TopicConfig>) -> anyhow::Result<Arc<dyn Stream>> {
     bail!("this program was built without the feature kafka")
 }
 
@@ -133,11 +150,8 @@ impl Platform {
             bail!("the voice role is not available: this program carries no voice engine yet");
         }
         // Sockets first: a taken address is an error before anything else has begun.
-        let public = if roles.contains(&Role::Gateway) {
-            Some(server::bind(config.listen.public)?)
-        } else {
-            None
-        };
+        let public =
+            if roles.contains(&Role::Gateway) { Some(server::bind(config.listen.public)?) } else { None };
         let internal = server::bind(config.listen.internal)?;
 
         let mut supervisor = Supervisor::new();
@@ -181,18 +195,13 @@ async fn build(
     }
     let root = root_key(config)?;
     let store = Store::connect(url.expose(), config.database.connections()).await?;
-    let stream = stream(config)?;
+    let stream = stream(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn Ids> = Arc::new(SystemIds);
     supervisor.start(Connections { store: store.clone(), stream: Arc::clone(&stream) });
 
-    let gateway = Gateway::new(
-        store.clone(),
-        Arc::clone(&stream),
-        root.clone(),
-        Arc::clone(&clock),
-        Arc::clone(&ids),
-    );
+    let gateway =
+        Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids));
     let runtime = Runtime {
         store: store.clone(),
         stream,

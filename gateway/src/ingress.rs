@@ -13,11 +13,12 @@ use axum::{
 };
 use botbuilder_adapter_kit::{Account, RawRequest, Received, Webhook};
 use botbuilder_domain::{ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope};
+use botbuilder_service::telemetry::trace;
 use botbuilder_stream::{AppendError, Record};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tracing::{debug, error, warn};
+use tracing::{debug, debug_span, error, warn};
 
 use crate::Gateway;
 
@@ -45,6 +46,7 @@ async fn callback(
     }
 }
 
+#[tracing::instrument(level = "debug", name = "gateway.webhook.receive", skip_all)]
 async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Result<Response, Refusal> {
     let account = gateway
         .accounts
@@ -135,6 +137,10 @@ pub(crate) async fn append(
     for event in events {
         let id = Id::new(gateway.ids.next());
         let key = ConversationKey::new(account.channel, &event.sender.address);
+        let span = debug_span!("gateway.event.append", channel.id = %account.channel);
+        let trace = TraceContext::starting(id);
+        trace::adopt(&span, &trace);
+        let trace = trace::context(&span, &trace);
         let record = Envelope {
             schema: envelope::SCHEMA,
             id,
@@ -144,7 +150,7 @@ pub(crate) async fn append(
             kind: account.kind,
             key: key.clone(),
             times: Times { received, verified },
-            trace: TraceContext::starting(id),
+            trace,
             body: event,
         };
         let payload = record.encode().map_err(|error| {

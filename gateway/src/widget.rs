@@ -38,7 +38,7 @@ const BODY_MAX: usize = 64 << 10;
 /// Most characters of a visitor's text.
 const TEXT_MAX: usize = 4000;
 /// Most frames of one answer.
-const PAGE: i64 = 200;
+const PAGE: usize = 200;
 
 /// The routes of the chat on a website.
 pub fn routes() -> Router<Gateway> {
@@ -226,7 +226,8 @@ async fn refill(
 ) -> Result<Vec<Value>, botbuilder_store::Error> {
     let scope = OrgScope::of_service(widget.org);
     let mut tx = gateway.store.begin(&scope).await?;
-    let frames = widget_configs::history(&mut tx, &scope, visitor, after, PAGE).await?;
+    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let frames = widget_configs::history(&mut tx, &scope, visitor, after, limit).await?;
     tx.commit().await?;
     Ok(frames.into_iter().map(|frame| protocol::frame(frame.seq, &frame.payload)).collect())
 }

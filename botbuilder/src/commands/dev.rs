@@ -112,8 +112,7 @@ async fn seed(
         telegram_token: bot.bot_token,
         telegram_secret: bot.secret_token,
     };
-    let seeded =
-        seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;
+    let seeded = seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;
     gateway.accounts.forget();
     write_private(&kept, seeded.token.expose())?;
     Ok(seeded.token)
@@ -183,6 +182,8 @@ fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegra
         "    curl -s {public_url}/v1/messages/MESSAGE_ID/trail -H 'authorization: Bearer {}'",
         token.expose()
     ));
-    line(format_args!("  (MESSAGE_ID is the `tag` or `biz_opaque_callback_data` of a reply at the fake provider)"));
+    line(format_args!(
+        "  (MESSAGE_ID is the `tag` or `biz_opaque_callback_data` of a reply at the fake provider)"
+    ));
     text
 }

@@ -35,14 +35,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     }
     check("stream", stream(&config));
-    for (name, address) in [
-        ("public listener", config.listen.public),
-        ("internal listener", config.listen.internal),
-    ] {
+    for (name, address) in
+        [("public listener", config.listen.public), ("internal listener", config.listen.internal)]
+    {
         let taken = std::net::TcpListener::bind(address);
-        check(name, taken.map(|_| format!("{address} is free")).map_err(|error| {
-            anyhow::anyhow!("{address} cannot be listened on ({error}); is the program running already?")
-        }));
+        check(
+            name,
+            taken.map(|_| format!("{address} is free")).map_err(|error| {
+                anyhow::anyhow!("{address} cannot be listened on ({error}); is the program running already?")
+            }),
+        );
     }
     if unwell == 0 { Ok(()) } else { bail!("{unwell} things need attention") }
 }

@@ -34,7 +34,7 @@ pub async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
         Topic::Outbound => "outbound",
     };
     let dead = format!("{topic}.dead");
-    let stream = platform::stream(&config)?;
+    let stream = platform::stream(&config).await?;
     let group = "replay";
     let mut waiting: u64 = stream.lag(&dead, group).await?.iter().map(|partition| partition.records()).sum();
     say(format_args!("{waiting} dead letters of {topic}"));
@@ -72,12 +72,8 @@ fn header<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
 /// The record as it was before it died.
 fn revived(record: &Record) -> Record {
     let of_death = [REASON, TOPIC, PARTITION, OFFSET, APPENDED_AT];
-    let headers = record
-        .headers
-        .iter()
-        .filter(|(name, _)| !of_death.contains(&name.as_str()))
-        .cloned()
-        .collect();
+    let headers =
+        record.headers.iter().filter(|(name, _)| !of_death.contains(&name.as_str())).cloned().collect();
     Record { headers, ..record.clone() }
 }
 

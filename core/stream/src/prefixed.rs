@@ -56,7 +56,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_in_under_a_prefix_is_kept_under_it() {
-        let inner = memory::open(memory::MemoryConfig::new(vec![TopicConfig::new("here.inbound", 1)])).unwrap();
+        let inner =
+            memory::open(memory::MemoryConfig::new(vec![TopicConfig::new("here.inbound", 1)])).unwrap();
         let stream = Prefixed::new(Arc::clone(&inner), "here.");
         let record = Record { key: "k".into(), payload: b"p".as_slice().into(), headers: Vec::new() };
         stream.append("inbound", vec![record]).await.unwrap();

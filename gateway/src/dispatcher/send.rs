@@ -10,7 +10,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{
     Content, Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage, TrailEvent,
 };
-use botbuilder_service::http;
+use botbuilder_service::{http, telemetry::trace};
 use botbuilder_store::{
     bots::widget_configs::NewFrame,
     channels::channel_messages::{Claim, Outcome, Settled},
@@ -19,7 +19,7 @@ use botbuilder_stream::{Record, Stream};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::journal::Journal;
 use crate::{Gateway, hub::Frame};
@@ -64,6 +64,12 @@ impl Sender {
     /// Does what a record says. Returns false if it was halted before the outcome was written: the record has to come
     /// again then.
     pub(super) async fn send(&self, job: &Job, halt: &CancellationToken) -> bool {
+        let span = debug_span!("dispatcher.message.send", channel.id = %job.channel);
+        trace::adopt(&span, &job.trace);
+        self.send_once(job, halt).instrument(span).await
+    }
+
+    async fn send_once(&self, job: &Job, halt: &CancellationToken) -> bool {
         let message = match &job.body.what {
             Outbound::Send(message) => message,
             Outbound::Typing | Outbound::MarkRead { .. } => return true,

@@ -1,8 +1,9 @@
 //! What goes over a visitor's socket, as JSON text frames.
 //!
 //! From the visitor: `hello` first, with the session's secret and the last number seen; then `message`, `choice` and
-//! `opened`, each with a `client_msg_id` of the visitor's making that counts once. To the visitor: `ready`, then
-//! `frame` with a number, `accepted` once a message is durable, and `error`.
+//! `opened`, each with a `client_msg_id` of the visitor's making that counts once. To the visitor: every `frame` after
+//! that number, then `ready`, then further frames as they come, `accepted` once a message is durable, and `error`,
+//! whose code says whether to send the same again.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ pub(super) fn frame(seq: i64, content: &Value) -> Value {
     json!({ "type": "frame", "seq": seq, "content": content })
 }
 
-/// The answer to a hello: how far the visitor's history goes, 0 for a conversation that has not begun.
+/// What was missed has been sent. With the number of the visitor's last frame, 0 for a conversation that has not begun.
 pub(super) fn ready(last_seq: i64) -> Value {
     json!({ "type": "ready", "last_seq": last_seq })
 }
@@ -75,9 +76,9 @@ pub(super) fn accepted(client_msg_id: &str) -> Value {
     json!({ "type": "accepted", "client_msg_id": client_msg_id })
 }
 
-/// Something is wrong with what the visitor sent.
-pub(super) fn error(client_msg_id: Option<&str>, detail: &str) -> Value {
-    json!({ "type": "error", "client_msg_id": client_msg_id, "detail": detail })
+/// What the visitor sent was not taken: `bad_request` will never be, `unavailable` may be sent again.
+pub(super) fn error(client_msg_id: Option<&str>, code: &str, detail: &str) -> Value {
+    json!({ "type": "error", "client_msg_id": client_msg_id, "code": code, "detail": detail })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::{BODY_MAX, FromVisitor, Refused, Session, enter, protocol, refill, take};
+use super::{BODY_MAX, FromVisitor, PAGE, Refused, Session, enter, protocol, refill, take};
 use crate::Gateway;
 
 /// A visitor has this long to say hello.
@@ -126,15 +126,21 @@ async fn chat(
     socket: &mut Socket,
 ) -> Option<(CloseCode, &'static str)> {
     const AGAIN: (CloseCode, &str) = (CloseCode::Again, "reconnect");
-    let Ok(missed) = refill(gateway, widget, &session.visitor, seen).await else { return Some(AGAIN) };
-    seen = missed.iter().filter_map(|frame| frame.get("seq")?.as_i64()).fold(seen, i64::max);
+    loop {
+        let Ok(missed) = refill(gateway, widget, &session.visitor, seen).await else { return Some(AGAIN) };
+        let may_be_more = missed.len() >= PAGE;
+        for frame in missed {
+            seen = frame.get("seq").and_then(Value::as_i64).map_or(seen, |seq| seen.max(seq));
+            if !write(socket, &frame).await {
+                return None;
+            }
+        }
+        if !may_be_more {
+            break;
+        }
+    }
     if !write(socket, &protocol::ready(seen)).await {
         return None;
-    }
-    for frame in missed {
-        if !write(socket, &frame).await {
-            return None;
-        }
     }
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
@@ -181,13 +187,13 @@ async fn chat(
 async fn hear(gateway: &Gateway, account: &Arc<Account>, session: &Session, text: &str) -> Value {
     let message: FromVisitor = match serde_json::from_str(text) {
         Ok(message) => message,
-        Err(error) => return protocol::error(None, &error.to_string()),
+        Err(error) => return protocol::error(None, "bad_request", &error.to_string()),
     };
     let client_msg_id = message.client_msg_id().to_owned();
     match take(gateway, account, session, message).await {
         Ok(()) => protocol::accepted(&client_msg_id),
-        Err(Refused::Bad(detail)) => protocol::error(Some(&client_msg_id), &detail),
-        Err(_) => protocol::error(Some(&client_msg_id), "try again in a moment"),
+        Err(Refused::Bad(detail)) => protocol::error(Some(&client_msg_id), "bad_request", &detail),
+        Err(_) => protocol::error(Some(&client_msg_id), "unavailable", "try again in a moment"),
     }
 }
 

@@ -69,12 +69,6 @@ pub struct Retention {
 pub struct Embedded {
     /// Directory of the log; relative to the data directory.
     pub directory: PathBuf,
-    /// Longest an append waits for company before it is synced.
-    #[serde(with = "units::duration")]
-    pub sync_delay: Duration,
-    /// A batch of this size is synced at once.
-    #[serde(with = "units::bytes")]
-    pub sync_bytes: u64,
 }
 
 /// Settings of the Kafka client.
@@ -85,8 +79,6 @@ pub struct Kafka {
     pub brokers: Vec<String>,
     /// Prefix of every topic and consumer group.
     pub prefix: String,
-    /// Copies of each record when the program creates a topic.
-    pub replication: u16,
     /// SASL user name; none means no authentication.
     pub username: Option<String>,
     /// SASL password.
@@ -126,11 +118,7 @@ impl Default for Retention {
 
 impl Default for Embedded {
     fn default() -> Self {
-        Self {
-            directory: PathBuf::from("stream"),
-            sync_delay: Duration::from_millis(2),
-            sync_bytes: 256 << 10,
-        }
+        Self { directory: PathBuf::from("stream") }
     }
 }
 
@@ -139,7 +127,6 @@ impl Default for Kafka {
         Self {
             brokers: Vec::new(),
             prefix: "botbuilder.".to_owned(),
-            replication: 1,
             username: None,
             password: None,
             password_file: None,
@@ -174,7 +161,6 @@ impl Stream {
             "must name at least one broker when the backend is kafka",
             problems,
         );
-        Problem::unless(kafka.replication > 0, "stream.kafka.replication", "must be at least 1", problems);
         secret_value::not_both(
             "stream.kafka.password",
             kafka.password.as_ref(),

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes the default flow of a bot, published as `version`.
+#[tracing::instrument(level = "debug", name = "store.bot_flows.insert_published", skip_all)]
 pub async fn insert_published(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -35,6 +36,7 @@ pub async fn insert_published(
 
 /// The published version of the bot's default flow: what a new conversation starts with. None where the bot is
 /// not active or has no such flow.
+#[tracing::instrument(level = "debug", name = "store.bot_flows.current_version", skip_all)]
 pub async fn current_version(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<VersionId>, Error> {
     let version = sqlx::query_scalar!(
         r#"

@@ -5,6 +5,7 @@ use botbuilder_domain::BotId;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes an active bot.
+#[tracing::instrument(level = "debug", name = "store.bots.insert", skip_all)]
 pub async fn insert(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -30,6 +31,7 @@ pub async fn insert(
 }
 
 /// The bot of that short name, if there is one.
+#[tracing::instrument(level = "debug", name = "store.bots.find_by_slug", skip_all)]
 pub async fn find_by_slug(tx: &mut Tx, scope: &OrgScope, slug: &str) -> Result<Option<BotId>, Error> {
     let id = sqlx::query_scalar!(
         "SELECT id FROM bots WHERE organization_id = $1 AND slug = $2 AND deleted_at IS NULL",

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes the next version of a flow.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.insert_flow", skip_all)]
 pub async fn insert_flow(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -45,6 +46,7 @@ pub struct Published {
 }
 
 /// One version of a bot's flow. Versions never change, so what this returns may be kept.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.get_flow", skip_all)]
 pub async fn get_flow(
     tx: &mut Tx,
     scope: &OrgScope,

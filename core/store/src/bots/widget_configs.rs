@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes the widget of a bot.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.insert", skip_all)]
 pub async fn insert(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -48,6 +49,7 @@ pub struct Widget {
 }
 
 /// The tenant of a public key, if it names an enabled widget. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.widget_configs.lookup", skip_all)]
 pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Error> {
     let row = sqlx::query!(r#"SELECT organization_id AS "org!" FROM app.lookup_widget($1)"#, public_key)
         .fetch_optional(&mut *tx.inner)
@@ -56,6 +58,7 @@ pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Erro
 }
 
 /// The enabled widget of that public key.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.get", skip_all)]
 pub async fn get(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<Option<Widget>, Error> {
     let row = sqlx::query!(
         r#"
@@ -109,6 +112,7 @@ pub struct Frame {
 
 /// Adds a bot's frame to a visitor's history under the next number, and returns that number. A message that is
 /// there already keeps its number and returns none. Concurrent writers of one visitor wait for each other.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.append_frame", skip_all)]
 pub async fn append_frame(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<Option<i64>, Error> {
     let session = frame.conversation.uuid();
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", frame.visitor)
@@ -146,6 +150,7 @@ pub async fn append_frame(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Re
 }
 
 /// A visitor's history after a number, oldest first.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.history", skip_all)]
 pub async fn history(
     tx: &mut Tx,
     scope: &OrgScope,

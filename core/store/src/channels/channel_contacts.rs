@@ -36,6 +36,7 @@ pub struct Seen {
 }
 
 /// Writes contacts, new or known. Each `(channel, external_id)` occurs once in `seen`.
+#[tracing::instrument(level = "debug", name = "store.channel_contacts.upsert_many", skip_all)]
 pub async fn upsert_many(
     tx: &mut Tx,
     scope: &OrgScope,

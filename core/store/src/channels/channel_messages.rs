@@ -54,6 +54,7 @@ pub enum Direction {
 }
 
 /// Writes messages: those that came in as received, those that go out as queued and due at once.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.insert_many", skip_all)]
 pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(), Error> {
     if new.is_empty() {
         return Ok(());
@@ -161,6 +162,7 @@ pub enum Claim {
 
 /// Writes *attempt started* for messages that are queued and have none, and says what became of each, in order.
 /// A message found with a started attempt is marked uncertain: whoever began it is gone.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.claim_many", skip_all)]
 pub async fn claim_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -245,6 +247,7 @@ pub enum Settled {
 }
 
 /// Writes how attempts ended.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.settle_many", skip_all)]
 pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) -> Result<(), Error> {
     if outcomes.is_empty() {
         return Ok(());
@@ -322,6 +325,7 @@ pub struct Reported {
 
 /// Moves messages forward to the state that was reported; backward moves are kept out by the table's guard. A
 /// report also settles an uncertain attempt. Each message occurs once.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.apply_statuses", skip_all)]
 pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]) -> Result<(), Error> {
     if reported.is_empty() {
         return Ok(());
@@ -374,6 +378,7 @@ pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]
 }
 
 /// Writes a contact's change of a message: its new content, or its removal.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.amend", skip_all)]
 pub async fn amend(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -444,6 +449,7 @@ pub struct Summary {
 }
 
 /// One message.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.get", skip_all)]
 pub async fn get(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<Option<Summary>, Error> {
     Ok(sqlx::query_as!(
         Summary,
@@ -461,6 +467,7 @@ pub async fn get(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<Option<
 }
 
 /// The messages of a conversation that belong to the same trace: what came in, and what was answered.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.of_trace", skip_all)]
 pub async fn of_trace(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -484,10 +491,8 @@ pub async fn of_trace(
 }
 
 /// The tenant of a message, known by its id alone. Needs [`crate::Store::begin_worker`].
-pub async fn organization_of(
-    tx: &mut Tx,
-    id: MessageId,
-) -> Result<Option<botbuilder_domain::OrgId>, Error> {
+#[tracing::instrument(level = "debug", name = "store.channel_messages.organization_of", skip_all)]
+pub async fn organization_of(tx: &mut Tx, id: MessageId) -> Result<Option<botbuilder_domain::OrgId>, Error> {
     let org = sqlx::query_scalar!(
         "SELECT organization_id FROM channel_messages WHERE id = $1 AND created_at = $2",
         id.uuid(),

@@ -27,6 +27,7 @@ pub struct New {
 }
 
 /// Writes callbacks; one that is there already is left alone.
+#[tracing::instrument(level = "debug", name = "store.channel_webhooks.insert_many", skip_all)]
 pub async fn insert_many(
     tx: &mut Tx,
     scope: &OrgScope,

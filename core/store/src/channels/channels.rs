@@ -45,6 +45,7 @@ pub struct Found {
 }
 
 /// Finds a channel by the last segment of its callback address. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.channels.lookup", skip_all)]
 pub async fn lookup(tx: &mut Tx, public_id: &str) -> Result<Option<Found>, Error> {
     let row = sqlx::query!(
         r#"SELECT organization_id AS "org!", channel_id AS "id!" FROM app.lookup_channel($1)"#,
@@ -56,6 +57,7 @@ pub async fn lookup(tx: &mut Tx, public_id: &str) -> Result<Option<Found>, Error
 }
 
 /// Finds a channel by the provider's id of its account. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.channels.lookup_account", skip_all)]
 pub async fn lookup_account(
     tx: &mut Tx,
     kind: ChannelKind,
@@ -82,6 +84,7 @@ fn webhook_secret_place(id: ChannelId) -> Place {
 }
 
 /// One channel, with its secrets opened. None where there is no such channel or its network is not one of ours.
+#[tracing::instrument(level = "debug", name = "store.channels.open", skip_all)]
 pub async fn open(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -159,6 +162,7 @@ pub struct New {
 }
 
 /// Writes an active channel, its secrets sealed.
+#[tracing::instrument(level = "debug", name = "store.channels.insert", skip_all)]
 pub async fn insert(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -220,6 +224,7 @@ pub struct Listed {
 }
 
 /// The channels of an organization, oldest first.
+#[tracing::instrument(level = "debug", name = "store.channels.list", skip_all)]
 pub async fn list(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Listed>, Error> {
     Ok(sqlx::query_as!(
         Listed,
@@ -234,6 +239,7 @@ pub async fn list(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Listed>, Error> {
 }
 
 /// Changes where a channel's provider is.
+#[tracing::instrument(level = "debug", name = "store.channels.set_base_url", skip_all)]
 pub async fn set_base_url(tx: &mut Tx, scope: &OrgScope, id: ChannelId, url: &str) -> Result<(), Error> {
     sqlx::query!(
         r#"

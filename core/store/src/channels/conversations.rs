@@ -57,6 +57,7 @@ pub struct Open {
 }
 
 /// Finds contacts and their open conversations; the answers are in the order of the questions.
+#[tracing::instrument(level = "debug", name = "store.conversations.find_many", skip_all)]
 pub async fn find_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -159,6 +160,7 @@ pub struct Saved {
 }
 
 /// Opens new conversations. One that is open already under another writer is a conflict.
+#[tracing::instrument(level = "debug", name = "store.conversations.insert_many", skip_all)]
 pub async fn insert_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -205,6 +207,7 @@ pub async fn insert_many(
 
 /// Writes the next state of known conversations. Refused as [`Error::Stale`] if any of them has moved on since it
 /// was loaded: a former owner of the partition writes nothing.
+#[tracing::instrument(level = "debug", name = "store.conversations.update_many", skip_all)]
 pub async fn update_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -295,6 +298,7 @@ pub struct Due {
 }
 
 /// The conversations whose timer is due, earliest first, across organizations. Needs [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.conversations.due", skip_all)]
 pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
         r#"
@@ -330,6 +334,7 @@ pub struct Whereabouts {
 }
 
 /// Where these conversations are held.
+#[tracing::instrument(level = "debug", name = "store.conversations.whereabouts", skip_all)]
 pub async fn whereabouts(
     tx: &mut Tx,
     scope: &OrgScope,

@@ -56,6 +56,7 @@ impl Presented {
 }
 
 /// Writes a service token with every right.
+#[tracing::instrument(level = "debug", name = "store.api_tokens.insert", skip_all)]
 pub async fn insert(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -83,6 +84,7 @@ pub async fn insert(
 }
 
 /// Whose token this is, if it is valid now. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.api_tokens.authenticate", skip_all)]
 pub async fn authenticate(tx: &mut Tx, presented: &Presented) -> Result<Option<Bearer>, Error> {
     let row = sqlx::query!(
         r#"SELECT token_id AS "token!", organization_id AS "org!" FROM app.lookup_token($1, $2)"#,

@@ -31,6 +31,7 @@ pub struct New {
 }
 
 /// Takes keys. Says for each, in order, whether it was free; within one call the first of two equal keys wins.
+#[tracing::instrument(level = "debug", name = "store.dedupe_keys.take_many", skip_all)]
 pub async fn take_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -77,6 +78,7 @@ pub async fn take_many(
 }
 
 /// The messages these keys lead to, in order.
+#[tracing::instrument(level = "debug", name = "store.dedupe_keys.resolve_many", skip_all)]
 pub async fn resolve_many(
     tx: &mut Tx,
     scope: &OrgScope,

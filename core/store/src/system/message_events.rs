@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes entries. `ids` gives each row its identifier.
+#[tracing::instrument(level = "debug", name = "store.message_events.insert_many", skip_all)]
 pub async fn insert_many(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -92,6 +93,7 @@ pub struct Entry {
 }
 
 /// The trail of one message, oldest first.
+#[tracing::instrument(level = "debug", name = "store.message_events.of_message", skip_all)]
 pub async fn of_message(tx: &mut Tx, scope: &OrgScope, message: MessageId) -> Result<Vec<Entry>, Error> {
     Ok(sqlx::query_as!(
         Entry,

@@ -27,6 +27,7 @@ pub struct New {
 }
 
 /// Writes records; the answers are their positions, in order.
+#[tracing::instrument(level = "debug", name = "store.outbox_events.insert_many", skip_all)]
 pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<Vec<i64>, Error> {
     if new.is_empty() {
         return Ok(Vec::new());
@@ -88,6 +89,7 @@ pub struct Unpublished {
 /// Unpublished records in the order of their positions, those that became available before `before`. Selects what
 /// is unpublished, never "greater than the last number seen": numbers are taken before the commit and may appear
 /// late. Needs [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.outbox_events.unpublished", skip_all)]
 pub async fn unpublished(
     tx: &mut Tx,
     topic: Option<&str>,
@@ -121,6 +123,7 @@ pub async fn unpublished(
 }
 
 /// Marks records as published. Needs [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.outbox_events.mark_published", skip_all)]
 pub async fn mark_published(tx: &mut Tx, positions: &[i64], now: DateTime<Utc>) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE outbox_events SET published_at = $2 WHERE position = ANY($1) AND published_at IS NULL",

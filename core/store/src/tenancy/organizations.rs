@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// Opens the organization's data keys.
+#[tracing::instrument(level = "debug", name = "store.organizations.data_keys", skip_all)]
 pub async fn data_keys(tx: &mut Tx, scope: &OrgScope, root: &RootKey) -> Result<DataKeys, Error> {
     let stored = sqlx::query_scalar!("SELECT data_keys FROM organizations WHERE id = $1", scope.org().uuid())
         .fetch_one(&mut *tx.inner)
@@ -34,6 +35,7 @@ pub struct New {
 }
 
 /// Creates an organization and makes its owner a member. The transaction has entered its scope.
+#[tracing::instrument(level = "debug", name = "store.organizations.insert", skip_all)]
 pub async fn insert(tx: &mut Tx, scope: &OrgScope, new: &New, root: &RootKey) -> Result<(), Error> {
     let data_keys = root.new_data_keys(new.id)?;
     sqlx::query!(
