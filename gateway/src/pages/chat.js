@@ -128,8 +128,11 @@ function refused({ client_msg_id: id, code, detail }) {
     mine = mine.filter((other) => other !== said);
     keepMine();
     const item = document.getElementById(id);
-    item?.classList.replace("waiting", "failed");
-    item?.querySelector(".note").replaceChildren(`not sent: ${detail}`);
+    const follow = atEnd();
+    item?.classList.remove("waiting", "late");
+    item?.classList.add("failed");
+    item?.querySelector(".note")?.replaceChildren(`not sent: ${detail}`);
+    scrollIf(follow);
   }
 }
 
@@ -149,7 +152,7 @@ function say(what, text) {
   mine.push(said);
   keepMine();
   showMine(said);
-  list.scrollTop = list.scrollHeight;
+  scrollIf(true);
   transmit(said.frame);
 }
 
@@ -164,17 +167,30 @@ function showMine({ id, after, text, frame }) {
     note.textContent = "sending …";
     item.append(note);
     item.classList.add("waiting");
-    setTimeout(() => item.classList.toggle("late", item.classList.contains("waiting")), LATE_MS);
+    setTimeout(() => {
+      const follow = atEnd();
+      item.classList.toggle("late", item.classList.contains("waiting"));
+      scrollIf(follow);
+    }, LATE_MS);
   }
   list.append(item);
 }
 
 /** Shows a numbered frame where it belongs: before whatever the person said after it. */
 function insert(item, seq) {
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  const follow = atEnd();
   const later = [...list.querySelectorAll("[data-after]")].find((other) => Number(other.dataset.after) >= seq);
   list.insertBefore(item, later ?? null);
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  scrollIf(follow);
+}
+
+/** Whether the newest is in view: somebody who reads further up is not pulled away. */
+function atEnd() {
+  return list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+}
+
+function scrollIf(follow) {
+  if (follow) list.scrollTop = list.scrollHeight;
 }
 
 function bubble(who, content) {
@@ -240,5 +256,5 @@ document.getElementById("composer").addEventListener("submit", (event) => {
 });
 
 mine.forEach(showMine);
-list.scrollTop = list.scrollHeight;
+scrollIf(true);
 connect();
