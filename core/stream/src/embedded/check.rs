@@ -19,7 +19,7 @@ use crate::error::OpenError;
 const MAGIC: &[u8; 53] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
 /// Bytes before the first unit of a file.
 pub(super) const FILE_HEADER: u64 = 69;
-const UNIT_HEADER: u64 = 16;
+pub(super) const UNIT_HEADER: u64 = 16;
 const CRC: u64 = 4;
 /// How much of a file is read at once.
 const WINDOW: u64 = 1024 * 1024;
@@ -95,7 +95,36 @@ fn check_queue(dir: &Path, queue: usize, acknowledged: Ends, verify_bytes: u64) 
     Ok(ends)
 }
 
-/// Numbers of the queue's files, rising.
+/// Gives every whole unit of a file with its place, stepping over what does not fit.
+pub(super) fn each_whole_unit(
+    path: &Path,
+    number: u64,
+    mut each: impl FnMut(u64, &[u8]),
+) -> std::io::Result<()> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut walk = Walk { file, length, number, window: Vec::new(), window_start: 0 };
+    let mut at = FILE_HEADER;
+    while at < length {
+        if let Ok(unit) = walk.unit(at, true)? {
+            each(at, walk.bytes(at, unit)?);
+            at += unit;
+        } else if walk.only_zeros_from(at)? {
+            break;
+        } else if let Some(next) = walk.whole_unit_after(at)? {
+            at = next;
+        } else {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of the files of a queue, rising.
+pub(super) fn numbers(dir: &Path, queue: usize) -> Result<Vec<u64>, OpenError> {
+    list(dir, SUFFIXES[queue])
+}
+
 fn list(dir: &Path, suffix: &str) -> Result<Vec<u64>, OpenError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).map_err(|source| failed("list", dir, source))? {

@@ -16,6 +16,8 @@ use crate::record::{Delivered, Position, Record};
 
 /// Which layout `body` has; stored as its first byte.
 const LAYOUT: u8 = 1;
+/// Instead of a layout: the record was lost to damage.
+const LOST: u8 = 0;
 /// Bytes of a stored entry beside its body.
 const FIXED: u32 = 3 * 8 + 4;
 
@@ -36,6 +38,15 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(offset: u64, appended_at: u64, bytes_before: u64, body: Bytes) -> Self {
         Self { index: offset + 1, appended_at, bytes_before, body, unknown: UnknownFields::new() }
+    }
+
+    /// Stands for a record that was lost to damage.
+    pub(super) fn lost(index: u64, bytes_before: u64) -> Self {
+        Self { index, bytes_before, body: Bytes::from_static(&[LOST]), ..Self::default() }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        *self.body == [LOST]
     }
 
     /// Bytes that count for retention.

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::EmbeddedConfig;
 use super::books::Extent;
 use super::entry::{self, Entry};
+use super::readers::Readers;
 use super::recent::Recent;
 use super::writer::{Append, Commit, Queue, Request, Writer};
 use crate::config::TopicConfig;
@@ -89,7 +90,8 @@ impl Shared {
         std::mem::forget(open);
     }
 
-    fn read_stored(
+    /// Records from the engine. Blocks; called by `Readers` only.
+    pub(super) fn read_stored(
         &self,
         topic: usize,
         partition: u32,
@@ -97,8 +99,9 @@ impl Shared {
         max: usize,
     ) -> Result<Vec<Delivered>, ConsumeError> {
         let stored = &self.topics[topic].partitions[partition as usize];
+        let mut from = from;
         loop {
-            let from = from.max(stored.first.load(Ordering::Acquire));
+            from = from.max(stored.first.load(Ordering::Acquire));
             let end = (from + max as u64).min(*stored.end.borrow());
             if from >= end {
                 return Ok(Vec::new());
@@ -127,6 +130,17 @@ impl Shared {
                 let offset = entry.index.saturating_sub(1);
                 entry.deliver(partition).map_err(|reason| self.damaged(topic, partition, offset, reason))
             };
+            let fetched = entries.len() as u64;
+            entries.retain(|entry| !entry.is_lost());
+            let lost = fetched - entries.len() as u64;
+            if lost > 0 {
+                let topic = &self.topics[topic].config.name;
+                tracing::error!(topic, partition, from, lost, "records were lost to damage");
+            }
+            if entries.is_empty() {
+                from += fetched;
+                continue;
+            }
             return entries.into_iter().map(deliver).collect();
         }
     }
@@ -140,6 +154,7 @@ impl Shared {
 /// The open log. Dropping it finishes what was handed over.
 pub(super) struct EngineLog {
     shared: Arc<Shared>,
+    readers: Readers,
     max_record: usize,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -147,7 +162,8 @@ pub(super) struct EngineLog {
 impl EngineLog {
     pub(super) fn start(shared: Arc<Shared>, writer: Writer, max_record: usize) -> std::io::Result<Self> {
         let thread = std::thread::Builder::new().name("stream-writer".to_owned()).spawn(|| writer.run())?;
-        Ok(Self { shared, max_record, thread: Mutex::new(Some(thread)) })
+        let readers = Readers::start(&shared)?;
+        Ok(Self { shared, readers, max_record, thread: Mutex::new(Some(thread)) })
     }
 
     fn join(&self) {
@@ -197,9 +213,7 @@ impl Log for EngineLog {
         {
             return Ok(recent);
         }
-        let shared = self.shared.clone();
-        let read = tokio::task::spawn_blocking(move || shared.read_stored(topic, partition, from, max));
-        read.await.unwrap_or_else(|error| Err(ConsumeError::Unavailable { reason: error.to_string() }))
+        self.readers.read(topic, partition, from, max).await
     }
 
     fn bounds(&self, topic: usize, partition: u32) -> (u64, watch::Receiver<u64>) {

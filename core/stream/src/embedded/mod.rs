@@ -10,9 +10,12 @@ mod check;
 mod entry;
 mod log;
 mod mark;
+mod readers;
 mod recent;
 mod retention;
+mod salvage;
 mod setup;
+mod unit;
 mod writer;
 
 use std::path::PathBuf;
@@ -46,6 +49,10 @@ pub struct EmbeddedConfig {
     /// Bytes of newest records compared with their checksums when the log is opened; those of older ones
     /// are when they are read.
     pub verify_bytes: u64,
+    /// What to do about damage: `false` refuses to open. `true` moves the log into a directory `damaged-N`
+    /// beside it and builds it anew from all that is whole; lost records leave gaps, which consumers are
+    /// told of in the log, and offsets go on well beyond the last one known.
+    pub set_damage_aside: bool,
     /// How often records past their retention are looked for.
     pub maintain_every: Duration,
     /// How long a worker may keep a revoked partition.
@@ -66,6 +73,7 @@ impl EmbeddedConfig {
             recent_bytes: 1024 * 1024,
             file_bytes: 64 * 1024 * 1024,
             verify_bytes: 1024 * 1024 * 1024,
+            set_damage_aside: false,
             maintain_every: Duration::from_secs(10),
             revoke_grace: Duration::from_secs(25),
             clock: Arc::new(SystemClock),
@@ -76,6 +84,8 @@ impl EmbeddedConfig {
 /// Opens the log, creating it if there is none. Reads files and so blocks: call it where that is allowed.
 pub fn open(config: EmbeddedConfig) -> Result<Arc<dyn Stream>, OpenError> {
     check_topics(&config.topics).map_err(OpenError::Config)?;
-    let log = setup::open(&config)?;
+    // On a thread of its own, for the reason told in `readers`.
+    let setup = || std::thread::scope(|scope| scope.spawn(|| setup::open(&config)).join());
+    let log = setup().map_err(|_| OpenError::Backend("opening the log panicked".to_owned()))??;
     Ok(Arc::new(Local::new(log, config.topics, config.revoke_grace)))
 }

@@ -14,32 +14,44 @@ use super::books::{Books, Extent};
 use super::check;
 use super::entry::Entry;
 use super::log::{EngineLog, Partition, Shared, Topic, group_key, group_of_key};
-use super::mark::{MarkFile, Tracker};
+use super::mark::{Ends, MarkFile, Tracker};
+use super::salvage;
 use super::writer::Writer;
 use crate::config::TopicConfig;
 use crate::error::OpenError;
 
+/// The directory of the engine's files within the data directory.
+pub(super) const LOG: &str = "log";
 /// The engine group that lists the topics.
-const TOPICS: u64 = 1;
+pub(super) const TOPICS: u64 = 1;
+/// Groups below are no partitions; above, the topic's number and the partition's.
+pub(super) const REGION_SHIFT: u32 = 32;
 /// Key of a partition: its oldest offset, and the bytes before it.
 pub(super) const START: &[u8] = b"start";
 
 pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
-    let dir = config.dir.clone();
+    fs::create_dir_all(&config.dir).map_err(|source| failed("create", &config.dir, source))?;
+    let lock = lock(&config.dir)?;
+    let dir = config.dir.join(LOG);
+    salvage::finish(&config.dir).map_err(|source| failed("restore", &dir, source))?;
     fs::create_dir_all(&dir).map_err(|source| failed("create", &dir, source))?;
-    let lock = lock(&dir)?;
-    let (mark_file, mark) =
-        MarkFile::open(&dir).map_err(|source| failed("open the mark in", &dir, source))?;
-    let ends = check::check(&dir, mark, config.verify_bytes)?;
+    let (mark_file, ends) = match checked(&dir, config.verify_bytes) {
+        Err(damage @ OpenError::Damaged { .. }) if config.set_damage_aside => {
+            tracing::error!(%damage, "setting the damaged log aside, keeping what is whole");
+            salvage::rebuild(&config.dir, config.file_bytes)?;
+            checked(&dir, config.verify_bytes)?
+        }
+        other => other?,
+    };
     let tracker = Tracker::new(ends);
-    let engine = open_engine(config, tracker.clone())?;
+    let engine = open_engine(&dir, config.file_bytes, tracker.clone())?;
     for (queue, ends) in tracker.mark().ends.into_iter().enumerate() {
         let path = check::path(&dir, queue, ends.file);
         File::open(&path).and_then(|file| file.sync_all()).map_err(|source| failed("sync", &path, source))?;
     }
     // The engine syncs each file and its directory when it is begun, but not the first one.
-    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
-    for dir in [Some(dir.as_path()), parent].into_iter().flatten() {
+    let parent = config.dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    for dir in [Some(dir.as_path()), Some(config.dir.as_path()), parent].into_iter().flatten() {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(|source| failed("sync", dir, source))?;
     }
     let mut topics = Vec::new();
@@ -48,7 +60,7 @@ pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
         let mut partitions = Vec::new();
         let mut extents = Vec::new();
         for partition in 0..topic.partitions {
-            let region = ((number + 1) << 32) | u64::from(partition);
+            let region = (number << REGION_SHIFT) | u64::from(partition);
             let extent = extent(&engine, region).map_err(|reason| OpenError::Damaged {
                 file: dir.clone(),
                 offset: 0,
@@ -68,6 +80,11 @@ pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
         .map_err(|source| failed("start a thread for", &dir, source))
 }
 
+fn checked(dir: &Path, verify_bytes: u64) -> Result<(MarkFile, [Ends; 2]), OpenError> {
+    let (mark_file, mark) = MarkFile::open(dir).map_err(|source| failed("open the mark in", dir, source))?;
+    Ok((mark_file, check::check(dir, mark, verify_bytes)?))
+}
+
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join("in-use");
     let file = File::create(&path).map_err(|source| failed("create", &path, source))?;
@@ -83,9 +100,8 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     Err(OpenError::InUse { dir: dir.to_owned() })
 }
 
-fn open_engine(config: &EmbeddedConfig, tracker: Tracker) -> Result<Engine, OpenError> {
-    let dir =
-        config.dir.to_str().ok_or_else(|| OpenError::Config("data directory is not UTF-8".to_owned()))?;
+pub(super) fn open_engine(dir: &Path, file_bytes: u64, tracker: Tracker) -> Result<Engine, OpenError> {
+    let dir = dir.to_str().ok_or_else(|| OpenError::Config("data directory is not UTF-8".to_owned()))?;
     let engine_config = Config {
         dir: dir.to_owned(),
         // `check` has cut what may be cut.
@@ -95,10 +111,10 @@ fn open_engine(config: &EmbeddedConfig, tracker: Tracker) -> Result<Engine, Open
         batch_compression_threshold: ReadableSize(0),
         // An old file under a new name would hold units that look whole.
         enable_log_recycle: false,
-        target_file_size: ReadableSize(config.file_bytes),
+        target_file_size: ReadableSize(file_bytes),
         // `retention` decides what is removed; the engine's own rule would copy what we still keep.
         purge_threshold: ReadableSize(u64::MAX / 2),
-        purge_rewrite_threshold: Some(ReadableSize(config.file_bytes * 4)),
+        purge_rewrite_threshold: Some(ReadableSize(file_bytes * 4)),
         ..Config::default()
     };
     let opened = catch_unwind(AssertUnwindSafe(|| {
@@ -121,26 +137,32 @@ fn number_topics(engine: &Engine, topics: &[TopicConfig]) -> Result<Vec<u64>, Op
             stored.insert(name.to_vec(), (number, partitions));
         }
     })?;
-    let mut batch = LogBatch::default();
+    // Written at every start, and twice: without it nothing else in a damaged log could be told apart.
+    let mut batches = [LogBatch::default(), LogBatch::default()];
     let mut numbers = Vec::new();
     for topic in topics {
         let partitions = u64::from(topic.partitions);
-        match stored.get(topic.name.as_bytes()) {
-            Some((number, held)) if *held == partitions => numbers.push(*number),
+        let number = match stored.get(topic.name.as_bytes()) {
+            Some((number, held)) if *held == partitions => *number,
             Some((_, held)) => {
                 let reason =
                     format!("topic {:?} is stored with {held} partitions, not {partitions}", topic.name);
                 return Err(OpenError::Config(reason));
             }
             None => {
-                let value = [next.to_le_bytes(), partitions.to_le_bytes()].concat();
-                batch.put(TOPICS, topic.name.clone().into_bytes(), value).map_err(backend)?;
-                numbers.push(next);
                 next += 1;
+                next - 1
             }
+        };
+        let value = [number.to_le_bytes(), partitions.to_le_bytes()].concat();
+        for batch in &mut batches {
+            batch.put(TOPICS, topic.name.clone().into_bytes(), value.clone()).map_err(backend)?;
         }
+        numbers.push(number);
     }
-    engine.write(&mut batch, true).map_err(backend)?;
+    for batch in &mut batches {
+        engine.write(batch, true).map_err(backend)?;
+    }
     Ok(numbers)
 }
 
@@ -210,7 +232,7 @@ fn scan(engine: &Engine, region: u64, mut each: impl FnMut(&[u8], &[u8])) -> Res
     engine.scan_raw_messages(region, None, None, false, all).map_err(backend)
 }
 
-fn two_numbers(stored: &[u8]) -> Option<(u64, u64)> {
+pub(super) fn two_numbers(stored: &[u8]) -> Option<(u64, u64)> {
     let (first, second) = stored.split_first_chunk::<8>()?;
     Some((u64::from_le_bytes(*first), u64::from_le_bytes(second.try_into().ok()?)))
 }
@@ -232,10 +254,10 @@ pub(super) fn panic_text(panic: &Box<dyn std::any::Any + Send>) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn backend(error: raft_engine::Error) -> OpenError {
+pub(super) fn backend(error: raft_engine::Error) -> OpenError {
     OpenError::Backend(error.to_string())
 }
 
-fn failed(what: &str, path: &Path, source: std::io::Error) -> OpenError {
+pub(super) fn failed(what: &str, path: &Path, source: std::io::Error) -> OpenError {
     OpenError::Io { what: format!("{what} {}", path.display()), source }
 }

@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use botbuilder_stream::conformance::{append_numbers, commit, numbers, read};
+use botbuilder_stream::conformance::{append_numbers, commit, numbers, partition_with, read, within};
 use botbuilder_stream::embedded::{self, EmbeddedConfig};
-use botbuilder_stream::{OpenError, Position, TopicConfig};
+use botbuilder_stream::{OpenError, Position, Stream, TopicConfig};
 use tempfile::TempDir;
 
 const RECORDS: usize = 12;
 const COMMITTED: usize = 4;
 /// The file that tells how far the log was acknowledged.
 const MARK: &str = "acknowledged";
+/// The directory of the log's files.
+const LOG: &str = "log";
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -28,7 +31,7 @@ fn directory() -> TempDir {
 }
 
 fn load(dir: &Path) -> Files {
-    let entries = fs::read_dir(dir).expect("directory").map(|entry| entry.expect("entry").path());
+    let entries = fs::read_dir(dir.join(LOG)).expect("directory").map(|entry| entry.expect("entry").path());
     let load = |path: std::path::PathBuf| {
         let name = path.file_name().expect("name").to_str().expect("text").to_owned();
         (name, fs::read(path).expect("file"))
@@ -38,10 +41,14 @@ fn load(dir: &Path) -> Files {
 
 fn store(dir: &Path, files: &Files) {
     for entry in fs::read_dir(dir).expect("directory") {
-        fs::remove_file(entry.expect("entry").path()).expect("remove");
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            fs::remove_dir_all(path).expect("remove");
+        }
     }
+    fs::create_dir(dir.join(LOG)).expect("create");
     for (name, content) in files {
-        fs::write(dir.join(name), content).expect("write");
+        fs::write(dir.join(LOG).join(name), content).expect("write");
     }
 }
 
@@ -159,7 +166,7 @@ async fn every_flipped_bit_is_reported_or_without_effect() {
             for bit in 0..content.len().min(3000) * 8 {
                 let mut damaged = content.clone();
                 damaged[bit / 8] ^= 1 << (bit % 8);
-                fs::write(dir.path().join(name), &damaged).expect("write");
+                fs::write(dir.path().join(LOG).join(name), &damaged).expect("write");
                 match contents(dir.path()).await {
                     Ok(found) => {
                         assert_eq!(found, expected, "bit {bit} of {name}");
@@ -171,7 +178,7 @@ async fn every_flipped_bit_is_reported_or_without_effect() {
                         assert_eq!(&file, name, "bit {bit} of {name}: {error}");
                         assert!(offset <= (bit / 8) as u64, "bit {bit} of {name}: {error}");
                         reported += 1;
-                        fs::write(dir.path().join(name), content).expect("write");
+                        fs::write(dir.path().join(LOG).join(name), content).expect("write");
                     }
                 }
             }
@@ -179,4 +186,46 @@ async fn every_flipped_bit_is_reported_or_without_effect() {
         let mark_bits = files[MARK].len() * 8;
         assert!(reported > 10_000 && harmless >= mark_bits, "{reported} reported, {harmless} harmless");
     }
+}
+
+#[tokio::test]
+async fn damage_set_aside_costs_one_unit() {
+    let (_, closed) = short_log().await;
+    let dir = directory();
+    let mut lost_positions = 0;
+    for (name, content) in closed.iter().filter(|(name, _)| name.ends_with(".raftlog")) {
+        for byte in (0..content.len()).step_by(11) {
+            let mut files = closed.clone();
+            files.get_mut(name).expect("file")[byte] ^= 4;
+            store(dir.path(), &files);
+            assert!(contents(dir.path()).await.is_err(), "byte {byte} of {name}");
+            let config = EmbeddedConfig { set_damage_aside: true, ..config(dir.path()) };
+            let stream = embedded::open(config).expect("whole units remain");
+            // The end is well beyond every record: read until one that is appended now.
+            append_numbers(&stream, "inbound", "key", 99..100).await;
+            let all = read_until(&stream, "somebody", 99).await;
+            let unread = read_until(&stream, "runtime", 99).await;
+            assert!(all.is_sorted() && all.len() >= RECORDS, "byte {byte} of {name}: {all:?}");
+            if unread != all {
+                let expected: Vec<usize> =
+                    all.iter().copied().filter(|number| *number >= COMMITTED).collect();
+                assert_eq!(unread, expected, "byte {byte} of {name}");
+            } else {
+                lost_positions += 1;
+            }
+            stream.close().await;
+            assert!(dir.path().join("damaged-1").is_dir());
+        }
+    }
+    assert!(lost_positions > 0, "the unit with the position was hit as well");
+}
+
+async fn read_until(stream: &Arc<dyn Stream>, group: &str, last: usize) -> Vec<usize> {
+    let mut member = stream.subscribe("inbound", group).await.expect("subscribe");
+    let mut partition = partition_with(&mut *member, 0).await;
+    let mut found = Vec::new();
+    while found.last() != Some(&last) {
+        found.extend(numbers(&within("a record", partition.next(100)).await.expect("next")));
+    }
+    found
 }
