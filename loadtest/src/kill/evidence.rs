@@ -97,7 +97,11 @@ impl Evidence {
             };
             deliveries.extend(held.into_iter().map(|Delivered { id, text, .. }| Delivery {
                 contact,
-                id,
+                // Telegram numbers messages per chat, so the program keeps the chat with the number.
+                id: match contact.channel {
+                    Channel::Whatsapp => id,
+                    Channel::Telegram => format!("{address}:{id}"),
+                },
                 text: text.unwrap_or_default(),
             }));
         }
