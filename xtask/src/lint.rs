@@ -30,5 +30,13 @@ pub fn check_format() -> Outcome {
 
 /// Fails on any warning.
 pub fn clippy() -> Outcome {
-    shell::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    shell::run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--keep-going",
+        "--",
+        "-D",
+        "warnings",
+    ]))
 }
