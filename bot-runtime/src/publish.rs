@@ -40,6 +40,7 @@ pub async fn publish(
             }
         }
     }
+    fail::fail_point!("publish.before_mark", |_| std::process::abort());
     // A mark that is not written means a second publication, which the dispatcher recognises.
     if let Err(error) = mark(store, &positions, now).await {
         warn!(error = %error, "published records could not be marked");
@@ -107,6 +108,7 @@ pub async fn publish_left(
             positions.push(row.position);
         }
         published += positions.len();
+        fail::fail_point!("relay.before_mark", !positions.is_empty(), |_| std::process::abort());
         mark(store, &positions, now).await?;
         if !full {
             return Ok(published);

@@ -78,6 +78,9 @@ pub fn decide(
             converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
         }
         Inbound::Postback { provider_id, payload, title, .. } => {
+            // The person sees at once that the choice arrived, before the replies to it.
+            let seen = Outbound::MarkRead { provider_id: provider_id.clone() };
+            turn.outbox.push(outgoing(&job.envelope, seen, None, ids, now)?);
             let received = Received {
                 kind: "interactive",
                 text: title.clone().or_else(|| Some(payload.clone())),
@@ -283,6 +286,25 @@ fn reply(
         payload: json!(content),
         trace_id: cause.trace.trace_id().map(str::to_owned),
     });
+    let what = Outbound::Send(Box::new(Send {
+        message,
+        conversation: conversation.id,
+        content,
+        reply_to: None,
+        not_after,
+    }));
+    turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);
+    Ok(())
+}
+
+/// The record that has something sent to whoever caused it.
+fn outgoing(
+    cause: &Envelope<InboundEvent>,
+    what: Outbound,
+    message: Option<MessageId>,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<outbox_events::New, Error> {
     let record = Envelope {
         schema: cause.schema,
         id: Id::new(ids.next()),
@@ -293,27 +315,17 @@ fn reply(
         key: cause.key.clone(),
         times: cause.times,
         trace: cause.trace.clone(),
-        body: OutboundEvent {
-            to: cause.body.sender.address.clone(),
-            what: Outbound::Send(Box::new(Send {
-                message,
-                conversation: conversation.id,
-                content,
-                reply_to: None,
-                not_after,
-            })),
-        },
+        body: OutboundEvent { to: cause.body.sender.address.clone(), what },
     };
-    turn.outbox.push(outbox_events::New {
+    Ok(outbox_events::New {
         id: record.id.uuid(),
         topic: OUTBOUND,
         partition_key: record.key.as_str().to_owned(),
-        event_type: "message.send",
-        entity: Some(message.uuid()),
+        event_type: if message.is_some() { "message.send" } else { "message.signal" },
+        entity: message.map(MessageId::uuid),
         payload: serde_json::to_value(&record).map_err(Error::Encode)?,
         available_at: now,
-    });
-    Ok(())
+    })
 }
 
 /// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is

@@ -106,10 +106,12 @@ impl Worker {
             if !self.process(delivered).await {
                 break;
             }
+            fail::fail_point!("turn.before_offset", |_| std::process::abort());
             if let Err(error) = partition.commit(last + 1).await {
                 // The records come again and are recognised.
                 warn!(partition = self.partition, error = %error, "position could not be stored");
             }
+            fail::fail_point!("turn.after_offset", |_| std::process::abort());
         }
         info!(partition = self.partition, "gave a partition back");
     }
@@ -176,6 +178,7 @@ impl Worker {
         while let Some(jobs) = waiting.pop_front() {
             match self.attempt(scope, &jobs).await {
                 Ok(committed) => {
+                    fail::fail_point!("turn.after_commit", |_| std::process::abort());
                     tries = 0;
                     let now = self.runtime.clock.now();
                     let (store, stream) = (&self.runtime.store, &*self.runtime.stream);
@@ -220,6 +223,7 @@ impl Worker {
     async fn attempt(&self, scope: &OrgScope, jobs: &[Job]) -> Result<Committed, Failed> {
         let now = self.runtime.clock.now();
         let loaded = load(&self.runtime, scope, jobs).await?;
+        fail::fail_point!("turn.after_load", |_| std::process::abort());
         let mut turns: Vec<(&Job, Turn)> = Vec::with_capacity(jobs.len());
         for (job, loaded) in jobs.iter().zip(&loaded) {
             let span = debug_span!("runtime.turn.decide", channel.id = %job.envelope.channel);
@@ -234,6 +238,7 @@ impl Worker {
                 Err(_) => return Err(Failed::Refused("the turn panicked".to_owned())),
             }
         }
+        fail::fail_point!("turn.before_commit", |_| std::process::abort());
         Ok(commit::commit(&self.runtime, scope, turns, now).await?)
     }
 

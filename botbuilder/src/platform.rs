@@ -219,6 +219,7 @@ async fn build(
             Role::Jobs => {
                 supervisor.start(jobs::relay::Relay::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
+                supervisor.start(jobs::retention::Retention::new(runtime.clone()));
             }
             Role::Runtime => supervisor.start(worker::Workers::new(runtime.clone())),
             Role::Voice => info!("the voice role has nothing to run yet"),

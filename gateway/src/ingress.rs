@@ -63,6 +63,7 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
     let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
     let count = received.events.len();
     append(gateway, &account, received.events, &raw.body, received_at, verified_at).await?;
+    fail::fail_point!("ingress.after_append", |_| std::process::abort());
     metrics::counter!("ingress_events_total", "channel" => account.kind.as_str()).increment(count as u64);
 
     let reply = received.reply;
@@ -164,6 +165,7 @@ pub(crate) async fn append(
         };
         records.push(Record { key: key.as_str().to_owned(), payload, headers });
     }
+    fail::fail_point!("ingress.before_append", |_| std::process::abort());
     gateway.stream.append(INBOUND, records).await.map(|_| ()).map_err(|error| match error {
         AppendError::TooLarge { .. } => Refusal::TooLarge,
         AppendError::Full { retry_after } => Refusal::Full(retry_after.as_secs().max(1)),

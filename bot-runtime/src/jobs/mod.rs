@@ -1,4 +1,5 @@
 //! Background work that belongs to no partition. Each job is a service, named, and safe to run twice at once.
 
 pub mod relay;
+pub mod retention;
 pub mod timers;

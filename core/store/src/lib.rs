@@ -31,6 +31,7 @@ pub struct Store {
     app: PgPool,
     worker: PgPool,
     auth: PgPool,
+    purge: PgPool,
 }
 
 /// A transaction of one role. Dropping it without [`Tx::commit`] undoes it.
@@ -40,13 +41,14 @@ pub struct Tx {
 
 impl Store {
     /// Connects to a migrated database. `size` is the most connections of tenants' work; queue polling and
-    /// look-ups before a tenant is known have two small pools of their own.
+    /// look-ups before a tenant is known have small pools of their own.
     pub async fn connect(url: &str, size: u32) -> Result<Self, Error> {
         let options: PgConnectOptions = url.parse().map_err(Error::Database)?;
         Ok(Self {
             app: pool(&options, "SET ROLE bb_app", size).await?,
             worker: pool(&options, "SET ROLE bb_worker", 2).await?,
             auth: pool(&options, "SET ROLE bb_auth", 2).await?,
+            purge: pool(&options, "SET ROLE bb_purge", 1).await?,
         })
     }
 
@@ -80,6 +82,11 @@ impl Store {
         Ok(Tx { inner: self.auth.begin().await? })
     }
 
+    /// Begins a transaction that removes what is over.
+    pub async fn begin_purge(&self) -> Result<Tx, Error> {
+        Ok(Tx { inner: self.purge.begin().await? })
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.worker.execute("SELECT 1").await?;
@@ -91,6 +98,7 @@ impl Store {
         self.app.close().await;
         self.worker.close().await;
         self.auth.close().await;
+        self.purge.close().await;
     }
 }
 

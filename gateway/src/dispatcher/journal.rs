@@ -221,6 +221,7 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
     let keys: Vec<dedupe_keys::New> = outcomes.iter().flat_map(provider_keys).collect();
     dedupe_keys::take_many(&mut tx, scope, &keys, now).await?;
     message_events::insert_many(&mut tx, scope, &trail, &*gateway.ids).await?;
+    fail::fail_point!("journal.before_outcome", !outcomes.is_empty(), |_| std::process::abort());
     tx.commit().await?;
     Ok(answers)
 }

@@ -70,11 +70,16 @@ impl Sender {
     }
 
     async fn send_once(&self, job: &Job, halt: &CancellationToken) -> bool {
+        let channel = self.gateway.channels.channel(job.kind);
         let message = match &job.body.what {
             Outbound::Send(message) => message,
-            Outbound::Typing | Outbound::MarkRead { .. } => return true,
+            Outbound::Typing | Outbound::MarkRead { .. } => {
+                if let Some(http) = channel.http() {
+                    self.signal(job, http, halt).await;
+                }
+                return true;
+            }
         };
-        let channel = self.gateway.channels.channel(job.kind);
         let done = match channel.http() {
             Some(http) => self.to_provider(job, message, channel, http, halt).await,
             None => self.to_visitor(job, message).await,
@@ -85,6 +90,26 @@ impl Sender {
                 error!(message.id = %message.message, error = %refused, "message goes to the dead letter");
                 self.bury(job, &refused).await
             }
+        }
+    }
+
+    /// Shows the person that an answer is being written, or that something was seen. Tried once: it is worth nothing
+    /// later, and nothing is lost without it.
+    async fn signal(&self, job: &Job, http: &dyn HttpChannel, halt: &CancellationToken) {
+        let Some(Some(account)) = self.account(job, halt).await else { return };
+        let to = &job.body.to;
+        let request = match &job.body.what {
+            Outbound::Typing => http.encode_typing(&account, to),
+            Outbound::MarkRead { provider_id } => http.encode_mark_read(&account, to, provider_id),
+            Outbound::Send(_) => Ok(None),
+        };
+        let sent = match request {
+            Ok(Some(request)) => self.http.call(request).await.and_then(|response| http.interpret(&response)),
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            debug!(channel.id = %job.channel, error = %error, "signal was not shown");
         }
     }
 
@@ -144,6 +169,7 @@ impl Sender {
                     return Ok(true);
                 }
             };
+            fail::fail_point!("send.after_claim", |_| std::process::abort());
             let Some(account) = self.account(job, halt).await else { return Ok(false) };
             let started = self.gateway.clock.now();
             let result = if started > message.not_after {
@@ -157,6 +183,7 @@ impl Sender {
                     }
                 }
             };
+            fail::fail_point!("send.after_call", |_| std::process::abort());
             let wait = match result {
                 Ok(downgrades) => {
                     let sent = Settled::Sent { provider_ids: progress.taken.clone() };
@@ -166,6 +193,7 @@ impl Sender {
                         detail.insert("downgrades".to_owned(), json!(downgrades));
                     }
                     self.settle(job, message, attempt, sent, Stage::Accepted, detail, Some(started)).await?;
+                    fail::fail_point!("send.after_outcome", |_| std::process::abort());
                     return Ok(true);
                 }
                 Err(failed) => {

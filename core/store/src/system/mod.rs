@@ -3,3 +3,4 @@
 pub mod dedupe_keys;
 pub mod message_events;
 pub mod outbox_events;
+pub mod retention;

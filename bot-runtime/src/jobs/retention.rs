@@ -1,0 +1,79 @@
+//! Retention: removes what is over, and sees to it that next month's partitions are there.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use botbuilder_service::lifecycle::{Backoff, OnExit, Service, ServiceError};
+use botbuilder_store::{Error, system::retention};
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::Runtime;
+
+/// How often it looks. Partitions are made months ahead, so a missed look costs nothing.
+const EVERY: Duration = Duration::from_mins(10);
+/// Rows removed by one statement: small enough to hold no lock for long.
+const BATCH: i64 = 5000;
+/// How long a published record of the outbox is kept, for whoever wonders.
+const OUTBOX_KEPT: TimeDelta = TimeDelta::hours(24);
+/// How long a processed callback is kept for diagnosis.
+const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(14);
+
+/// The job.
+pub struct Retention {
+    runtime: Runtime,
+}
+
+impl Retention {
+    /// Retention over this database.
+    pub const fn new(runtime: Runtime) -> Self {
+        Self { runtime }
+    }
+
+    async fn look(&self, stop: &CancellationToken) -> Result<(), Error> {
+        let store = &self.runtime.store;
+        let mut tx = store.begin_purge().await?;
+        let made = retention::ensure_partitions(&mut tx).await?;
+        tx.commit().await?;
+        if made > 0 {
+            info!(made, "made partitions ahead of their month");
+        }
+        let now = self.runtime.clock.now();
+        loop {
+            let mut tx = store.begin_purge().await?;
+            let removed = [
+                retention::prune_outbox(&mut tx, now - OUTBOX_KEPT, BATCH).await?,
+                retention::prune_dedupe_keys(&mut tx, now, BATCH).await?,
+                retention::prune_webhooks(&mut tx, now - WEBHOOKS_KEPT, BATCH).await?,
+            ];
+            tx.commit().await?;
+            if removed.iter().all(|removed| *removed == 0) || stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Service for Retention {
+    fn name(&self) -> &'static str {
+        "retention"
+    }
+
+    fn on_exit(&self) -> OnExit {
+        OnExit::Restart(Backoff::default())
+    }
+
+    async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        loop {
+            if let Err(error) = self.look(&stop).await {
+                warn!(error = %error, "retention waits");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}

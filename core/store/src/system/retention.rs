@@ -1,0 +1,67 @@
+//! What is removed when its time is over, in batches, and the partitions that have to be there before their month.
+//! Everything here needs [`crate::Store::begin_purge`].
+
+use chrono::{DateTime, Utc};
+
+use crate::{Error, Tx};
+
+/// Makes the partitions of the previous, the current and the next three months. Returns how many were missing.
+#[tracing::instrument(level = "debug", name = "store.retention.ensure_partitions", skip_all)]
+pub async fn ensure_partitions(tx: &mut Tx) -> Result<i32, Error> {
+    let made = sqlx::query_scalar!(r#"SELECT app.ensure_partitions(3) AS "made!""#)
+        .fetch_one(&mut *tx.inner)
+        .await?;
+    Ok(made)
+}
+
+/// Removes outbox rows that were published before this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_outbox", skip_all)]
+pub async fn prune_outbox(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM outbox_events WHERE id IN (
+            SELECT id FROM outbox_events WHERE published_at < $1 ORDER BY published_at LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes dedupe keys whose time is over, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_dedupe_keys", skip_all)]
+pub async fn prune_dedupe_keys(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM dedupe_keys WHERE (scope, key) IN (
+            SELECT scope, key FROM dedupe_keys WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+        )
+        "#,
+        now,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes processed callbacks older than this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_webhooks", skip_all)]
+pub async fn prune_webhooks(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM channel_webhooks WHERE id IN (
+            SELECT id FROM channel_webhooks
+            WHERE status IN ('processed', 'ignored') AND processed_at < $1 ORDER BY processed_at LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
