@@ -19,6 +19,8 @@ const BATCH: i64 = 5000;
 const OUTBOX_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a processed callback is kept for diagnosis.
 const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(14);
+/// How long a report about an uncertain message is waited for.
+const UNCERTAIN_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// The job.
 pub struct Retention {
@@ -40,6 +42,12 @@ impl Retention {
             info!(made, "made partitions ahead of their month");
         }
         let now = self.runtime.clock.now();
+        let mut tx = store.begin_worker().await?;
+        let given_up = retention::give_up_uncertain(&mut tx, now - UNCERTAIN_FOR).await?;
+        tx.commit().await?;
+        if given_up > 0 {
+            warn!(given_up, "uncertain messages count as failed");
+        }
         loop {
             let mut tx = store.begin_purge().await?;
             let removed = [

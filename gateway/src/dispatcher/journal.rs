@@ -161,7 +161,8 @@ async fn write_all(gateway: &Gateway, org: OrgId, requests: Vec<Request>) {
 async fn persist(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result<Vec<Answer>, Error> {
     loop {
         match write(gateway, scope, entries).await {
-            Err(error) if error.is_passing() => {
+            // Stale: two transactions met on the same rows in opposite order, and this one gave way.
+            Err(error) if error.is_passing() || matches!(error, Error::Stale) => {
                 warn!(error = %error, "outcomes of sends wait for the database");
                 tokio::time::sleep(PAUSE).await;
             }

@@ -85,6 +85,9 @@ pub async fn find_many(
             UNION ALL
             SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.alternative
+            UNION ALL
+            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.alternative
             LIMIT 1
         ) c
         LEFT JOIN conversations v ON v.organization_id = $1 AND v.channel_id = k.channel

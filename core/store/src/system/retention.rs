@@ -1,5 +1,6 @@
 //! What is removed when its time is over, in batches, and the partitions that have to be there before their month.
-//! Everything here needs [`crate::Store::begin_purge`].
+//! All of it but one needs
+//! [`crate::Store::begin_purge`].
 
 use chrono::{DateTime, Utc};
 
@@ -12,6 +13,24 @@ pub async fn ensure_partitions(tx: &mut Tx) -> Result<i32, Error> {
         .fetch_one(&mut *tx.inner)
         .await?;
     Ok(made)
+}
+
+/// Gives up uncertain messages whose attempt was started before this instant: no report has come, none will. They count
+/// as failed. Returns how many. Needs [`crate::Store::begin_worker`] instead.
+#[tracing::instrument(level = "debug", name = "store.retention.give_up_uncertain", skip_all)]
+pub async fn give_up_uncertain(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        UPDATE channel_messages SET
+            status = 'failed', error_code = 'uncertain',
+            error_message = 'no report came about an attempt without an outcome'
+        WHERE status = 'queued' AND next_attempt_at < $1 AND uncertain_at < $1
+        "#,
+        before
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Removes outbox rows that were published before this instant, at most `limit`. Returns how many.
