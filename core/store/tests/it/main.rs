@@ -1,0 +1,14 @@
+//! The schema, held against a real server: every line of the checklist in the data dictionary, and what its triggers,
+//! policies and functions promise. Each test has a database of its own.
+
+mod audit;
+mod checklist;
+mod fixture;
+mod guards;
+mod messages;
+mod migrations;
+mod partitions;
+mod plans;
+mod searches;
+mod tenancy;
+mod validators;
