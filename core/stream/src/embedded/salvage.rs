@@ -69,8 +69,11 @@ pub(super) fn rebuild(dir: &Path, file_bytes: u64) -> Result<(), OpenError> {
         write_region(&engine, &damaged, number, region)?;
     }
     drop(engine);
-    let aside = (1..).map(|number| dir.join(format!("damaged-{number}"))).find(|aside| !aside.exists());
-    let aside = aside.unwrap_or_else(|| dir.join("damaged"));
+    let mut number = 1;
+    while dir.join(format!("damaged-{number}")).exists() {
+        number += 1;
+    }
+    let aside = dir.join(format!("damaged-{number}"));
     // `finish` completes this if it is interrupted in between.
     fs::rename(&damaged, &aside).map_err(|source| failed("rename", &damaged, source))?;
     fs::rename(&rebuilt, &damaged).map_err(|source| failed("rename", &rebuilt, source))?;
