@@ -4,5 +4,7 @@
 pub mod database;
 pub mod fake;
 pub mod local_client;
+#[cfg(feature = "platform")]
+pub mod platform;
 #[cfg(feature = "seed")]
 pub mod seed;

@@ -1,0 +1,132 @@
+//! An organization of the platform, with the providers of its channels.
+
+use botbuilder_adapter_meta as meta;
+use botbuilder_domain::{Clock, Ids, Secret};
+use botbuilder_store::{Store, secret::RootKey};
+use serde_json::{Value, json};
+
+use crate::{
+    fake::{Delivered, telegram, whatsapp},
+    local_client::Url,
+    seed::{self, Plan, Seeded},
+};
+
+/// An organization.
+pub struct Organization {
+    /// What it is made of.
+    pub seeded: Seeded,
+    /// Its WhatsApp. What people say there is sent to the platform.
+    pub whatsapp: whatsapp::Fake,
+    /// Its Telegram.
+    pub telegram: telegram::Fake,
+    /// What its WhatsApp signs with.
+    pub app_secret: String,
+    /// What its Telegram sends along.
+    pub telegram_secret: String,
+    /// The number its WhatsApp channel sends from.
+    pub phone_number_id: String,
+}
+
+impl Organization {
+    pub(super) async fn make(
+        slug: &str,
+        flow: &Value,
+        base_url: &str,
+        store: &Store,
+        root: &RootKey,
+        clock: &dyn Clock,
+        ids: &dyn Ids,
+    ) -> Self {
+        let meta = whatsapp::Options {
+            app_secret: format!("app-secret-of-{slug}"),
+            webhook_url: Some(format!("{base_url}/hooks/{slug}-whatsapp")),
+            ..whatsapp::Options::default()
+        };
+        let bot = telegram::Options {
+            secret_token: format!("secret-token-of-{slug}"),
+            webhook_url: Some(format!("{base_url}/hooks/{slug}-telegram")),
+            ..telegram::Options::default()
+        };
+        let whatsapp = whatsapp::Fake::start(meta.clone()).await.expect("a fake whatsapp");
+        let telegram = telegram::Fake::start(bot.clone()).await.expect("a fake telegram");
+        let plan = Plan {
+            slug: slug.to_owned(),
+            flow: flow.clone(),
+            whatsapp_url: whatsapp.base_url(),
+            whatsapp_token: meta.access_token,
+            phone_number_id: meta.default_phone_number_id.clone(),
+            app_secret: meta.app_secret.clone(),
+            telegram_url: telegram.base_url(),
+            telegram_token: bot.bot_token,
+            telegram_secret: bot.secret_token.clone(),
+        };
+        let seeded = seed::seed(store, root, clock, ids, &plan).await.expect("an organization");
+        Self {
+            seeded,
+            whatsapp,
+            telegram,
+            app_secret: meta.app_secret,
+            telegram_secret: bot.secret_token,
+            phone_number_id: meta.default_phone_number_id,
+        }
+    }
+
+    pub(super) fn provider_urls(&self) -> [Url; 2] {
+        [self.whatsapp.base_url(), self.telegram.base_url()].map(|url| url.parse().expect("an address"))
+    }
+
+    /// The path of its WhatsApp callback.
+    pub fn whatsapp_path(&self) -> String {
+        format!("/hooks/{}", self.seeded.whatsapp_public_id)
+    }
+
+    /// The path of its Telegram callback.
+    pub fn telegram_path(&self) -> String {
+        format!("/hooks/{}", self.seeded.telegram_public_id)
+    }
+
+    /// What its WhatsApp signs a body with: the value of [`whatsapp::SIGNATURE_HEADER`].
+    pub fn sign(&self, body: &[u8]) -> String {
+        meta::sign(&Secret::new(self.app_secret.clone()), body)
+    }
+
+    /// A notification as its WhatsApp writes them, with these lists (`messages`, `statuses` …) in it, and its signature.
+    ///
+    /// # Panics
+    ///
+    /// If `lists` is no object.
+    pub fn notification(&self, lists: &Value) -> (String, String) {
+        let mut value = lists.clone();
+        value["messaging_product"] = "whatsapp".into();
+        value["metadata"] =
+            json!({ "display_phone_number": "15550783881", "phone_number_id": self.phone_number_id });
+        let body = json!({
+            "object": "whatsapp_business_account",
+            "entry": [{ "id": "102290129340398", "changes": [{ "field": "messages", "value": value }] }],
+        })
+        .to_string();
+        let signature = self.sign(body.as_bytes());
+        (body, signature)
+    }
+
+    /// A text as its WhatsApp announces it, and its signature.
+    pub fn text(&self, from: &str, id: &str, text: &str) -> (String, String) {
+        whatsapp::message_webhook(&self.app_secret, &self.phone_number_id, from, id, text)
+    }
+
+    /// What a person was sent over WhatsApp, once it is `count` messages.
+    pub async fn whatsapp_replies(&self, to: &str, count: usize) -> Vec<Delivered> {
+        super::eventually(&format!("{count} replies to {to} over WhatsApp"), async || {
+            Some(self.whatsapp.conversation(to)).filter(|replies| replies.len() >= count)
+        })
+        .await
+    }
+
+    /// What a chat was sent over Telegram, once it is `count` messages.
+    pub async fn telegram_replies(&self, chat: i64, count: usize) -> Vec<Delivered> {
+        super::eventually(&format!("{count} replies to {chat} over Telegram"), async || {
+            Some(self.telegram.conversation(&chat.to_string())).filter(|replies| replies.len() >= count)
+        })
+        .await
+    }
+}
