@@ -162,7 +162,7 @@ async fn a_tenant_writes_into_its_own_chain_only() {
         "INSERT INTO audit_logs (id, created_at, organization_id, chain_key, actor_type, action, resource_type)
          VALUES ($1, app.uuid_v7_ts($1), $2, $3, 'user', 'bot.create', 'bot') RETURNING chain_key",
     )
-    .bind(Uuid::now_v7())
+    .bind(fixture::id())
     .bind(tenant.organization)
     .bind(other.organization)
     .fetch_one(&mut *tx)

@@ -13,15 +13,21 @@ pub struct Tenant {
     pub conversation: Uuid,
 }
 
+/// A new id of this moment.
+#[expect(clippy::disallowed_methods, reason = "the server's clock decides which partitions there are")]
+pub fn id() -> Uuid {
+    Uuid::now_v7()
+}
+
 /// Makes an organization whose slug is `name`, with a Telegram channel `ch-<name>` for the provider account `<name>`.
 pub async fn tenant(admin: &PgPool, name: &str) -> Tenant {
     let rows = Tenant {
-        organization: Uuid::now_v7(),
-        owner: Uuid::now_v7(),
-        bot: Uuid::now_v7(),
-        channel: Uuid::now_v7(),
-        contact: Uuid::now_v7(),
-        conversation: Uuid::now_v7(),
+        organization: id(),
+        owner: id(),
+        bot: id(),
+        channel: id(),
+        contact: id(),
+        conversation: id(),
     };
     let statements = format!(
         "INSERT INTO users (id, email, name) VALUES ('{owner}', 'owner@{name}.test', 'Owner of {name}');
@@ -70,13 +76,13 @@ pub async fn enter(connection: &mut PgConnection, organization: &str) {
 
 /// An outbound message that waits to be sent.
 pub async fn queued_message(connection: &mut PgConnection, tenant: &Tenant) -> Uuid {
-    let id = Uuid::now_v7();
+    let message = id();
     sqlx::query(
         "INSERT INTO channel_messages (id, created_at, organization_id, channel_id, conversation_id, contact_id, bot_id,
                                        direction, sender_type, text, status, next_attempt_at)
          VALUES ($1, app.uuid_v7_ts($1), $2, $3, $4, $5, $6, 'outbound', 'bot', 'hello', 'queued', now())",
     )
-    .bind(id)
+    .bind(message)
     .bind(tenant.organization)
     .bind(tenant.channel)
     .bind(tenant.conversation)
@@ -85,7 +91,7 @@ pub async fn queued_message(connection: &mut PgConnection, tenant: &Tenant) -> U
     .execute(connection)
     .await
     .expect("a queued message");
-    id
+    message
 }
 
 /// The SQLSTATE of a statement that must fail.

@@ -42,7 +42,7 @@ async fn an_organization_keeps_an_active_owner() {
         assert_eq!(code(tx.commit().await), "23514", "{change}");
     }
     // Handing over in one transaction is fine, in whichever order.
-    let heir = Uuid::now_v7();
+    let heir = fixture::id();
     fixture::execute(
         &admin,
         &format!("INSERT INTO users (id, email, name) VALUES ('{heir}', 'heir@acme.test', 'Heir')"),
@@ -72,7 +72,7 @@ async fn versions_of_an_object_are_numbered_and_never_change() {
     let acme = fixture::tenant(&admin, "acme").await;
     let app = database.pool_as("bb_app").await;
 
-    let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+    let (one, two) = (fixture::id(), fixture::id());
     let mut numbers = Vec::new();
     for entity in [one, two, one, one] {
         let mut tx = fixture::begin(&app, acme.organization).await;
@@ -108,7 +108,7 @@ async fn a_purged_account_leaves_its_versions() {
     let database = TestDatabase::new().await;
     let admin = database.pool().await;
     let acme = fixture::tenant(&admin, "acme").await;
-    let author = Uuid::now_v7();
+    let author = fixture::id();
     fixture::execute(
         &admin,
         &format!(
@@ -131,7 +131,7 @@ async fn campaign_messages_only_move_forward() {
     let database = TestDatabase::new().await;
     let admin = database.pool().await;
     let acme = fixture::tenant(&admin, "acme").await;
-    let campaign = Uuid::now_v7();
+    let campaign = fixture::id();
     fixture::execute(
         &admin,
         &format!(
@@ -178,7 +178,7 @@ async fn a_published_release_is_frozen_and_rated() {
     let admin = database.pool().await;
     let acme = fixture::tenant(&admin, "acme").await;
     let other = fixture::tenant(&admin, "other").await;
-    let (plugin, version) = (Uuid::now_v7(), Uuid::now_v7());
+    let (plugin, version) = (fixture::id(), fixture::id());
     fixture::execute(
         &admin,
         &format!(
@@ -268,7 +268,7 @@ async fn a_template_is_built_in_or_ones_own() {
     let admin = database.pool().await;
     let acme = fixture::tenant(&admin, "acme").await;
     let other = fixture::tenant(&admin, "other").await;
-    let foreign = Uuid::now_v7();
+    let foreign = fixture::id();
     fixture::execute(
         &admin,
         &format!(

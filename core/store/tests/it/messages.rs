@@ -111,7 +111,7 @@ async fn an_inbound_message_is_received_and_nothing_else() {
                                        sender_type, status, next_attempt_at)
          VALUES ($1, app.uuid_v7_ts($1), $2, $3, $4, 'inbound', 'contact', 'queued', now())",
     )
-    .bind(Uuid::now_v7())
+    .bind(fixture::id())
     .bind(tenant.organization)
     .bind(tenant.channel)
     .bind(tenant.conversation)
@@ -126,7 +126,7 @@ async fn the_instant_of_a_partitioned_row_is_the_one_in_its_id() {
     let tenant = fixture::tenant(&database.pool().await, "acme").await;
     let app = database.pool_as("bb_app").await;
 
-    for id in [Uuid::now_v7(), "7f2c0a50-1b9f-4b57-9a2a-0c5f5b1d2c3e".parse().unwrap()] {
+    for id in [fixture::id(), "7f2c0a50-1b9f-4b57-9a2a-0c5f5b1d2c3e".parse().unwrap()] {
         let mut tx = fixture::begin(&app, tenant.organization).await;
         let refused = sqlx::query(
             "INSERT INTO message_events (id, created_at, organization_id, message_id, at, stage)

@@ -8,7 +8,7 @@ use crate::fixture::{self, Tenant, code};
 
 /// A knowledge base with one document for each text, and a vector that points along the axis of its number.
 async fn knowledge(admin: &PgPool, tenant: &Tenant, texts: &[(&str, &str)]) -> Uuid {
-    let base = Uuid::now_v7();
+    let base = fixture::id();
     fixture::execute(
         admin,
         &format!("INSERT INTO knowledge_bases (id, organization_id, name, chunk_count) VALUES ('{base}', '{}', 'kb', {})", tenant.organization, texts.len()),
@@ -163,7 +163,7 @@ async fn messages_contacts_and_examples_are_found_page_by_page() {
                      VALUES ('{org}', '{intent}', '{bot}', 'when are you open', 'k1'), ('{org}', '{intent}', '{bot}', 'send it back', 'k2');
                  UPDATE channel_contacts SET tags = '{{vip,eu}}', email = 'ada@example.test', phone = '+4930123456'
                   WHERE organization_id = '{org}'",
-                intent = Uuid::now_v7(),
+                intent = fixture::id(),
                 org = tenant.organization,
                 bot = tenant.bot
             ),

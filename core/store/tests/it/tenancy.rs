@@ -75,7 +75,7 @@ async fn fill_every_table(admin: &PgPool, organizations: [Uuid; 2]) -> Vec<Strin
 async fn a_tenant_sees_its_rows_and_no_others_in_every_table() {
     let database = TestDatabase::new().await;
     let admin = database.pool().await;
-    let (acme, other) = (Uuid::now_v7(), Uuid::now_v7());
+    let (acme, other) = (fixture::id(), fixture::id());
     let tables = fill_every_table(&admin, [acme, other]).await;
     assert!(tables.len() >= 86, "{}", tables.len());
     let app = database.pool_as("bb_app").await;
@@ -372,8 +372,8 @@ async fn an_organization_can_be_purged_with_everything_in_it() {
                  UPDATE conversations SET active_version_id = '{version}' WHERE organization_id = '{org}';
                  INSERT INTO fine_tuning_metrics (organization_id, job_id, step)
                      SELECT '{org}', j.id, 1 FROM fine_tune_jobs j WHERE false;",
-                flow = Uuid::now_v7(),
-                version = Uuid::now_v7(),
+                flow = fixture::id(),
+                version = fixture::id(),
                 org = tenant.organization,
                 bot = tenant.bot
             ),

@@ -278,7 +278,7 @@ async fn a_published_flow_is_connected_and_stops_to_wait() {
     let mut jump = node("g", "goto");
     jump["data"] = json!({"target": "far"});
     let good = [
-        flow(&[start.clone()], &[]),
+        flow(std::slice::from_ref(&start), &[]),
         ask_again.clone(),
         flow(&[start.clone(), jump.clone(), node("far", "end")], &[edge("s", "out", "g")]),
         // A wait in the loop is enough, wherever the loop is entered.
