@@ -27,7 +27,7 @@ BEGIN
         -- (so that it may manage what it created), without for the others (their rights come with SET ROLE).
         IF NOT pg_has_role(current_user, role_name, 'SET') THEN
             EXECUTE format('GRANT %I TO CURRENT_USER WITH SET TRUE, INHERIT %s',
-                           role_name, role_name IN ('bb_owner', 'bb_definer'));
+                           role_name, CASE WHEN role_name IN ('bb_owner', 'bb_definer') THEN 'TRUE' ELSE 'FALSE' END);
         END IF;
     END LOOP;
 END

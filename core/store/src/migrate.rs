@@ -190,6 +190,19 @@ async fn missing_here(connection: &mut PgConnection) -> Result<Vec<String>, sqlx
     if !create_schema {
         missing.push(format!("login {login} does not own the database"));
     }
+    let reserved: Vec<String> = sqlx::query_scalar(
+        "SELECT v.name::text FROM pg_available_extension_versions v
+           JOIN pg_available_extensions a ON a.name = v.name AND a.default_version = v.version
+          WHERE v.name = ANY($1) AND v.superuser AND NOT v.trusted AND a.installed_version IS NULL ORDER BY 1",
+    )
+    .bind(&EXTENSIONS[..])
+    .fetch_all(&mut *connection)
+    .await?;
+    missing.extend(
+        reserved
+            .into_iter()
+            .map(|e| format!("a superuser must run CREATE EXTENSION {e} in the database first")),
+    );
     // Roles that another database of this server brought along: one must be, or make oneself, a member.
     let foreign: Vec<String> = sqlx::query_scalar(
         "SELECT r FROM unnest($1::text[]) r

@@ -143,6 +143,10 @@ async fn a_login_without_rights_is_told_what_is_missing() {
         "{missing:?}"
     );
     assert!(missing.contains(&format!("login {login} does not own the database")), "{missing:?}");
+    assert!(
+        missing.contains(&"a superuser must run CREATE EXTENSION vector in the database first".to_owned()),
+        "{missing:?}"
+    );
     assert!(still_empty);
 }
 

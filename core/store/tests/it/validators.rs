@@ -348,7 +348,7 @@ async fn a_draft_may_be_incomplete_but_not_broken() {
             json!({"variables": "x"}),
             flow(&[node("a", "message"), node("a", "message")], &[]),
             flow(&many(501), &[]),
-            json!({"schema": 1, "nodes": [{"id": "a", "type": "message", "data": {"text": "x".repeat(1_100_000)}}]}),
+            json!({"schema": 1, "nodes": [{"id": "a", "type": "message", "data": {"text": "x".repeat(1_600_000)}}]}),
         ],
     )
     .await;
