@@ -38,7 +38,7 @@ pub struct Crowd {
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { whatsapp: 24, telegram: 12, rate: 150 }
+        Self { whatsapp: 24, telegram: 12, rate: 60 }
     }
 }
 

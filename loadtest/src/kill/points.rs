@@ -9,6 +9,8 @@ pub struct Point {
     pub place: &'static str,
     /// It is passed fewer times than this before the program dies there.
     pub passes: u64,
+    /// Where the program has to have died before, so that it comes by here at all.
+    pub after: Option<&'static str>,
 }
 
 impl Point {
@@ -25,17 +27,24 @@ impl Point {
 
 /// All of them, on the way of a message.
 pub const POINTS: &[Point] = &[
-    Point { name: "ingress.before_append", place: "before append", passes: 60 },
-    Point { name: "ingress.after_append", place: "after append, before ack", passes: 60 },
-    Point { name: "turn.after_load", place: "after load", passes: 30 },
-    Point { name: "turn.before_commit", place: "between step and commit", passes: 30 },
-    Point { name: "turn.after_commit", place: "after commit, before publication", passes: 30 },
-    Point { name: "publish.before_mark", place: "between publication and mark", passes: 30 },
-    Point { name: "turn.before_offset", place: "after publication, before offset", passes: 30 },
-    Point { name: "turn.after_offset", place: "after offset", passes: 30 },
-    Point { name: "send.after_claim", place: "after attempt started", passes: 60 },
-    Point { name: "send.after_call", place: "after provider accepted", passes: 60 },
-    Point { name: "journal.before_outcome", place: "before outcome stored", passes: 30 },
-    Point { name: "send.after_outcome", place: "after outcome stored", passes: 60 },
-    Point { name: "relay.before_mark", place: "inside relay, between publication and mark", passes: 1 },
+    at("ingress.before_append", "before append", 60),
+    at("ingress.after_append", "after append, before the answer", 60),
+    at("turn.after_load", "after load", 30),
+    at("turn.before_commit", "between step and commit", 30),
+    at("turn.after_commit", "after commit, before publication", 30),
+    at("publish.before_mark", "between publication and mark", 30),
+    at("turn.before_offset", "after publication, before offset", 30),
+    at("turn.after_offset", "after offset", 30),
+    at("send.after_claim", "after *attempt started*", 60),
+    at("send.after_call", "after the provider accepted", 60),
+    at("journal.before_outcome", "before the outcome is stored", 30),
+    at("send.after_outcome", "after the outcome is stored", 60),
+    Point {
+        after: Some("turn.after_commit"),
+        ..at("relay.before_mark", "between publication of what was left and mark", 1)
+    },
 ];
+
+const fn at(name: &'static str, place: &'static str, passes: u64) -> Point {
+    Point { name, place, passes, after: None }
+}

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long after the last restart everything may take to come to rest.
-const REST: Duration = Duration::from_mins(2);
+const REST: Duration = Duration::from_mins(5);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The longest life of the program, after it was ready.
@@ -79,6 +79,8 @@ pub struct Report {
     pub rest_ms: u64,
     /// What the driver saw.
     pub driver: Counts,
+    /// Reports of the provider that nobody took.
+    pub reports_given_up: u64,
     /// What the checker found.
     pub verdict: Verdict,
 }
@@ -140,6 +142,9 @@ impl Suite<'_> {
         for point in self.plan.points {
             let mut deaths = 0;
             while deaths < self.plan.deaths {
+                if let Some(before) = point.after.and_then(Point::named) {
+                    self.die_at(before, &mut life, driver.log()).await?;
+                }
                 self.die_at(point, &mut life, driver.log()).await?;
                 deaths += 1;
             }
@@ -168,6 +173,7 @@ impl Suite<'_> {
             seconds: began.elapsed().as_secs(),
             rest_ms: millis(rest),
             driver: log.counts(),
+            reports_given_up: self.whatsapp.counters().webhooks_given_up,
             verdict,
         })
     }
@@ -264,6 +270,7 @@ impl Report {
             line("  settled by a report of the provider", verdict.uncertain.settled),
             line("  open, the provider has it", verdict.uncertain.open_delivered),
             line("  open, the provider never had it", verdict.uncertain.open_not_delivered),
+            line("reports of the provider that nobody took", self.reports_given_up),
             line("requests of the driver", driver.attempts),
             line("  not answered", driver.unanswered),
             line("  answered with 503", driver.unavailable),
