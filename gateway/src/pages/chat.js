@@ -100,11 +100,15 @@ function receive(frame) {
 function ready(historyEnd) {
   delay = 250;
   state.textContent = "online";
-  // The server knows less than was seen here: its data was replaced, and what the person said then belongs to nothing.
-  if (mine.some((said) => said.after > historyEnd)) {
-    mine = [];
-    list.querySelectorAll(".me").forEach((item) => item.remove());
+  // The server knows less than was seen here: its data was replaced. What is not acknowledged is said to the new one.
+  if (lastSeq > historyEnd || mine.some((said) => said.after > historyEnd)) {
+    mine = mine.filter((said) => said.frame).map((said) => ({ ...said, after: 0 }));
     keepMine();
+    lastSeq = 0;
+    list.replaceChildren();
+    mine.forEach(showMine);
+    socket.close();
+    return;
   }
   for (const { frame } of mine) if (frame) transmit(frame);
   if (historyEnd === 0 && mine.length === 0) say({ type: "opened" }, null);

@@ -126,6 +126,14 @@ async fn chat(
     socket: &mut Socket,
 ) -> Option<(CloseCode, &'static str)> {
     const AGAIN: (CloseCode, &str) = (CloseCode::Again, "reconnect");
+    // A number that the history does not have is one of another history: the data was replaced. All of it is sent then.
+    if seen > 0 {
+        let Ok(known) = refill(gateway, widget, &session.visitor, seen - 1).await else { return Some(AGAIN) };
+        let first = known.first().and_then(|frame| frame.get("seq")).and_then(Value::as_i64);
+        if first != Some(seen) {
+            seen = 0;
+        }
+    }
     loop {
         let Ok(missed) = refill(gateway, widget, &session.visitor, seen).await else { return Some(AGAIN) };
         let may_be_more = missed.len() >= PAGE;
