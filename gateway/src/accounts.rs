@@ -41,6 +41,9 @@ impl Accounts {
 
     /// The connected account of a callback address.
     pub async fn by_public_id(&self, public_id: &str) -> Result<Option<Arc<Account>>, Error> {
+        if !can_be_public(public_id) {
+            return Ok(None);
+        }
         if let Some(known) = recall(&self.by_public_id, public_id) {
             return Ok(known);
         }
@@ -74,6 +77,14 @@ impl Accounts {
         self.by_public_id.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.by_channel.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+}
+
+/// Whether a text can be the public name of a channel or a widget. What cannot is neither asked for, since the database
+/// refuses some of it, nor remembered, since it may be long.
+pub(crate) fn can_be_public(text: &str) -> bool {
+    const MOST: usize = 40;
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MOST).contains(&text.len()) && text.bytes().all(legal)
 }
 
 fn recall<K, Q>(kept: &Kept<K>, key: &Q) -> Option<Option<Arc<Account>>>

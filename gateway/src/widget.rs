@@ -30,6 +30,7 @@ use tracing::warn;
 use self::protocol::FromVisitor;
 use crate::{
     Gateway,
+    accounts::can_be_public,
     ingress::{self, Refusal},
 };
 
@@ -128,6 +129,9 @@ async fn enter(
     public_key: &str,
     headers: &HeaderMap,
 ) -> Result<(Widget, Arc<Account>), Refused> {
+    if !can_be_public(public_key) {
+        return Err(Refused::UnknownWidget);
+    }
     let mut tx = gateway.store.begin_auth().await?;
     let org = widget_configs::lookup(&mut tx, public_key).await?;
     tx.commit().await?;

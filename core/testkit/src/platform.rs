@@ -32,7 +32,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use self::proxy::Proxy;
 pub use self::{
     leftovers::Expected,
-    organization::Organization,
+    organization::{New, Organization},
     switch::{Fault, SwitchedStream},
     visitor::{Frame, Visitor},
 };
@@ -45,8 +45,8 @@ use crate::{
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// The root key; what it seals are secrets of fakes.
-const ROOT_KEY: [u8; 32] = [0x5a; 32];
+/// The root key of every platform; what it seals are secrets of fakes.
+pub const ROOT_KEY: [u8; 32] = [0x5a; 32];
 
 /// Waits until `probe` gives something, and returns it.
 ///
@@ -77,6 +77,8 @@ pub struct Options {
     pub organizations: Vec<&'static str>,
     /// The flow of their bots.
     pub flow: Value,
+    /// What their WhatsApp signs with; each a text of its own if none is given.
+    pub app_secret: Option<&'static str>,
     /// The stream; in memory if none is given.
     pub stream: Option<Arc<dyn Stream>>,
     /// How long a provider may take to answer.
@@ -89,6 +91,7 @@ impl Default for Options {
         Self {
             organizations: vec!["acme"],
             flow: serde_json::from_str(botbuilder_flow::DEMO_FLOW).expect("the demo flow is JSON"),
+            app_secret: None,
             stream: None,
             provider_timeout: Duration::from_secs(10),
         }
@@ -145,10 +148,13 @@ impl TestPlatform {
 
         let mut organizations = Vec::new();
         for slug in options.organizations {
-            let base_url = format!("http://{address}");
-            organizations.push(
-                Organization::make(slug, &options.flow, &base_url, &store, &root, &*clock, &*ids).await,
-            );
+            let new = New {
+                slug,
+                flow: &options.flow,
+                app_secret: options.app_secret,
+                base_url: &format!("http://{address}"),
+            };
+            organizations.push(Organization::make(new, &store, &root).await);
         }
         let outbound = Outbound {
             timeout: options.provider_timeout,
@@ -284,6 +290,16 @@ impl TestPlatform {
             .fetch_one(&self.pool)
             .await
             .unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// How many records were ever appended to a topic.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such topic.
+    pub async fn appended(&self, topic: &str) -> u64 {
+        let partitions = self.stream.lag(topic, "observer").await.expect("a topic");
+        partitions.iter().map(|partition| partition.end).sum()
     }
 
     /// Waits until nothing is left to be done.

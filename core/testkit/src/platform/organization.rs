@@ -1,7 +1,7 @@
 //! An organization of the platform, with the providers of its channels.
 
 use botbuilder_adapter_meta as meta;
-use botbuilder_domain::{Clock, Ids, Secret};
+use botbuilder_domain::{Secret, SystemClock, SystemIds};
 use botbuilder_store::{Store, secret::RootKey};
 use serde_json::{Value, json};
 
@@ -27,18 +27,29 @@ pub struct Organization {
     pub phone_number_id: String,
 }
 
+/// What an organization is made of.
+#[derive(Clone, Copy)]
+pub struct New<'a> {
+    /// Its short name.
+    pub slug: &'a str,
+    /// The flow of its bot.
+    pub flow: &'a Value,
+    /// What its WhatsApp signs with; a text of its own if none is given.
+    pub app_secret: Option<&'a str>,
+    /// Where the platform's public listener is.
+    pub base_url: &'a str,
+}
+
 impl Organization {
-    pub(super) async fn make(
-        slug: &str,
-        flow: &Value,
-        base_url: &str,
-        store: &Store,
-        root: &RootKey,
-        clock: &dyn Clock,
-        ids: &dyn Ids,
-    ) -> Self {
+    /// Makes one in this database, whose providers call the public listener at `base_url`.
+    ///
+    /// # Panics
+    ///
+    /// If that does not work, or there is one of that name.
+    pub async fn make(plan: New<'_>, store: &Store, root: &RootKey) -> Self {
+        let New { slug, flow, app_secret, base_url } = plan;
         let meta = whatsapp::Options {
-            app_secret: format!("app-secret-of-{slug}"),
+            app_secret: app_secret.map_or_else(|| format!("app-secret-of-{slug}"), str::to_owned),
             webhook_url: Some(format!("{base_url}/hooks/{slug}-whatsapp")),
             ..whatsapp::Options::default()
         };
@@ -60,7 +71,7 @@ impl Organization {
             telegram_token: bot.bot_token,
             telegram_secret: bot.secret_token.clone(),
         };
-        let seeded = seed::seed(store, root, clock, ids, &plan).await.expect("an organization");
+        let seeded = seed::seed(store, root, &SystemClock, &SystemIds, &plan).await.expect("an organization");
         Self {
             seeded,
             whatsapp,
@@ -71,7 +82,12 @@ impl Organization {
         }
     }
 
-    pub(super) fn provider_urls(&self) -> [Url; 2] {
+    /// The addresses of its providers.
+    ///
+    /// # Panics
+    ///
+    /// Never: they are addresses.
+    pub fn provider_urls(&self) -> [Url; 2] {
         [self.whatsapp.base_url(), self.telegram.base_url()].map(|url| url.parse().expect("an address"))
     }
 

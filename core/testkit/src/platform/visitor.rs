@@ -57,14 +57,30 @@ impl Visitor {
     ///
     /// If it is refused.
     pub async fn resume(platform: &TestPlatform, widget_key: &str, secret: String, last_seq: i64) -> Self {
+        let mut visitor = Self::silent(platform, widget_key, secret).await;
+        visitor.send(&json!({ "type": "hello", "secret": visitor.secret, "last_seq": last_seq })).await;
+        // What was missed comes first.
+        loop {
+            let answer = visitor.receive().await.expect("an answer to the hello");
+            if answer["type"] == "frame" {
+                visitor.keep(&answer);
+                continue;
+            }
+            assert_eq!(answer["type"], "ready", "{answer}");
+            visitor.ready_at = answer["last_seq"].as_i64().expect("a number");
+            return visitor;
+        }
+    }
+
+    /// Opens a socket and says nothing.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub async fn silent(platform: &TestPlatform, widget_key: &str, secret: String) -> Self {
         let url = format!("{}/widget/v1/{widget_key}/ws", platform.base_url()).replacen("http", "ws", 1);
         let (socket, _) = connect_async(url).await.expect("a socket");
-        let mut visitor = Self { secret, ready_at: 0, socket, frames: VecDeque::new(), said: 0 };
-        visitor.send(&json!({ "type": "hello", "secret": visitor.secret, "last_seq": last_seq })).await;
-        let ready = visitor.receive().await.expect("an answer to the hello");
-        assert_eq!(ready["type"], "ready", "{ready}");
-        visitor.ready_at = ready["last_seq"].as_i64().expect("a number");
-        visitor
+        Self { secret, ready_at: 0, socket, frames: VecDeque::new(), said: 0 }
     }
 
     /// Sends a frame.
@@ -73,16 +89,16 @@ impl Visitor {
     ///
     /// If the socket is closed.
     pub async fn send(&mut self, frame: &Value) {
-        self.send_raw(Message::text(frame.to_string())).await;
+        self.socket.send(Message::text(frame.to_string())).await.expect("an open socket");
     }
 
-    /// Sends anything.
+    /// Sends a binary frame.
     ///
     /// # Panics
     ///
     /// If the socket is closed.
-    pub async fn send_raw(&mut self, message: Message) {
-        self.socket.send(message).await.expect("an open socket");
+    pub async fn send_bytes(&mut self, bytes: Vec<u8>) {
+        self.socket.send(Message::binary(bytes)).await.expect("an open socket");
     }
 
     /// Says something; returns once it is durable.
@@ -147,6 +163,21 @@ impl Visitor {
     fn keep(&mut self, answer: &Value) {
         let seq = answer["seq"].as_i64().expect("a number");
         self.frames.push_back(Frame { seq, content: answer["content"].clone() });
+    }
+
+    /// Waits until the socket is closed, and tells the code; none if it broke without a word.
+    ///
+    /// # Panics
+    ///
+    /// If it stays open.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("the end of the socket") {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
     }
 
     /// The next thing the socket says; none once it is closed.

@@ -1,0 +1,143 @@
+//! Callbacks that are refused: with the right word, and without a trace in the stream.
+
+use botbuilder_testkit::{
+    fake::{telegram, whatsapp::SIGNATURE_HEADER},
+    local_client::Method,
+    platform::{Options, TestPlatform},
+};
+
+/// What the stream and the database hold after nothing was to be kept.
+async fn nothing_is_stored(platform: &TestPlatform) {
+    assert_eq!(platform.appended("inbound").await, 0);
+    for table in ["channel_messages", "channel_contacts", "channel_webhooks", "dedupe_keys"] {
+        assert_eq!(platform.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callback_without_a_good_signature_is_refused_and_nothing_is_stored() {
+    let platform =
+        TestPlatform::with(Options { organizations: vec!["acme", "other"], ..Options::default() }).await;
+    let acme = platform.acme();
+    let (body, good) = acme.text("491511", "wamid.1", "hello");
+    let digits = good.strip_prefix("sha256=").expect("the form of a signature");
+    let path = acme.whatsapp_path();
+    let refused = [
+        ("missing", None),
+        ("empty", Some(String::new())),
+        ("without its prefix", Some(digits.to_owned())),
+        ("of another algorithm", Some(format!("sha1={digits}"))),
+        ("too short", Some(good[..good.len() - 2].to_owned())),
+        ("too long", Some(format!("{good}00"))),
+        ("not hexadecimal", Some(format!("sha256={}", "zz".repeat(32)))),
+        ("in upper case", Some(format!("sha256={}", digits.to_uppercase()))),
+        ("of another body", Some(acme.sign(b"{}"))),
+        ("of another organization", Some(platform.organizations[1].sign(body.as_bytes()))),
+    ];
+    for (what, signature) in &refused {
+        let headers: Vec<(&str, &str)> =
+            signature.iter().map(|signature| (SIGNATURE_HEADER, signature.as_str())).collect();
+        let answer = platform.post(&path, &headers, &body).await;
+        assert_eq!(answer.status, 401, "a signature {what}");
+    }
+    // One byte more, or one less.
+    for changed in [format!("{body} "), body[..body.len() - 1].to_owned()] {
+        let answer = platform.post(&path, &[(SIGNATURE_HEADER, &good)], &changed).await;
+        assert_eq!(answer.status, 401);
+    }
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callback_of_a_channel_with_an_empty_secret_is_refused() {
+    let platform = TestPlatform::with(Options { app_secret: Some(""), ..Options::default() }).await;
+    let acme = platform.acme();
+    let (body, signature) = acme.text("491511", "wamid.1", "hello");
+    for headers in [vec![], vec![(SIGNATURE_HEADER, signature.as_str())]] {
+        let answer = platform.post(&acme.whatsapp_path(), &headers, &body).await;
+        assert_eq!(answer.status, 401);
+    }
+    let query = "hub.mode=subscribe&hub.verify_token=&hub.challenge=1";
+    let answer = platform.call(Method::GET, &format!("{}?{query}", acme.whatsapp_path()), &[], "").await;
+    assert_eq!(answer.status, 403);
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn update_without_the_secret_token_is_refused_and_nothing_is_stored() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let (body, good) = telegram::message_webhook(&acme.telegram_secret, 1, 42, "hello");
+    let longer = format!("{good}x");
+    for headers in [
+        vec![],
+        vec![(telegram::SECRET_HEADER, "")],
+        vec![(telegram::SECRET_HEADER, "wrong")],
+        vec![(telegram::SECRET_HEADER, longer.as_str())],
+        vec![("authorization", good.as_str())],
+    ] {
+        let answer = platform.post(&acme.telegram_path(), &headers, &body).await;
+        assert_eq!(answer.status, 401, "{headers:?}");
+    }
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_body_that_is_no_object_is_a_bad_request() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let deep = format!("{}{}", "{\"a\":".repeat(500), "1".to_owned() + &"}".repeat(500));
+    for body in ["", "not json", "[]", "null", "7", "{\"object\":", "\u{feff}{}", deep.as_str()] {
+        let signature = acme.sign(body.as_bytes());
+        let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], body).await;
+        assert_eq!(answer.status, 400, "{:.40}", body);
+        let token = acme.telegram_secret.as_str();
+        let answer = platform.post(&acme.telegram_path(), &[(telegram::SECRET_HEADER, token)], body).await;
+        assert_eq!(answer.status, 400, "{:.40}", body);
+    }
+    let invalid = b"{\"object\":\"\xff\"}".to_vec();
+    let signature = acme.sign(&invalid);
+    let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], invalid).await;
+    assert_eq!(answer.status, 400);
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_over_the_cap_is_too_large_although_it_is_signed() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let body = vec![b' '; (4 << 20) + 1];
+    let signature = acme.sign(&body);
+    let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], body).await;
+    assert_eq!(answer.status, 413);
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn address_of_nobody_is_not_found() {
+    let platform = TestPlatform::start().await;
+    let (body, signature) = platform.acme().text("491511", "wamid.1", "hello");
+    let long = "a".repeat(2000);
+    for id in ["nobody", "ACME-WHATSAPP", "acme-whatsapp%00", "%2e%2e", "'%20OR%201=1", &long] {
+        let answer = platform.post(&format!("/hooks/{id}"), &[(SIGNATURE_HEADER, &signature)], &body).await;
+        assert_eq!(answer.status, 404, "{id:.40}");
+    }
+    // The website's chat has no callback.
+    let web = format!("/hooks/{}", platform.acme().seeded.widget_key);
+    assert_eq!(platform.post(&web, &[(SIGNATURE_HEADER, &signature)], &body).await.status, 404);
+    nothing_is_stored(&platform).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn method_that_no_provider_uses_is_refused() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let (body, signature) = acme.text("491511", "wamid.1", "hello");
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let name = method.clone();
+        let answer =
+            platform.call(method, &acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], &body).await;
+        assert!(matches!(answer.status, 404 | 405), "{name}: {}", answer.status);
+    }
+    nothing_is_stored(&platform).await;
+}

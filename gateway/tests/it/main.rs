@@ -1,0 +1,8 @@
+//! The gateway from outside, with the rest of the platform behind it.
+
+mod handshake;
+mod ingress;
+mod outage;
+mod unsupported;
+mod widget;
+mod widget_socket;
