@@ -116,6 +116,7 @@ pub struct Supervisor {
     started: usize,
     running: Vec<Running>,
     tasks: JoinSet<Ended>,
+    signals: Option<mpsc::Receiver<()>>,
 }
 
 /// The number of the service that ended, and how.
@@ -130,7 +131,13 @@ impl Default for Supervisor {
 impl Supervisor {
     /// A supervisor without services that gives them [`STOP_DEADLINE`] to stop.
     pub fn new() -> Self {
-        Self { deadline: STOP_DEADLINE, started: 0, running: Vec::new(), tasks: JoinSet::new() }
+        Self {
+            deadline: STOP_DEADLINE,
+            started: 0,
+            running: Vec::new(),
+            tasks: JoinSet::new(),
+            signals: None,
+        }
     }
 
     /// The same with another deadline.
@@ -138,6 +145,13 @@ impl Supervisor {
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// Takes note of SIGINT and SIGTERM from now on instead of from [`Supervisor::run`] on, so that one that comes while
+    /// the program is starting ends it in order rather than at once.
+    pub fn watching_signals(mut self) -> Result<Self, Failure> {
+        self.signals = Some(termination_signals().map_err(Failure::Signals)?);
+        Ok(self)
     }
 
     /// Starts a service. Services that others depend on come first.
@@ -158,8 +172,11 @@ impl Supervisor {
     }
 
     /// Waits for SIGINT or SIGTERM, or for a service that ends the process, then stops everything.
-    pub async fn run(self) -> Result<(), Failure> {
-        let signals = termination_signals().map_err(Failure::Signals)?;
+    pub async fn run(mut self) -> Result<(), Failure> {
+        let signals = match self.signals.take() {
+            Some(signals) => signals,
+            None => termination_signals().map_err(Failure::Signals)?,
+        };
         self.run_until(signals).await
     }
 
