@@ -28,6 +28,44 @@ async fn visitor_who_reconnects_gets_what_was_missed_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn history_longer_than_a_page_comes_whole() {
+    let platform = TestPlatform::start().await;
+    let mut visitor = Visitor::begin(&platform, WIDGET).await;
+    visitor.say("hello").await;
+    // Three frames for each time round.
+    for _ in 0..70 {
+        visitor.choose("hours", "Opening hours").await;
+        visitor.choose("yes", "Yes, back to the menu").await;
+    }
+    let secret = visitor.secret.clone();
+    drop(visitor);
+    platform.settled().await;
+
+    let mut again = Visitor::resume(&platform, WIDGET, secret, 0).await;
+    assert_eq!(again.ready_at, 2 + 70 * 3);
+    for seq in 1..=again.ready_at {
+        assert_eq!(again.frame().await.seq, seq);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn number_of_another_history_gets_all_of_this_one_and_what_follows() {
+    let platform = TestPlatform::start().await;
+    let mut visitor = Visitor::begin(&platform, WIDGET).await;
+    visitor.say("hello").await;
+    platform.settled().await;
+    for last_seq in [3, 99, i64::MAX] {
+        let mut again = Visitor::resume(&platform, WIDGET, visitor.secret.clone(), last_seq).await;
+        assert_eq!(again.ready_at, 2, "{last_seq}");
+        assert_eq!((again.frame().await.seq, again.frame().await.seq), (1, 2), "{last_seq}");
+    }
+    let mut again = Visitor::resume(&platform, WIDGET, visitor.secret.clone(), 99).await;
+    assert_eq!((again.frame().await.seq, again.frame().await.seq), (1, 2));
+    again.choose("order", "Order status").await;
+    assert_eq!(again.frame().await.seq, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_socket_of_a_visitor_gets_every_frame_and_another_visitor_none() {
     let platform = TestPlatform::start().await;
     let mut first = Visitor::begin(&platform, WIDGET).await;
