@@ -37,6 +37,9 @@ const EARLY: u64 = 15;
 /// How long the program may live until it reaches the point at which it is to die.
 const REACH: Duration = Duration::from_mins(1);
 
+/// Most lives until one leaves something to publish: a turn that only takes a report in leaves nothing.
+const LIVES: u32 = 20;
+
 /// What to do.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
@@ -143,7 +146,7 @@ impl Suite<'_> {
             let mut deaths = 0;
             while deaths < self.plan.deaths {
                 if let Some(before) = point.after.and_then(Point::named) {
-                    self.die_at(before, &mut life, driver.log()).await?;
+                    self.leave_unpublished(before, &mut life, driver.log()).await?;
                 }
                 self.die_at(point, &mut life, driver.log()).await?;
                 deaths += 1;
@@ -222,6 +225,22 @@ impl Suite<'_> {
             eprintln!("died at {} after passing it {passes} times; {accepted} messages accepted", point.name);
         }
         Ok(())
+    }
+
+    /// Lives that end at a point, until one leaves records behind that are to be published.
+    async fn leave_unpublished(&self, point: &Point, random: &mut Random, log: &Log) -> Result<()> {
+        for _ in 0..LIVES {
+            self.die_at(point, random, log).await?;
+            let left: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM outbox_events WHERE published_at IS NULL AND available_at <= now())",
+            )
+            .fetch_one(self.platform.database.pool())
+            .await?;
+            if left {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("{LIVES} deaths at {} left nothing to publish", point.name)
     }
 
     async fn gather(&self, log: &Log) -> Result<Evidence> {
