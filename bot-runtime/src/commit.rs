@@ -37,6 +37,13 @@ pub struct Committed {
     pub duplicates: usize,
 }
 
+impl Committed {
+    /// Whether anything is to be published.
+    pub const fn any(&self) -> bool {
+        !self.unpublished.is_empty()
+    }
+}
+
 /// Writes what the jobs change, each with its turn. Either all of it is durable when this resolves, or nothing is
 /// written. An event that has come before changes nothing.
 pub async fn commit(
