@@ -178,7 +178,7 @@ impl Worker {
         while let Some(jobs) = waiting.pop_front() {
             match self.attempt(scope, &jobs).await {
                 Ok(committed) => {
-                                        fail::fail_point!("turn.after_commit", committed.any(), |_| std::process::abort());
+                    fail::fail_point!("turn.after_commit", committed.any(), |_| std::process::abort());
                     tries = 0;
                     let now = self.runtime.clock.now();
                     let (store, stream) = (&self.runtime.store, &*self.runtime.stream);
