@@ -39,14 +39,13 @@ impl Bots {
             let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
             current.get(&bot).filter(|(since, _)| since.elapsed() < CURRENT_FOR).map(|(_, version)| *version)
         };
-        let version = match known {
-            Some(version) => version,
-            None => {
-                let version = bot_flows::current_version(tx, scope, bot).await?;
-                let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-                current.insert(bot, (Instant::now(), version));
-                version
-            }
+        let version = if let Some(version) = known {
+            version
+        } else {
+            let version = bot_flows::current_version(tx, scope, bot).await?;
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            current.insert(bot, (Instant::now(), version));
+            version
         };
         match version {
             Some(version) => self.version(tx, scope, bot, version).await,

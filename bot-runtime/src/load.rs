@@ -77,12 +77,11 @@ async fn subjects(
         match &job.envelope.body.what {
             Inbound::Status { provider_id, correlation, .. } => {
                 // Our own tag names the message even before the provider's answer was processed.
-                match correlation.as_deref().and_then(|tag| tag.parse().ok()) {
-                    Some(message) => found[place] = Some(message),
-                    None => {
-                        wanted.push((dedupe_keys::outbound_scope(channel), provider_id.clone()));
-                        places.push(place);
-                    }
+                if let Some(message) = correlation.as_deref().and_then(|tag| tag.parse().ok()) {
+                    found[place] = Some(message);
+                } else {
+                    wanted.push((dedupe_keys::outbound_scope(channel), provider_id.clone()));
+                    places.push(place);
                 }
             }
             Inbound::Edit { provider_id, .. } | Inbound::Delete { provider_id } => {

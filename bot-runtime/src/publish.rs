@@ -94,10 +94,10 @@ pub async fn publish_left(
         let full = rows.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
         let mut positions = Vec::new();
         for row in rows {
-            if let Of::Partition { topic, partition } = of {
-                if partition_of(&row.partition_key, producer.partitions(topic)?) != partition {
-                    continue;
-                }
+            if let Of::Partition { topic, partition } = of
+                && partition_of(&row.partition_key, producer.partitions(topic)?) != partition
+            {
+                continue;
             }
             let record = Record {
                 key: row.partition_key,

@@ -407,7 +407,8 @@ fn arrival(
     now: DateTime<Utc>,
 ) -> Vec<TrailEvent> {
     let times = job.envelope.times;
-    let appended = DateTime::from_timestamp_millis(job.appended_at).unwrap_or(times.verified);
+    // The stream tells milliseconds, and a broker by its own clock: never before what came before it.
+    let appended = DateTime::from_timestamp_millis(job.appended_at).unwrap_or_default().max(times.verified);
     let entry =
         |stage: Stage, at: DateTime<Utc>, since: DateTime<Utc>, detail: Map<String, Value>| TrailEvent {
             org: job.envelope.org,

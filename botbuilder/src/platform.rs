@@ -154,7 +154,7 @@ impl Platform {
             if roles.contains(&Role::Gateway) { Some(server::bind(config.listen.public)?) } else { None };
         let internal = server::bind(config.listen.internal)?;
 
-        let mut supervisor = Supervisor::new();
+        let mut supervisor = Supervisor::new().watching_signals()?;
         supervisor.start(telemetry.upkeep());
         let database = Database::open(&config).await?;
         let url = Secret::new(database.url().to_owned());

@@ -17,7 +17,7 @@ use botbuilder_store::{
 };
 
 /// How long an account is believed.
-const BELIEVED_FOR: Duration = Duration::from_secs(60);
+const BELIEVED_FOR: Duration = Duration::from_mins(1);
 /// How long an address is believed to be unknown.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// Most entries kept of each kind. Beyond it all are dropped and loaded again as they are needed.
@@ -44,7 +44,7 @@ impl Accounts {
         if !can_be_public(public_id) {
             return Ok(None);
         }
-        if let Some(known) = recall(&self.by_public_id, public_id) {
+        if let Recalled::Answer(known) = recall(&self.by_public_id, public_id) {
             return Ok(known);
         }
         let mut tx = self.store.begin_auth().await?;
@@ -60,7 +60,7 @@ impl Accounts {
 
     /// The connected account of a channel.
     pub async fn by_channel(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
-        if let Some(known) = recall(&self.by_channel, &channel) {
+        if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
             return Ok(known);
         }
         let scope = OrgScope::of_service(org);
@@ -87,15 +87,23 @@ pub(crate) fn can_be_public(text: &str) -> bool {
     (1..=MOST).contains(&text.len()) && text.bytes().all(legal)
 }
 
-fn recall<K, Q>(kept: &Kept<K>, key: &Q) -> Option<Option<Arc<Account>>>
+/// What is remembered about a key.
+enum Recalled {
+    /// Nothing, or nothing recent.
+    Nothing,
+    /// Whether there is such an account.
+    Answer(Option<Arc<Account>>),
+}
+
+fn recall<K, Q>(kept: &Kept<K>, key: &Q) -> Recalled
 where
     K: Eq + Hash + std::borrow::Borrow<Q>,
     Q: Eq + Hash + ?Sized,
 {
     let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let (since, account) = kept.get(key)?;
+    let Some((since, account)) = kept.get(key) else { return Recalled::Nothing };
     let limit = if account.is_some() { BELIEVED_FOR } else { UNKNOWN_FOR };
-    (since.elapsed() < limit).then(|| account.clone())
+    if since.elapsed() < limit { Recalled::Answer(account.clone()) } else { Recalled::Nothing }
 }
 
 fn keep<K: Eq + Hash>(kept: &Kept<K>, key: K, account: Option<&Arc<Account>>) {

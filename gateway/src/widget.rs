@@ -163,16 +163,14 @@ async fn begin_session(
     Path(public_key): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    match enter(&gateway, &public_key, &headers).await {
-        Err(refused) => refused.into_response(),
-        Ok(_) => {
-            let mut secret = [0_u8; 32];
-            if getrandom::fill(&mut secret).is_err() {
-                return Refused::Unavailable.into_response();
-            }
-            Json(json!({ "secret": hex::encode(secret) })).into_response()
-        }
+    if let Err(refused) = enter(&gateway, &public_key, &headers).await {
+        return refused.into_response();
     }
+    let mut secret = [0_u8; 32];
+    if getrandom::fill(&mut secret).is_err() {
+        return Refused::Unavailable.into_response();
+    }
+    Json(json!({ "secret": hex::encode(secret) })).into_response()
 }
 
 async fn send(

@@ -32,7 +32,7 @@ fn become_program(words: &[String]) -> Outcome {
     say("building (the first time takes minutes)");
     shell::run(cargo().args(["build", "--package", "botbuilder"]))?;
     let mut command = program(target().join("debug/botbuilder"));
-    command.args(words);
+    command.args(words).env("BOTBUILDER_COMMAND", "cargo xtask botbuilder");
     if !given(DATA_DIR) {
         let data_dir = data_dir();
         say(&format!("data is in {}", data_dir.display()));

@@ -17,6 +17,9 @@ pub const DATABASE_URL: &str = "BOTBUILDER_TEST_DATABASE_URL";
 /// Names the URL of a Redis server that tests may fill.
 const REDIS_URL: &str = "BOTBUILDER_TEST_REDIS_URL";
 
+/// Names the program that suites run instead of building one.
+const PROGRAM: &str = "BOTBUILDER_BIN";
+
 /// What the crates leave out when they are built on their own, and the program has.
 const FEATURES: &str = "botbuilder-stream/kafka,botbuilder-service/otlp";
 
@@ -33,6 +36,8 @@ pub fn run(arguments: &[String]) -> Outcome {
         tests.args(["--workspace", "--features", FEATURES]);
     }
     tests.args(arguments);
+    // The suites that run the program take the one that this run builds.
+    tests.env(PROGRAM, shell::target().join("debug/botbuilder"));
     // What is started here lives until the end of this function.
     let mut servers = Vec::new();
     let _postgres = if given(DATABASE_URL) {

@@ -29,7 +29,7 @@ fn a_node_of_the_same_id_in_another_version_takes_the_answer() {
     let (old, new) = (bot(1, DEMO_FLOW), bot(2, DEMO_FLOW));
     let session = step(&old, Session::default(), Input::text("hi"), NOW).session;
     let session = step(&new, session, Input::text("1"), NOW).session;
-    assert_eq!(session.node().map(|node| node.as_str()), Some("ask_order"));
+    assert_eq!(session.node().map(botbuilder_flow::NodeId::as_str), Some("ask_order"));
     assert_eq!(session.version(), Some(new.version));
 }
 

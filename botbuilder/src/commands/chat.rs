@@ -1,5 +1,7 @@
 //! `botbuilder chat`: a visitor of the website's chat, in the terminal.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
 use botbuilder_service::config::Config;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -20,6 +22,9 @@ pub struct Arguments {
     #[arg(long)]
     url: Option<Url>,
 }
+
+/// After the end of the input, the conversation is over when the bot has said nothing for so long.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Talks until the end of the input.
 pub async fn run(config: &Config, arguments: Arguments) -> anyhow::Result<()> {
@@ -50,14 +55,11 @@ pub async fn run(config: &Config, arguments: Arguments) -> anyhow::Result<()> {
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut more = true;
-    // After the end of the input, what is still being answered is waited for.
-    let mut unanswered = 1_usize;
-    while more || unanswered > 0 {
+    loop {
         tokio::select! {
             line = lines.next_line(), if more => match line? {
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => {
-                    unanswered += 1;
                     let message = json!({ "type": "message", "client_msg_id": next_id(), "text": line });
                     socket.send(text(message)).await?;
                 }
@@ -65,22 +67,22 @@ pub async fn run(config: &Config, arguments: Arguments) -> anyhow::Result<()> {
             },
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(frame))) => {
-                    if show(&serde_json::from_str(&frame)?) {
-                        unanswered = unanswered.saturating_sub(1);
-                    }
+                    show(&serde_json::from_str(&frame)?);
                 }
                 Some(Ok(Message::Close(_))) | None => bail!("the chat was closed"),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error).context("the chat broke off"),
             },
+            // After the end of the input, answers are waited for until none has come for a while.
+            () = tokio::time::sleep(QUIET), if !more => break,
         }
     }
     socket.close(None).await?;
     Ok(())
 }
 
-/// Prints a frame. Returns whether it was one of the bot's messages.
-fn show(frame: &Value) -> bool {
+/// Prints a frame.
+fn show(frame: &Value) {
     match frame.get("type").and_then(Value::as_str) {
         Some("frame") => {
             let content = frame.get("content").unwrap_or(&Value::Null);
@@ -91,12 +93,10 @@ fn show(frame: &Value) -> bool {
                 let title = option.get("title").and_then(Value::as_str).unwrap_or_default();
                 say(format_args!("     {}. {title}", index + 1));
             }
-            true
         }
         Some("error") => {
             say(format_args!("error: {}", frame.get("detail").and_then(Value::as_str).unwrap_or_default()));
-            true
         }
-        _ => false,
+        _ => {}
     }
 }

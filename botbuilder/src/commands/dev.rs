@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     platform::{self, Platform},
-    tell::say,
+    tell::{program, say},
 };
 
 /// The demo organization's short name.
@@ -149,6 +149,7 @@ fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegra
             "text": "hello",
         },
     });
+    let program = program();
     let mut text = String::new();
     let mut line = |line: std::fmt::Arguments<'_>| {
         // Writing into a String cannot fail.
@@ -158,7 +159,7 @@ fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegra
     line(format_args!("BotBuilder is running. Try it:"));
     line(format_args!(""));
     line(format_args!("  in a browser    {public_url}/demo/{SLUG}-web"));
-    line(format_args!("  in a terminal   botbuilder chat --url {public_url}"));
+    line(format_args!("  in a terminal   {program} chat --url {public_url}"));
     line(format_args!(""));
     line(format_args!("  as WhatsApp would call, signed:"));
     line(format_args!(
@@ -177,7 +178,7 @@ fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegra
     ));
     line(format_args!("    the reply arrived here: curl -s {telegram_url}/__fake/messages"));
     line(format_args!(""));
-    line(format_args!("  the story of a message: botbuilder trail MESSAGE_ID, or"));
+    line(format_args!("  the story of a message: {program} trail MESSAGE_ID, or"));
     line(format_args!(
         "    curl -s {public_url}/v1/messages/MESSAGE_ID/trail -H 'authorization: Bearer {}'",
         token.expose()

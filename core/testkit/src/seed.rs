@@ -1,9 +1,7 @@
 //! A small organization to try the program with: a bot with a published flow, a web channel with its widget, and a
 //! WhatsApp and a Telegram channel whose provider is wherever the caller says.
 
-use botbuilder_domain::{
-    BotId, ChannelId, ChannelKind, Clock, FlowId, Ids, OrgId, Secret, VersionId,
-};
+use botbuilder_domain::{BotId, ChannelId, ChannelKind, Clock, FlowId, Ids, OrgId, Secret, VersionId};
 use botbuilder_store::{
     Error, OrgScope, Store,
     bots::{bot_flows, bots, entity_versions, widget_configs},
@@ -71,13 +69,12 @@ pub async fn seed(
 ) -> Result<Seeded, Error> {
     let email = format!("operator@{}.example", plan.slug);
     let mut tx = store.begin_auth().await?;
-    let owner = match users::find_by_email(&mut tx, &email).await? {
-        Some(owner) => owner,
-        None => {
-            let owner = ids.next();
-            users::insert(&mut tx, owner, &email, "Operator").await?;
-            owner
-        }
+    let owner = if let Some(owner) = users::find_by_email(&mut tx, &email).await? {
+        owner
+    } else {
+        let owner = ids.next();
+        users::insert(&mut tx, owner, &email, "Operator").await?;
+        owner
     };
     tx.commit().await?;
 
