@@ -194,6 +194,7 @@ impl TestPlatform {
         let mut supervisor = Supervisor::new();
         supervisor.start(jobs::relay::Relay::new(self.runtime.clone()));
         supervisor.start(jobs::timers::Timers::new(self.runtime.clone()));
+        supervisor.start(jobs::retention::Retention::new(self.runtime.clone()));
         supervisor.start(worker::Workers::new(self.runtime.clone()));
         let client = http::Client::new(&self.outbound).expect("an http client");
         let provider = dispatcher::ProviderHttp::new(client);
@@ -360,6 +361,18 @@ pub async fn rows(pool: &PgPool, query: &str) -> Vec<Value> {
         .fetch_all(pool)
         .await
         .unwrap_or_else(|error| panic!("{query}: {error}"))
+}
+
+/// Runs a statement.
+///
+/// # Panics
+///
+/// If the database refuses it.
+pub async fn execute(pool: &PgPool, statement: &str) {
+    sqlx::query(AssertSqlSafe(statement.to_owned()))
+        .execute(pool)
+        .await
+        .unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
 /// The body of a request.

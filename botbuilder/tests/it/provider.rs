@@ -1,0 +1,129 @@
+//! Providers that misbehave.
+
+use std::time::Duration;
+
+use botbuilder_testkit::{
+    fake::{Behaviour, Fault, StatusBehaviour},
+    platform::{Options, TestPlatform, eventually},
+};
+use serde_json::Value;
+
+async fn platform() -> TestPlatform {
+    let options =
+        Options { flow: super::echo_flow(), provider_timeout: Duration::from_secs(1), ..Options::default() };
+    TestPlatform::with(options).await
+}
+
+/// The one message that was written to somebody.
+async fn message_to(platform: &TestPlatform, to: &str) -> Option<Value> {
+    let query = format!(
+        "SELECT m.status, m.attempts, m.error_code, m.error_message, m.uncertain_at FROM channel_messages m \
+         JOIN channel_contacts c ON c.id = m.contact_id \
+         WHERE m.direction = 'outbound' AND c.external_id = '{to}' ORDER BY m.id LIMIT 1"
+    );
+    platform.rows(&query).await.pop()
+}
+
+async fn message_with(platform: &TestPlatform, to: &str, status: &str) -> Value {
+    eventually(&format!("the message to {to} is {status}"), async || {
+        message_to(platform, to).await.filter(|message| message["status"] == status)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_message_waits_as_told_and_holds_no_other_conversation_back() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::Throttle].into();
+    acme.whatsapp.set_behaviour(Behaviour { next, retry_after_s: 4, ..Behaviour::default() });
+    acme.whatsapp.say("491511", "one").await.expect("taken");
+    eventually("the request is throttled", async || {
+        acme.whatsapp.counters().faults.contains_key("throttle").then_some(())
+    })
+    .await;
+    acme.whatsapp.say("491511", "two").await.expect("taken");
+    acme.whatsapp.say("491512", "hello").await.expect("taken");
+
+    acme.whatsapp_replies("491512", 1).await;
+    assert!(acme.whatsapp.conversation("491511").is_empty(), "it waits as long as it was told");
+    let replies = acme.whatsapp_replies("491511", 2).await;
+    let text = |at: usize| replies[at].text.as_deref().unwrap_or_default();
+    assert!(text(0).contains("one") && text(1).contains("two"), "{replies:?}");
+    let message = message_with(&platform, "491511", "read").await;
+    assert_eq!((&message["attempts"], &message["error_code"]), (&2.into(), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn message_is_sent_again_after_errors_that_pass() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::ServerError, Fault::ThrottleSilently].into();
+    acme.whatsapp.set_behaviour(Behaviour { next, ..Behaviour::default() });
+    acme.whatsapp.say("491511", "hello").await.expect("taken");
+    acme.whatsapp_replies("491511", 1).await;
+    let message = message_with(&platform, "491511", "read").await;
+    assert_eq!((&message["attempts"], &message["error_code"]), (&3.into(), &Value::Null));
+    assert_eq!(acme.whatsapp.conversation("491511").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn message_without_an_answer_is_uncertain_and_never_sent_again() {
+    for fault in [Fault::HangAfterAccept, Fault::ResetAfterAccept, Fault::Hang] {
+        let mut platform = platform().await;
+        platform.expected.uncertain = 1;
+        let acme = platform.acme();
+        let statuses = StatusBehaviour { drop_percent: 100.0, ..StatusBehaviour::default() };
+        let next = [fault].into();
+        acme.whatsapp.set_behaviour(Behaviour { next, statuses, ..Behaviour::default() });
+        acme.whatsapp.say("491511", "one").await.expect("taken");
+        eventually("the sending is uncertain", async || {
+            message_to(&platform, "491511").await.filter(|message| message["uncertain_at"].is_string())
+        })
+        .await;
+        // The conversation goes on behind it.
+        acme.whatsapp.say("491511", "two").await.expect("taken");
+        let arrived = if fault == Fault::Hang { 1 } else { 2 };
+        acme.whatsapp_replies("491511", arrived).await;
+        platform.settled().await;
+        let replies = acme.whatsapp.conversation("491511");
+        assert_eq!(replies.len(), arrived, "{fault:?}: {replies:?}");
+        let message = message_to(&platform, "491511").await.expect("the first message");
+        assert_eq!((&message["status"], &message["attempts"]), (&"queued".into(), &1.into()), "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_message_fails_with_its_reason_and_the_conversation_goes_on() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::Refuse].into();
+    acme.whatsapp.set_behaviour(Behaviour { next, refuse_code: Some(131_047), ..Behaviour::default() });
+    acme.whatsapp.say("491511", "one").await.expect("taken");
+    let message = message_with(&platform, "491511", "failed").await;
+    assert_eq!(message["attempts"], 1);
+    assert_eq!(message["error_code"], "window_closed", "{message}");
+    assert!(message["error_message"].is_string());
+
+    acme.whatsapp.say("491511", "two").await.expect("taken");
+    let replies = acme.whatsapp_replies("491511", 1).await;
+    assert!(replies[0].text.as_deref().is_some_and(|text| text.contains("two")), "{replies:?}");
+    let refused = "SELECT count(*) FROM message_events WHERE stage = 'refused' AND provider_code = '131047'";
+    assert_eq!(platform.count(refused).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn person_who_blocked_the_bot_gets_nothing_and_others_do() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    acme.telegram.set_behaviour(Behaviour { unreachable: vec!["42".to_owned()], ..Behaviour::default() });
+    acme.telegram.say(42, "hello").await.expect("taken");
+    acme.telegram.say(43, "hello").await.expect("taken");
+    acme.telegram_replies(43, 1).await;
+    let message = message_with(&platform, "42", "failed").await;
+    assert_eq!(
+        (&message["attempts"], &message["error_code"]),
+        (&1.into(), &"recipient_gone".into()),
+        "{message}"
+    );
+}
