@@ -41,16 +41,18 @@ pub async fn publish(
         }
     }
     fail::fail_point!("publish.before_mark", |_| std::process::abort());
-    // A mark that is not written means a second publication, which the dispatcher recognises.
-    if let Err(error) = mark(store, &positions, now).await {
-        warn!(error = %error, "published records could not be marked");
-    }
+    // Nobody waits for the mark. One that is not written means a second publication, which the dispatcher recognises.
+    let store = store.clone();
+    tokio::spawn(async move {
+        if let Err(error) = mark(&store, &positions, now).await {
+            warn!(error = %error, "published records could not be marked");
+        }
+    });
     true
 }
 
 async fn mark(store: &Store, positions: &[i64], now: DateTime<Utc>) -> Result<(), Error> {
-    let mut tx = store.begin_worker().await?;
-    tx.without_waiting_for_disk().await?;
+    let mut tx = store.begin_worker_careless().await?;
     outbox_events::mark_published(&mut tx, positions, now).await?;
     tx.commit().await
 }

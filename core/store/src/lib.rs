@@ -21,7 +21,7 @@ pub use scope::OrgScope;
 use std::time::Duration;
 
 use sqlx::{
-    Executor as _, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Executor as _, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -54,22 +54,22 @@ impl Store {
 
     /// Begins a transaction that sees one organization's rows.
     pub async fn begin(&self, scope: &OrgScope) -> Result<Tx, Error> {
-        let mut tx = Tx { inner: self.app.begin().await? };
-        tx.enter(scope).await?;
-        Ok(tx)
+        let org = scope.org();
+        Ok(Tx { inner: self.app.begin_with(entering(format!("app.organization_id = '{org}'"))).await? })
     }
 
     /// Begins a transaction that sees one organization's rows and publishes its own outbox rows after the commit, so
     /// that nobody has to be told of them. Commits that notify take turns across the whole server.
     pub async fn begin_turn(&self, scope: &OrgScope) -> Result<Tx, Error> {
-        let mut tx = Tx { inner: self.app.begin().await? };
-        sqlx::query(
-            "SELECT set_config('app.organization_id', $1, true), set_config('app.outbox_quiet', 'on', true)",
-        )
-        .bind(scope.org().to_string())
-        .execute(&mut *tx.inner)
-        .await?;
-        Ok(tx)
+        let org = scope.org();
+        let settings = format!("app.organization_id = '{org}'; SET LOCAL app.outbox_quiet = 'on'");
+        Ok(Tx { inner: self.app.begin_with(entering(settings)).await? })
+    }
+
+    /// Begins a transaction on queues whose commit returns before it is on disk: for writes whose loss is harmless
+    /// because they are made again.
+    pub async fn begin_worker_careless(&self) -> Result<Tx, Error> {
+        Ok(Tx { inner: self.worker.begin_with(entering("synchronous_commit = off".to_owned())).await? })
     }
 
     /// Begins a transaction that sees queues across organizations, and nothing else.
@@ -102,6 +102,12 @@ impl Store {
     }
 }
 
+/// The statement that begins a transaction with its settings: one trip to the server instead of two. What goes in is
+/// made by the program itself, identifiers and constants.
+fn entering(settings: String) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("BEGIN; SET LOCAL {settings}"))
+}
+
 async fn pool(options: &PgConnectOptions, set_role: &'static str, size: u32) -> Result<PgPool, Error> {
     PgPoolOptions::new()
         .max_connections(size)
@@ -125,22 +131,6 @@ async fn pool(options: &PgConnectOptions, set_role: &'static str, size: u32) -> 
 }
 
 impl Tx {
-    /// Makes another organization the one whose rows are seen, for the statements that follow. A transaction that
-    /// carries the turns of several organizations enters each in turn.
-    pub async fn enter(&mut self, scope: &OrgScope) -> Result<(), Error> {
-        sqlx::query("SELECT set_config('app.organization_id', $1, true)")
-            .bind(scope.org().to_string())
-            .execute(&mut *self.inner)
-            .await?;
-        Ok(())
-    }
-
-    /// Lets the commit return before it is on disk. For writes whose loss is harmless because they are made again.
-    pub async fn without_waiting_for_disk(&mut self) -> Result<(), Error> {
-        sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *self.inner).await?;
-        Ok(())
-    }
-
     /// Makes everything written durable.
     pub async fn commit(self) -> Result<(), Error> {
         Ok(self.inner.commit().await?)
