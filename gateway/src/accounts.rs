@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    hash::Hash,
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -20,6 +20,8 @@ use botbuilder_store::{
 const BELIEVED_FOR: Duration = Duration::from_mins(1);
 /// How long an address is believed to be unknown.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// How long somebody else's look-up of the same account is waited for.
+const ASKED_WITHIN: Duration = Duration::from_secs(1);
 /// Most entries kept of each kind. Beyond it all are dropped and loaded again as they are needed.
 const MOST: usize = 50_000;
 
@@ -31,12 +33,35 @@ pub struct Accounts {
     root: RootKey,
     by_public_id: Kept<String>,
     by_channel: Kept<ChannelId>,
+    asking_by_public_id: Asking,
+    asking_by_channel: Asking,
+}
+
+/// Whoever asks the database holds the lock of what is asked for, so that a burst of callbacks of an account that is not
+/// known yet asks once. Some accounts share a lock, which costs them a wait and nothing else.
+#[derive(Default)]
+struct Asking([tokio::sync::Mutex<()>; 32]);
+
+impl Asking {
+    /// The lock; none if whoever has it takes long, and then each asks for itself.
+    async fn turn(&self, key: &impl Hash) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let digest = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
+        let place = usize::try_from(digest % 32).unwrap_or(0);
+        tokio::time::timeout(ASKED_WITHIN, self.0[place].lock()).await.ok()
+    }
 }
 
 impl Accounts {
     /// Accounts of this database.
     pub fn new(store: Store, root: RootKey) -> Self {
-        Self { store, root, by_public_id: Mutex::default(), by_channel: Mutex::default() }
+        Self {
+            store,
+            root,
+            by_public_id: Mutex::default(),
+            by_channel: Mutex::default(),
+            asking_by_public_id: Asking::default(),
+            asking_by_channel: Asking::default(),
+        }
     }
 
     /// The connected account of a callback address.
@@ -44,6 +69,10 @@ impl Accounts {
         if !can_be_public(public_id) {
             return Ok(None);
         }
+        if let Recalled::Answer(known) = recall(&self.by_public_id, public_id) {
+            return Ok(known);
+        }
+        let _turn = self.asking_by_public_id.turn(&public_id).await;
         if let Recalled::Answer(known) = recall(&self.by_public_id, public_id) {
             return Ok(known);
         }
@@ -60,6 +89,10 @@ impl Accounts {
 
     /// The connected account of a channel.
     pub async fn by_channel(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
+        if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
+            return Ok(known);
+        }
+        let _turn = self.asking_by_channel.turn(&channel).await;
         if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
             return Ok(known);
         }
