@@ -45,6 +45,12 @@ async fn program_killed_twice_in_the_middle_of_100_messages_answers_each_once_an
     })
     .await;
     program.settled().await;
+    // Reports settle what was under way when the program was killed; the provider repeats them until they are taken.
+    eventually("everything that arrived was read", async || {
+        let read = program.count("SELECT count(*) AS n FROM channel_messages WHERE status = 'read'").await;
+        (u64::try_from(read) == Ok(program.organization.whatsapp.counters().accepted)).then_some(())
+    })
+    .await;
 
     let written = program
         .rows(

@@ -12,6 +12,7 @@ mod trail;
 
 mod program;
 
+mod commands;
 mod configuration;
 mod crash;
 mod several_processes;

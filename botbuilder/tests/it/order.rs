@@ -29,7 +29,7 @@ async fn replies_keep_the_order_of_their_messages_in_each_of_200_conversations()
                 let (body, signature) = acme.text(&person(contact), &id, &format!("number {number}"));
                 let answer =
                     platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], &body).await;
-                assert_eq!(answer.status, 200, "{}", answer.body);
+                assert_eq!(answer.status, 200, "message {number}: {answer:?}");
             }
         });
     }

@@ -96,7 +96,7 @@ impl Program {
 
     /// Writes a configuration file of that name for a process, and says where its internal listener will be.
     fn configure(&self, name: &str) -> (PathBuf, SocketAddr) {
-        let [internal, admin] = free_addresses();
+        let [internal] = free_addresses();
         let path = self.directory.path().join(format!("{name}.toml"));
         let data = self.directory.path().join("data");
         let allow: Vec<String> = self.organization.provider_urls().iter().map(ToString::to_string).collect();
@@ -104,7 +104,7 @@ impl Program {
         let (public, url, stream) = (self.public, self.database.url(), &self.stream);
         let text = format!(
             "data_dir = {data:?}\n[database]\nurl = {url:?}\npool_size = 6\n[stream]\n{stream}\n[listen]\n\
-             public = \"{public}\"\ninternal = \"{internal}\"\nadmin = \"{admin}\"\n[secrets]\n\
+             public = \"{public}\"\ninternal = \"{internal}\"\n[secrets]\n\
              root_key = {root_key:?}\n[log]\nfilter = \"warn\"\n[outbound]\nallow = {allow:?}\n"
         );
         fs::write(&path, text).expect("a file");

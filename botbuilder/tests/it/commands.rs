@@ -1,0 +1,60 @@
+//! Commands for whoever runs the program, against one that runs.
+
+use std::process::Stdio;
+
+use botbuilder_testkit::platform::PATIENCE;
+use tokio::{io::AsyncWriteExt as _, time::timeout};
+
+use crate::program::{self, Program};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chat_talks_with_the_bot_until_its_input_ends() {
+    let program = Program::new(&super::echo_flow()).await;
+    let running = program.start("all", &[]).await;
+    let url = format!("http://{}", program.public);
+    let mut command = program::command(&["chat", "acme-web", "--url", &url]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(b"good day\nhow are you?\n").await.expect("open");
+    drop(input);
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("an end").expect("an end");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let place = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text:?} is not in {said}"));
+    assert!(place("You said: good day") < place("You said: how are you?"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trail_tells_the_story_of_a_message_and_of_what_it_answers() {
+    let program = Program::new(&super::echo_flow()).await;
+    let running = program.start("all", &[]).await;
+    program.organization.whatsapp.say("491511", "good day").await.expect("taken");
+    let reply = program.organization.whatsapp_replies("491511", 1).await[0].tag.clone().expect("our tag");
+    program.settled().await;
+    let said = program.command(&["trail", &reply]).await;
+    assert!(said.status.success(), "{}", said.error);
+    let place = |word: &str| said.out.find(word).unwrap_or_else(|| panic!("{word:?} is not in {}", said.out));
+    assert!(place("inbound text message") < place("received"));
+    assert!(place("received") < place("verified"));
+    assert!(place("verified") < place("appended"));
+    assert!(place("turn") < place("outbound text message"));
+    assert!(place(&format!("outbound text message {reply}")) < place("attempt"));
+    assert!(place("attempt") < place("accepted"));
+    assert!(!said.out.contains("good day") && !said.out.contains("491511"), "{}", said.out);
+
+    let said = program.command(&["trail", "01890000-0000-7000-8000-000000000000"]).await;
+    assert!(!said.status.success());
+    assert!(said.error.contains("there is no message"), "{}", said.error);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn channels_lists_what_each_can_show() {
+    let said = program::run(program::command(&["channels"])).await;
+    assert!(said.status.success(), "{}", said.error);
+    for channel in ["whatsapp", "telegram", "web"] {
+        assert!(said.out.contains(channel), "{}", said.out);
+    }
+}
