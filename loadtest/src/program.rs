@@ -104,7 +104,7 @@ impl Program {
         if fs::hard_link(binary, &own).is_err() {
             fs::copy(binary, &own).with_context(|| format!("{} is not there", binary.display()))?;
         }
-        let [public, internal, admin] = free_addresses()?;
+        let [public, internal] = free_addresses()?;
         let config = directory.join("botbuilder.toml");
         let data = directory.join("data");
         let data_dir = data.display().to_string();
@@ -114,7 +114,7 @@ impl Program {
             &config,
             format!(
                 "data_dir = {data_dir:?}\n[database]\nurl = {database_url:?}\n[stream]\nbackend = \"embedded\"\n\
-                 [listen]\npublic = \"{public}\"\ninternal = \"{internal}\"\nadmin = \"{admin}\"\n\
+                 [listen]\npublic = \"{public}\"\ninternal = \"{internal}\"\n\
                  [secrets]\nroot_key = {root_key:?}\n[log]\nfilter = {log:?}\n[outbound]\nallow = {providers:?}\n"
             ),
         )?;

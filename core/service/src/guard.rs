@@ -53,8 +53,7 @@ pub struct Guard {
 impl Guard {
     /// The rules of the configuration.
     pub fn new(outbound: &Outbound) -> Self {
-        let configured = outbound.allow.iter().chain(outbound.provider_urls.values()).cloned().collect();
-        Self { ports: outbound.ports.clone(), configured }
+        Self { ports: outbound.ports.clone(), configured: outbound.allow.clone() }
     }
 
     /// Judges a URL by what is written in it. Names are judged when they have been resolved.

@@ -18,17 +18,15 @@ pub struct Database {
     pub url_file: Option<PathBuf>,
     /// Where the managed server's `bin`, `lib` and `share` are; the place `cargo xtask setup` fills by default.
     pub installation: Option<PathBuf>,
-    /// Most connections of one process; 0 means four for each core.
+    /// Most connections of one process for the work of tenants; 0 means four for each core. Queues and look-ups have
+    /// a few more of their own.
     pub pool_size: u32,
     /// How long a caller waits for a connection before it is told to come back later.
     #[serde(with = "units::duration")]
     pub pool_wait: Duration,
-    /// Longest statement of a request.
+    /// Longest statement.
     #[serde(with = "units::duration")]
     pub statement_timeout: Duration,
-    /// Longest statement of a job.
-    #[serde(with = "units::duration")]
-    pub job_statement_timeout: Duration,
     /// Longest wait for a lock.
     #[serde(with = "units::duration")]
     pub lock_timeout: Duration,
@@ -46,9 +44,8 @@ impl Default for Database {
             url_file: None,
             installation: None,
             pool_size: 0,
-            pool_wait: Duration::from_secs(1),
-            statement_timeout: Duration::from_secs(5),
-            job_statement_timeout: Duration::from_mins(1),
+            pool_wait: Duration::from_secs(5),
+            statement_timeout: Duration::from_mins(1),
             lock_timeout: Duration::from_secs(2),
             idle_in_transaction_timeout: Duration::from_secs(10),
             migrate: true,
@@ -79,14 +76,16 @@ impl Database {
                 problems.push(Problem::new("database.url", "must begin with postgres://"));
             }
         }
+        let wait = self.pool_wait;
+        Problem::unless(wait > Duration::ZERO, "database.pool_wait", "must be longer than nothing", problems);
         for (key, value) in [
-            ("database.pool_wait", self.pool_wait),
             ("database.statement_timeout", self.statement_timeout),
-            ("database.job_statement_timeout", self.job_statement_timeout),
             ("database.lock_timeout", self.lock_timeout),
             ("database.idle_in_transaction_timeout", self.idle_in_transaction_timeout),
         ] {
-            Problem::unless(value > Duration::ZERO, key, "must be longer than nothing", problems);
+            // PostgreSQL takes nothing as no limit, and counts milliseconds in 31 bits.
+            let fits = value > Duration::ZERO && value <= Duration::from_hours(24 * 24);
+            Problem::unless(fits, key, "must be longer than nothing and at most 24d", problems);
         }
     }
 }

@@ -34,37 +34,18 @@ pub struct Limits {
     pub keep_alive: Duration,
     /// HTTP/2: concurrent requests of one connection.
     pub http2_streams: u32,
-    /// A webhook of Meta's channels.
+    /// A provider's webhook. Meta sends up to 3 MB.
     #[serde(with = "units::bytes")]
     pub webhook_bytes: u64,
-    /// A webhook of any other channel.
-    #[serde(with = "units::bytes")]
-    pub small_webhook_bytes: u64,
-    /// JSON sent to the API.
-    #[serde(with = "units::bytes")]
-    pub api_bytes: u64,
-    /// A flow definition sent to the API.
-    #[serde(with = "units::bytes")]
-    pub flow_bytes: u64,
-    /// An uploaded picture, sound, video or file.
-    #[serde(with = "units::bytes")]
-    pub media_bytes: u64,
-    /// An uploaded document of a knowledge base.
-    #[serde(with = "units::bytes")]
-    pub document_bytes: u64,
-    /// Nesting of JSON in provider payloads.
-    pub json_depth: usize,
-    /// Values of JSON in provider payloads.
-    pub json_nodes: usize,
-    /// Sockets of widgets and dashboards.
+    /// Sockets of visitors.
     pub websocket: WebSocket,
 }
 
-/// Bounds of a WebSocket.
+/// Bounds of a visitor's socket.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebSocket {
-    /// One message.
+    /// One message, also where it comes by a plain request.
     #[serde(with = "units::bytes")]
     pub message_bytes: u64,
     /// One frame.
@@ -73,26 +54,14 @@ pub struct WebSocket {
     /// Read and write buffer of one connection: most of the memory an idle socket needs.
     #[serde(with = "units::bytes")]
     pub buffer_bytes: u64,
-    /// Messages waiting for a slow reader.
+    /// Frames waiting for a slow reader; beyond it the reader is disconnected.
     pub queue_messages: usize,
-    /// Bytes waiting for a slow reader.
-    #[serde(with = "units::bytes")]
-    pub queue_bytes: u64,
-    /// Time between pings.
+    /// Time between pings. A socket that says nothing from one ping to the next is closed.
     #[serde(with = "units::duration")]
     pub ping_interval: Duration,
-    /// Time to answer a ping.
-    #[serde(with = "units::duration")]
-    pub pong_timeout: Duration,
-    /// Time to complete the handshake.
+    /// Time to say hello, the first message.
     #[serde(with = "units::duration")]
     pub handshake_timeout: Duration,
-    /// Messages of any kind a second from one visitor.
-    pub messages_per_second: u32,
-    /// Messages a visitor may send at once.
-    pub burst: u32,
-    /// Sockets of one visitor.
-    pub sockets_per_visitor: u32,
 }
 
 impl Default for Limits {
@@ -108,13 +77,6 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             http2_streams: 128,
             webhook_bytes: 4 << 20,
-            small_webhook_bytes: 1 << 20,
-            api_bytes: 256 << 10,
-            flow_bytes: 1 << 20,
-            media_bytes: 25 << 20,
-            document_bytes: 50 << 20,
-            json_depth: 64,
-            json_nodes: 100_000,
             websocket: WebSocket::default(),
         }
     }
@@ -127,13 +89,8 @@ impl Default for WebSocket {
             frame_bytes: 64 << 10,
             buffer_bytes: 4 << 10,
             queue_messages: 256,
-            queue_bytes: 512 << 10,
             ping_interval: Duration::from_secs(25),
-            pong_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(5),
-            messages_per_second: 20,
-            burst: 40,
-            sockets_per_visitor: 5,
         }
     }
 }
@@ -146,21 +103,9 @@ impl Limits {
             ("limits.header_count", self.header_count as u64),
             ("limits.http2_streams", u64::from(self.http2_streams)),
             ("limits.webhook_bytes", self.webhook_bytes),
-            ("limits.small_webhook_bytes", self.small_webhook_bytes),
-            ("limits.api_bytes", self.api_bytes),
-            ("limits.flow_bytes", self.flow_bytes),
-            ("limits.media_bytes", self.media_bytes),
-            ("limits.document_bytes", self.document_bytes),
-            ("limits.json_depth", self.json_depth as u64),
-            ("limits.json_nodes", self.json_nodes as u64),
             ("limits.websocket.message_bytes", socket.message_bytes),
             ("limits.websocket.frame_bytes", socket.frame_bytes),
             ("limits.websocket.buffer_bytes", socket.buffer_bytes),
-            ("limits.websocket.queue_messages", socket.queue_messages as u64),
-            ("limits.websocket.queue_bytes", socket.queue_bytes),
-            ("limits.websocket.messages_per_second", u64::from(socket.messages_per_second)),
-            ("limits.websocket.burst", u64::from(socket.burst)),
-            ("limits.websocket.sockets_per_visitor", u64::from(socket.sockets_per_visitor)),
         ] {
             Problem::unless(value > 0, key, "must be at least 1", problems);
         }
@@ -171,11 +116,23 @@ impl Limits {
             ("limits.request_timeout", self.request_timeout),
             ("limits.keep_alive", self.keep_alive),
             ("limits.websocket.ping_interval", socket.ping_interval),
-            ("limits.websocket.pong_timeout", socket.pong_timeout),
             ("limits.websocket.handshake_timeout", socket.handshake_timeout),
         ] {
             Problem::unless(value > Duration::ZERO, key, "must be longer than nothing", problems);
         }
+        // What comes by a plain request is held in memory as a whole; a visitor's text is far smaller than this.
+        Problem::unless(
+            socket.message_bytes <= 1 << 20,
+            "limits.websocket.message_bytes",
+            "must be at most 1MiB",
+            problems,
+        );
+        Problem::unless(
+            (1..=65_536).contains(&socket.queue_messages),
+            "limits.websocket.queue_messages",
+            "must be between 1 and 65536",
+            problems,
+        );
         // hyper refuses to read into less than this.
         Problem::unless(
             self.header_bytes >= 8 << 10,

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,28 +15,14 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Health, readiness, metrics.
     pub internal: SocketAddr,
-    /// Administration of the platform.
-    pub admin: SocketAddr,
-    /// Networks that may talk to the admin listener.
-    pub admin_networks: Vec<IpNet>,
-    /// What the outside world calls the public listener; used in webhook addresses and links.
+    /// What the outside world calls the public listener; used in the addresses that `botbuilder dev` shows.
     pub public_url: Option<Url>,
-    /// Proxies whose forwarded headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let host = |text: &str| text.parse::<IpNet>().expect("a literal network");
-        Self {
-            public: local(8080),
-            internal: local(8081),
-            admin: local(8082),
-            admin_networks: vec![host("127.0.0.0/8"), host("::1/128")],
-            public_url: None,
-            trusted_proxies: Vec::new(),
-        }
+        Self { public: local(8080), internal: local(8081), public_url: None }
     }
 }
 
@@ -51,18 +36,13 @@ impl Listen {
     }
 
     pub(super) fn validate(&self, problems: &mut Vec<Problem>) {
-        let addresses = [
-            ("listen.public", self.public),
-            ("listen.internal", self.internal),
-            ("listen.admin", self.admin),
-        ];
-        for (index, (key, address)) in addresses.iter().enumerate() {
-            // Port 0 asks for any free port, so several listeners may have it.
-            let taken = addresses[..index].iter().find(|(_, other)| other == address && address.port() != 0);
-            if let Some((other, _)) = taken {
-                problems.push(Problem::new(key, format!("must differ from {other}")));
-            }
-        }
+        // Port 0 asks for any free port, so both may have it.
+        Problem::unless(
+            self.public != self.internal || self.public.port() == 0,
+            "listen.internal",
+            "must differ from listen.public",
+            problems,
+        );
         if let Some(url) = &self.public_url {
             Problem::unless(
                 matches!(url.scheme(), "http" | "https") && url.host().is_some(),

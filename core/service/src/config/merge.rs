@@ -115,7 +115,7 @@ fn known() -> Vec<(&'static str, Known)> {
         ("limits", section::<Limits>(vec![("websocket", section::<limits::WebSocket>(Vec::new()))])),
         ("dispatcher", section::<Dispatcher>(Vec::new())),
         ("runtime", section::<Runtime>(Vec::new())),
-        ("outbound", section::<Outbound>(vec![("provider_urls", Known::Section(None))])),
+        ("outbound", section::<Outbound>(Vec::new())),
     ];
     keys.extend(sections);
     keys

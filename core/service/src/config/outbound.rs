@@ -1,6 +1,6 @@
 //! `[outbound]`: calls the program makes to others.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -17,9 +17,6 @@ pub struct Outbound {
     /// Time for a whole call.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
-    /// Time for a whole call to a model.
-    #[serde(with = "units::duration")]
-    pub model_timeout: Duration,
     /// Largest answer that is read.
     #[serde(with = "units::bytes")]
     pub body_bytes: u64,
@@ -27,8 +24,6 @@ pub struct Outbound {
     pub ports: Vec<u16>,
     /// Base URLs that may be called although their addresses are not public, e.g. a model on the same machine.
     pub allow: Vec<Url>,
-    /// Where a provider's API is, by channel kind, if not where it usually is. Allowed like `allow`.
-    pub provider_urls: BTreeMap<String, Url>,
 }
 
 impl Default for Outbound {
@@ -36,36 +31,29 @@ impl Default for Outbound {
         Self {
             connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(10),
-            model_timeout: Duration::from_secs(30),
             body_bytes: 10 << 20,
             ports: Vec::new(),
             allow: Vec::new(),
-            provider_urls: BTreeMap::new(),
         }
     }
 }
 
 impl Outbound {
     pub(super) fn validate(&self, problems: &mut Vec<Problem>) {
-        for (key, value) in [
-            ("outbound.connect_timeout", self.connect_timeout),
-            ("outbound.timeout", self.timeout),
-            ("outbound.model_timeout", self.model_timeout),
-        ] {
+        for (key, value) in
+            [("outbound.connect_timeout", self.connect_timeout), ("outbound.timeout", self.timeout)]
+        {
             Problem::unless(value > Duration::ZERO, key, "must be longer than nothing", problems);
         }
         Problem::unless(self.body_bytes > 0, "outbound.body_bytes", "must be at least 1", problems);
-        let lists = self.allow.iter().map(|url| ("outbound.allow".to_owned(), url));
-        let providers =
-            self.provider_urls.iter().map(|(kind, url)| (format!("outbound.provider_urls.{kind}"), url));
-        for (key, url) in lists.chain(providers) {
+        for url in &self.allow {
             let usable = matches!(url.scheme(), "http" | "https")
                 && url.host().is_some()
                 && url.username().is_empty()
                 && url.password().is_none();
             Problem::unless(
                 usable,
-                &key,
+                "outbound.allow",
                 "must be an http or https address of a host without credentials",
                 problems,
             );

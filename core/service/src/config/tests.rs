@@ -48,7 +48,7 @@ fn file_then_environment() {
     let config = Config::from_sources(Some(("test.toml".to_owned(), text)), environment).unwrap();
     assert_eq!(config.listen.public.port(), 2000);
     assert_eq!(config.listen.internal.port(), 1001);
-    assert_eq!(config.listen.admin, Listen::default().admin);
+    assert_eq!(config.listen.public_url, None);
 }
 
 #[test]
@@ -61,7 +61,8 @@ fn environment_values_take_the_type_of_their_key() {
         ("BOTBUILDER__TELEMETRY__SAMPLE_RATIO", "0.5"),
         ("BOTBUILDER__ROLES", "gateway,runtime"),
         ("BOTBUILDER__OUTBOUND__PORTS", "8080,8443"),
-        ("BOTBUILDER__OUTBOUND__PROVIDER_URLS__TELEGRAM", "http://127.0.0.1:9000"),
+        ("BOTBUILDER__OUTBOUND__ALLOW", "http://127.0.0.1:9000"),
+        ("BOTBUILDER__STREAM__KAFKA__PROPERTIES__ACKS", "all"),
         ("BOTBUILDER__LIMITS__WEBHOOK_BYTES", "2MiB"),
         ("UNRELATED", "1"),
     ])
@@ -73,7 +74,8 @@ fn environment_values_take_the_type_of_their_key() {
     assert!((config.telemetry.sample_ratio - 0.5).abs() < f64::EPSILON);
     assert_eq!(config.roles, [Role::Gateway, Role::Runtime]);
     assert_eq!(config.outbound.ports, [8080, 8443]);
-    assert_eq!(config.outbound.provider_urls["telegram"].as_str(), "http://127.0.0.1:9000/");
+    assert_eq!(config.outbound.allow[0].as_str(), "http://127.0.0.1:9000/");
+    assert_eq!(config.stream.kafka.properties["acks"], "all");
     assert_eq!(config.limits.webhook_bytes, 2 << 20);
 }
 
@@ -102,11 +104,11 @@ fn a_wrong_type_shows_its_line() {
 
 #[test]
 fn all_problems_are_reported_at_once() {
-    let text = "roles = []\n[stream]\nbackend = \"kafka\"\npartitions = 0\n[listen]\nadmin = \"127.0.0.1:8080\"\n[log]\nfilter = \"a=b=c\"\n";
+    let text = "roles = []\n[stream]\nbackend = \"kafka\"\npartitions = 0\n[listen]\ninternal = \"127.0.0.1:8080\"\n[log]\nfilter = \"a=b=c\"\n";
     let error = file(text).ok().unwrap().validate().unwrap_err();
     let Error::Invalid(problems) = error else { panic!("{error}") };
     let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
-    assert_eq!(keys, ["roles", "stream.partitions", "stream.kafka.brokers", "listen.admin", "log.filter"]);
+    assert_eq!(keys, ["roles", "stream.partitions", "stream.kafka.brokers", "listen.internal", "log.filter"]);
 }
 
 #[test]

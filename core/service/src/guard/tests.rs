@@ -172,8 +172,10 @@ fn public_addresses_and_names_come_through() {
 #[test]
 fn configured_bases_come_through_and_nothing_beside_them() {
     let outbound = Outbound {
-        allow: vec![Url::parse("http://127.0.0.1:9000/fake").unwrap()],
-        provider_urls: [("telegram".to_owned(), Url::parse("http://localhost:9001").unwrap())].into(),
+        allow: vec![
+            Url::parse("http://127.0.0.1:9000/fake").unwrap(),
+            Url::parse("http://localhost:9001").unwrap(),
+        ],
         ports: vec![8443],
         ..Outbound::default()
     };
