@@ -8,7 +8,7 @@ use std::{
 };
 
 use botbuilder_domain::{BotId, VersionId};
-use botbuilder_flow::{Bot, Settings};
+use botbuilder_flow::{Bot, Limits, Settings};
 use botbuilder_store::{
     Error, OrgScope, Tx,
     bots::{bot_flows, entity_versions},
@@ -17,17 +17,27 @@ use tracing::error;
 
 /// How long the answer to "which version is current" is believed.
 const CURRENT_FOR: Duration = Duration::from_secs(2);
-/// Most versions kept. Beyond it all are dropped: they are loaded again as they are needed.
-const MOST_VERSIONS: usize = 10_000;
-
 /// Loads and keeps published versions.
-#[derive(Default)]
 pub struct Bots {
+    most: usize,
+    limits: Limits,
     versions: Mutex<HashMap<VersionId, Option<Arc<Bot>>>>,
     current: Mutex<HashMap<BotId, (Instant, Option<VersionId>)>>,
 }
 
+impl Default for Bots {
+    fn default() -> Self {
+        Self::new(10_000, Limits::default())
+    }
+}
+
 impl Bots {
+    /// Keeps so many versions at most, and lets a turn of each do so much. Beyond it all are dropped: they are loaded
+    /// again as they are needed.
+    pub fn new(most: usize, limits: Limits) -> Self {
+        Self { most, limits, versions: Mutex::default(), current: Mutex::default() }
+    }
+
     /// The version a new conversation with this bot starts with.
     pub async fn current(
         &self,
@@ -69,7 +79,7 @@ impl Bots {
             Some(published) => {
                 let settings = Settings::with_fallback(published.fallback);
                 match Bot::new(version, &published.definition, settings) {
-                    Ok(bot) => Some(Arc::new(bot)),
+                    Ok(bot) => Some(Arc::new(bot.with_limits(self.limits))),
                     Err(problems) => {
                         error!(bot.id = %bot, version.id = %version, ?problems, "published flow cannot be run");
                         None
@@ -78,7 +88,7 @@ impl Bots {
             }
         };
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        if versions.len() >= MOST_VERSIONS {
+        if versions.len() >= self.most {
             versions.clear();
         }
         versions.insert(version, loaded.clone());

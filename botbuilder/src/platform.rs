@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
+use botbuilder_flow::Limits;
 use botbuilder_gateway::{Gateway, dispatcher, internal, public};
 use botbuilder_runtime::{Options, Runtime, bots::Bots, jobs, worker};
 use botbuilder_service::{
@@ -16,7 +17,7 @@ use botbuilder_service::{
     server::{self, Server},
     telemetry::{self, Telemetry},
 };
-use botbuilder_store::{Store, migrate, secret::RootKey};
+use botbuilder_store::{PoolOptions, Store, migrate, secret::RootKey};
 use botbuilder_stream::{Stream, TopicConfig, default_topics, embedded, memory};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
@@ -194,18 +195,24 @@ async fn build(
         }
     }
     let root = root_key(config)?;
-    let store = Store::connect(url.expose(), config.database.connections()).await?;
+    let store = Store::connect_with(url.expose(), pool(config)).await?;
     let stream = stream(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn Ids> = Arc::new(SystemIds);
     supervisor.start(Connections { store: store.clone(), stream: Arc::clone(&stream) });
 
     let gateway =
-        Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids));
+        Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids))
+            .with_limits(config.limits.clone());
+    let turns = Limits {
+        steps: config.runtime.turn_steps,
+        messages: config.runtime.turn_messages,
+        ..Limits::default()
+    };
     let runtime = Runtime {
         store: store.clone(),
         stream,
-        bots: Arc::new(Bots::default()),
+        bots: Arc::new(Bots::new(config.runtime.cached_bots, turns)),
         clock,
         ids,
         options: Options {
@@ -246,6 +253,18 @@ async fn build(
     }
     supervisor.start(Readiness { stopping });
     Ok((gateway, root))
+}
+
+/// The bounds of the database's connections.
+fn pool(config: &Config) -> PoolOptions {
+    let settings = &config.database;
+    PoolOptions {
+        size: settings.connections(),
+        wait: settings.pool_wait,
+        statement_timeout: settings.statement_timeout,
+        lock_timeout: settings.lock_timeout,
+        idle_in_transaction_timeout: settings.idle_in_transaction_timeout,
+    }
 }
 
 /// The root key. Several nodes share one, so a program that is one of several does not make its own.

@@ -10,9 +10,6 @@ use botbuilder_domain::ChannelId;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-/// Most frames that wait for one socket. A reader that falls further behind is disconnected.
-const QUEUE: usize = 256;
-
 /// A frame to be pushed.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -25,15 +22,21 @@ pub struct Frame {
 type Visitor = (ChannelId, String);
 
 /// The connected visitors.
-#[derive(Default)]
 pub struct Hub {
+    queue: usize,
     sockets: Mutex<HashMap<Visitor, Vec<mpsc::Sender<Frame>>>>,
 }
 
 impl Hub {
+    /// Lets at most `queue` frames, one or more, wait for each socket. A reader that falls further behind is
+    /// disconnected.
+    pub fn new(queue: usize) -> Self {
+        Self { queue, sockets: Mutex::default() }
+    }
+
     /// Registers a socket of a visitor. It is forgotten once the receiver is dropped.
     pub fn connect(&self, channel: ChannelId, visitor: &str) -> mpsc::Receiver<Frame> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (sender, receiver) = mpsc::channel(self.queue);
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let senders = sockets.entry((channel, visitor.to_owned())).or_default();
         senders.retain(|sender| !sender.is_closed());
@@ -76,6 +79,8 @@ impl Hub {
 mod tests {
     use super::*;
 
+    const QUEUE: usize = 4;
+
     fn channel() -> ChannelId {
         ChannelId::new(uuid::Uuid::from_u128(1))
     }
@@ -86,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_socket_of_a_visitor_gets_each_frame_and_others_get_none() {
-        let hub = Hub::default();
+        let hub = Hub::new(QUEUE);
         let mut first = hub.connect(channel(), "a");
         let mut second = hub.connect(channel(), "a");
         let mut other = hub.connect(channel(), "b");
@@ -98,7 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_falls_behind_is_disconnected() {
-        let hub = Hub::default();
+        let hub = Hub::new(QUEUE);
         let mut slow = hub.connect(channel(), "a");
         for seq in 0..=i64::try_from(QUEUE).unwrap() {
             hub.push(channel(), "a", &frame(seq));
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_visitor_without_sockets_is_forgotten() {
-        let hub = Hub::default();
+        let hub = Hub::new(QUEUE);
         drop(hub.connect(channel(), "a"));
         hub.disconnect(channel(), "a");
         assert_eq!(hub.visitors(), 0);

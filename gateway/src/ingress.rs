@@ -24,8 +24,6 @@ use crate::Gateway;
 
 /// The topic that everything that comes in goes to.
 pub const INBOUND: &str = "inbound";
-/// Most bytes of a callback. Meta sends up to 3 MB.
-const BODY_MAX: usize = 4 << 20;
 
 /// The routes of providers' callbacks.
 pub fn routes() -> Router<Gateway> {
@@ -58,7 +56,8 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
         })?
         .ok_or(Refusal::Unknown)?;
     let webhook = gateway.channels.channel(account.kind).webhook().ok_or(Refusal::Unknown)?;
-    let raw = read(public_id, request).await?;
+    let most = usize::try_from(gateway.limits.webhook_bytes).unwrap_or(usize::MAX);
+    let raw = read(public_id, request, most).await?;
     let received_at = gateway.clock.now();
     let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
     let count = received.events.len();
@@ -76,10 +75,10 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
     Ok(response)
 }
 
-/// Reads the whole request, up to the cap.
-async fn read(public_id: String, request: Request) -> Result<RawRequest, Refusal> {
+/// Reads the whole request, whose body has at most so many bytes.
+async fn read(public_id: String, request: Request, most: usize) -> Result<RawRequest, Refusal> {
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, BODY_MAX).collect().await {
+    let body = match Limited::new(body, most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Refusal::TooLarge),
         Err(error) => {
@@ -185,7 +184,7 @@ pub(crate) enum Refusal {
     NotBelieved(u16),
     /// It is signed, and cannot be read.
     NotReadable(String),
-    /// It is larger than any provider sends.
+    /// It is larger than what is taken.
     TooLarge,
     /// It ended before it was complete.
     Broken,
@@ -223,9 +222,7 @@ impl Refusal {
                 format!("{name} is not good\n"),
             ),
             Self::NotReadable(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
-            Self::TooLarge => {
-                text(StatusCode::PAYLOAD_TOO_LARGE, format!("body is larger than {BODY_MAX} bytes\n"))
-            }
+            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, "body is too large\n".to_owned()),
             Self::Broken => text(StatusCode::BAD_REQUEST, "body ended early\n".to_owned()),
             Self::Full(seconds) => later(seconds),
             Self::Unavailable => later(2),

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use botbuilder_adapters::Registry;
 use botbuilder_domain::{Clock, Ids};
+use botbuilder_service::config::Limits;
 use botbuilder_store::{Store, secret::RootKey};
 use botbuilder_stream::Stream;
 
@@ -37,10 +38,12 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// Bounds on what callers may send.
+    pub limits: Arc<Limits>,
 }
 
 impl Gateway {
-    /// A gateway over this database and stream.
+    /// A gateway over this database and stream, with the usual limits.
     pub fn new(
         store: Store,
         stream: Arc<dyn Stream>,
@@ -50,12 +53,20 @@ impl Gateway {
     ) -> Self {
         Self {
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
-            hub: Arc::default(),
+            hub: Arc::new(hub::Hub::new(Limits::default().websocket.queue_messages)),
             channels: botbuilder_adapters::registry(),
             store,
             stream,
             clock,
             ids,
+            limits: Arc::default(),
         }
+    }
+
+    /// The same gateway with other limits, before anybody is connected to it.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let hub = Arc::new(hub::Hub::new(limits.websocket.queue_messages));
+        Self { hub, limits: Arc::new(limits), ..self }
     }
 }

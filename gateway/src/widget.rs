@@ -34,8 +34,6 @@ use crate::{
     ingress::{self, Refusal},
 };
 
-/// Most bytes of a visitor's request.
-const BODY_MAX: usize = 64 << 10;
 /// Most characters of a visitor's text.
 const TEXT_MAX: usize = 4000;
 /// Most frames of one answer.
@@ -182,8 +180,9 @@ async fn send(
     let sent = async {
         let (_, account) = enter(&gateway, &public_key, &headers).await?;
         let session = Session::of_headers(&headers)?;
-        if body.len() > BODY_MAX {
-            return Err(Refused::Bad(format!("a message has at most {BODY_MAX} bytes")));
+        let most = gateway.limits.websocket.message_bytes;
+        if body.len() as u64 > most {
+            return Err(Refused::Bad(format!("a message has at most {most} bytes")));
         }
         let message: FromVisitor =
             serde_json::from_slice(&body).map_err(|error| Refused::Bad(error.to_string()))?;

@@ -10,20 +10,17 @@ mod error;
 pub mod identity;
 pub mod integrations;
 pub mod migrate;
+mod pool;
 mod scope;
 pub mod secret;
 pub mod system;
 pub mod tenancy;
 
 pub use error::Error;
+pub use pool::PoolOptions;
 pub use scope::OrgScope;
 
-use std::time::Duration;
-
-use sqlx::{
-    AssertSqlSafe, Executor as _, PgPool, Postgres, Transaction,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool, Postgres, Transaction, postgres::PgConnectOptions};
 
 /// The pools, one for each database role the program acts as.
 #[derive(Clone)]
@@ -43,12 +40,17 @@ impl Store {
     /// Connects to a migrated database. `size` is the most connections of tenants' work; queue polling and
     /// look-ups before a tenant is known have small pools of their own.
     pub async fn connect(url: &str, size: u32) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse().map_err(Error::Database)?;
+        Self::connect_with(url, PoolOptions::new(size)).await
+    }
+
+    /// The same, within bounds of the caller's choice.
+    pub async fn connect_with(url: &str, options: PoolOptions) -> Result<Self, Error> {
+        let server: PgConnectOptions = url.parse().map_err(Error::Database)?;
         Ok(Self {
-            app: pool(&options, "SET ROLE bb_app", size).await?,
-            worker: pool(&options, "SET ROLE bb_worker", 2).await?,
-            auth: pool(&options, "SET ROLE bb_auth", 2).await?,
-            purge: pool(&options, "SET ROLE bb_purge", 1).await?,
+            app: options.connect(&server, "bb_app", options.size).await?,
+            worker: options.connect(&server, "bb_worker", 2).await?,
+            auth: options.connect(&server, "bb_auth", 2).await?,
+            purge: options.connect(&server, "bb_purge", 1).await?,
         })
     }
 
@@ -106,28 +108,6 @@ impl Store {
 /// made by the program itself, identifiers and constants.
 fn entering(settings: String) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("BEGIN; SET LOCAL {settings}"))
-}
-
-async fn pool(options: &PgConnectOptions, set_role: &'static str, size: u32) -> Result<PgPool, Error> {
-    PgPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                connection.execute(set_role).await?;
-                connection
-                    .execute(
-                        "SET statement_timeout = '60s'; SET lock_timeout = '2s'; \
-                         SET idle_in_transaction_session_timeout = '10s'",
-                    )
-                    .await?;
-                Ok(())
-            })
-        })
-        .connect_with(options.clone().application_name("botbuilder"))
-        .await
-        .map_err(Error::from)
 }
 
 impl Tx {

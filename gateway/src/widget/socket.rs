@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use botbuilder_adapter_kit::Account;
+use botbuilder_service::config::limits;
 use botbuilder_store::bots::widget_configs::Widget;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper_util::rt::TokioIo;
@@ -24,26 +25,26 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use super::{BODY_MAX, FromVisitor, PAGE, Refused, Session, enter, protocol, refill, take};
+use super::{FromVisitor, PAGE, Refused, Session, enter, protocol, refill, take};
 use crate::Gateway;
 
-/// A visitor has this long to say hello.
-const HELLO_WITHIN: Duration = Duration::from_secs(5);
-/// How often a quiet socket is asked whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(25);
 /// A frame that cannot be written within this time ends the socket.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
+/// Most bytes of a frame to a visitor, beyond the buffer.
+const WRITE_MAX: usize = 512 << 10;
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// Small buffers: by default a socket takes 135 KB after its first message.
-fn config() -> WebSocketConfig {
+fn config(limits: &limits::WebSocket) -> WebSocketConfig {
+    let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+    let buffer = bytes(limits.buffer_bytes);
     WebSocketConfig::default()
-        .read_buffer_size(4 << 10)
-        .write_buffer_size(4 << 10)
-        .max_write_buffer_size(512 << 10)
-        .max_message_size(Some(BODY_MAX))
-        .max_frame_size(Some(BODY_MAX))
+        .read_buffer_size(buffer)
+        .write_buffer_size(buffer)
+        .max_write_buffer_size(buffer.saturating_add(WRITE_MAX))
+        .max_message_size(Some(bytes(limits.message_bytes)))
+        .max_frame_size(Some(bytes(limits.frame_bytes)))
 }
 
 /// Opens a visitor's socket.
@@ -64,7 +65,8 @@ pub(super) async fn open(
         match upgrade.await {
             Ok(upgraded) => {
                 let io = TokioIo::new(upgraded);
-                let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config())).await;
+                let config = config(&gateway.limits.websocket);
+                let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
                 converse(gateway, widget, account, socket).await;
             }
             Err(error) => debug!(error = %error, "socket was not opened"),
@@ -95,7 +97,7 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 async fn converse(gateway: Gateway, widget: Widget, account: Arc<Account>, mut socket: Socket) {
-    let hello = match timeout(HELLO_WITHIN, socket.next()).await {
+    let hello = match timeout(gateway.limits.websocket.handshake_timeout, socket.next()).await {
         Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<protocol::First>(&text).ok(),
         _ => None,
     };
@@ -150,7 +152,7 @@ async fn chat(
     if !write(socket, &protocol::ready(seen)).await {
         return None;
     }
-    let mut ping = tokio::time::interval(PING_EVERY);
+    let mut ping = tokio::time::interval(gateway.limits.websocket.ping_interval);
     ping.reset();
     let mut awaiting_pong = false;
     loop {

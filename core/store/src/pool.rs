@@ -1,0 +1,70 @@
+//! Connections, and the bounds they work in.
+
+use std::time::Duration;
+
+use sqlx::{
+    AssertSqlSafe, Executor as _, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::Error;
+
+/// The size of the pool for tenants' work, and the bounds of every connection. The bounds are applied in whole
+/// milliseconds; none of them may be shorter than one.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolOptions {
+    /// Most connections of tenants' work.
+    pub size: u32,
+    /// How long a caller waits for a connection before it gets an error.
+    pub wait: Duration,
+    /// Longest statement.
+    pub statement_timeout: Duration,
+    /// Longest wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a transaction may sit without a statement.
+    pub idle_in_transaction_timeout: Duration,
+}
+
+impl PoolOptions {
+    /// A pool of this size, with the usual bounds.
+    pub const fn new(size: u32) -> Self {
+        Self {
+            size,
+            wait: Duration::from_secs(5),
+            statement_timeout: Duration::from_mins(1),
+            lock_timeout: Duration::from_secs(2),
+            idle_in_transaction_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Connects `size` connections that act as `role`.
+    pub(crate) async fn connect(
+        self,
+        server: &PgConnectOptions,
+        role: &'static str,
+        size: u32,
+    ) -> Result<PgPool, Error> {
+        // Made of constants and numbers only.
+        let set_up = format!(
+            "SET ROLE {role}; SET statement_timeout = {}; SET lock_timeout = {}; \
+             SET idle_in_transaction_session_timeout = {}",
+            self.statement_timeout.as_millis(),
+            self.lock_timeout.as_millis(),
+            self.idle_in_transaction_timeout.as_millis(),
+        );
+        PgPoolOptions::new()
+            .max_connections(size)
+            .acquire_timeout(self.wait)
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let set_up = AssertSqlSafe(set_up.clone());
+                Box::pin(async move {
+                    connection.execute(set_up).await?;
+                    Ok(())
+                })
+            })
+            .connect_with(server.clone().application_name("botbuilder"))
+            .await
+            .map_err(Error::from)
+    }
+}
