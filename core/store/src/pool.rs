@@ -68,3 +68,41 @@ impl PoolOptions {
             .map_err(Error::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_testkit::database::TestDatabase;
+    use sqlx::Row as _;
+
+    use super::*;
+    use crate::Store;
+
+    #[tokio::test]
+    async fn every_connection_works_within_the_bounds() {
+        let database = TestDatabase::new().await;
+        let options = PoolOptions {
+            wait: Duration::from_millis(200),
+            statement_timeout: Duration::from_millis(1_500),
+            lock_timeout: Duration::from_millis(700),
+            idle_in_transaction_timeout: Duration::from_secs(7),
+            ..PoolOptions::new(1)
+        };
+        let store = Store::connect_with(database.url(), options).await.unwrap();
+        let bounds = "SELECT current_user::text, current_setting('statement_timeout'), \
+                      current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout')";
+        for (pool, role) in [
+            (&store.app, "bb_app"),
+            (&store.worker, "bb_worker"),
+            (&store.auth, "bb_auth"),
+            (&store.purge, "bb_purge"),
+        ] {
+            let row = pool.fetch_one(bounds).await.unwrap();
+            let said: Vec<String> = (0..4).map(|column| row.get(column)).collect();
+            assert_eq!(said, [role, "1500ms", "700ms", "7s"]);
+        }
+        let held = store.app.begin().await.unwrap();
+        assert!(matches!(store.app.begin().await, Err(sqlx::Error::PoolTimedOut)));
+        held.rollback().await.unwrap();
+        store.close().await;
+    }
+}
