@@ -98,7 +98,7 @@ impl Program {
     fn configure(&self, name: &str) -> (PathBuf, SocketAddr) {
         let [internal] = free_addresses();
         let path = self.directory.path().join(format!("{name}.toml"));
-        let data = self.directory.path().join("data");
+        let data = self.directory.path().join("data").display().to_string();
         let allow: Vec<String> = self.organization.provider_urls().iter().map(ToString::to_string).collect();
         let root_key = "5a".repeat(ROOT_KEY.len());
         let (public, url, stream) = (self.public, self.database.url(), &self.stream);
@@ -210,10 +210,10 @@ impl Running {
 
     /// Waits until it has ended.
     pub async fn ended(mut self) -> ExitStatus {
-        match timeout(PATIENCE, self.child.wait()).await {
-            Ok(status) => status.expect("an end"),
-            Err(_) => panic!("it does not end:\n{}", self.log()),
-        }
+        let Ok(status) = timeout(PATIENCE, self.child.wait()).await else {
+            panic!("it does not end:\n{}", self.log());
+        };
+        status.expect("an end")
     }
 
     /// Tells it to stop and waits until it has, without a complaint.

@@ -90,10 +90,10 @@ async fn signed_body_that_is_no_object_is_a_bad_request() {
     for body in ["", "not json", "[]", "null", "7", "{\"object\":", "\u{feff}{}", deep.as_str()] {
         let signature = acme.sign(body.as_bytes());
         let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], body).await;
-        assert_eq!(answer.status, 400, "{:.40}", body);
+        assert_eq!(answer.status, 400, "{body:.40}");
         let token = acme.telegram_secret.as_str();
         let answer = platform.post(&acme.telegram_path(), &[(telegram::SECRET_HEADER, token)], body).await;
-        assert_eq!(answer.status, 400, "{:.40}", body);
+        assert_eq!(answer.status, 400, "{body:.40}");
     }
     let invalid = b"{\"object\":\"\xff\"}".to_vec();
     let signature = acme.sign(&invalid);

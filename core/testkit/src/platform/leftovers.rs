@@ -1,6 +1,6 @@
 //! What is left to be done.
 
-use botbuilder_stream::Stream;
+use botbuilder_stream::{PartitionLag, Stream};
 use sqlx::PgPool;
 use tokio::time::Instant;
 
@@ -82,5 +82,5 @@ async fn records(
     topic: &str,
     group: &str,
 ) -> Result<u64, botbuilder_stream::ConsumeError> {
-    Ok(stream.lag(topic, group).await?.iter().map(|partition| partition.records()).sum())
+    Ok(stream.lag(topic, group).await?.iter().map(PartitionLag::records).sum())
 }
