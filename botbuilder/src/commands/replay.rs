@@ -36,14 +36,16 @@ pub async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
     let dead = format!("{topic}.dead");
     let stream = platform::stream(&config).await?;
     let group = "replay";
-    let mut waiting: u64 = stream.lag(&dead, group).await?.iter().map(|partition| partition.records()).sum();
+    let mut waiting: u64 =
+        stream.lag(&dead, group).await?.iter().map(botbuilder_stream::PartitionLag::records).sum();
     say(format_args!("{waiting} dead letters of {topic}"));
     let mut subscription = stream.subscribe(&dead, group).await?;
     while waiting > 0 {
         let Some(mut partition) = subscription.assigned().await? else { bail!("the stream was closed") };
         let id = partition.id();
         let lag = stream.lag(&dead, group).await?;
-        let mut left = lag.iter().find(|lag| lag.partition == id).map_or(0, |lag| lag.records());
+        let mut left =
+            lag.iter().find(|lag| lag.partition == id).map_or(0, botbuilder_stream::PartitionLag::records);
         while left > 0 {
             let records = partition.next(100).await?;
             for delivered in &records {

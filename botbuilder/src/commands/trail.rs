@@ -42,7 +42,7 @@ pub async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
         story = channel_messages::of_trace(&mut tx, &scope, conversation, trace).await?;
     }
     for message in story {
-        let events = message_events::of_message(&mut tx, &scope, message.id.into()).await?;
+        let events = message.trail(message_events::of_message(&mut tx, &scope, message.id.into()).await?);
         tell(&message, &events);
     }
     tx.commit().await?;

@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Error, OrgScope, Tx};
+use crate::{
+    Error, OrgScope, Tx,
+    system::message_events::{self, Entry},
+};
 
 /// A message to be written with a turn.
 #[derive(Debug, Clone)]
@@ -446,6 +449,16 @@ pub struct Summary {
     pub error_message: Option<String>,
     /// The trace it belongs to.
     pub trace_id: Option<String>,
+}
+
+impl Summary {
+    /// The trail of this message from what was stored of it: a message that goes out begins as queued.
+    pub fn trail(&self, mut stored: Vec<Entry>) -> Vec<Entry> {
+        if self.direction == "outbound" {
+            stored.insert(0, message_events::queued(self.created_at));
+        }
+        stored
+    }
 }
 
 /// One message.

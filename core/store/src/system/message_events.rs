@@ -1,6 +1,6 @@
 //! `message_events`: the trail of each message, append-only, written in batches.
 
-use botbuilder_domain::{MessageId, TrailEvent};
+use botbuilder_domain::{MessageId, Stage, TrailEvent};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -90,6 +90,18 @@ pub struct Entry {
     pub duration_us: Option<i64>,
     /// More, redacted.
     pub detail: Value,
+}
+
+/// The entry of an outgoing message's beginning. Its row says when that was, so nothing more is stored for it.
+pub fn queued(created_at: DateTime<Utc>) -> Entry {
+    Entry {
+        at: created_at,
+        stage: Stage::Queued.as_str().to_owned(),
+        attempt: 0,
+        provider_code: None,
+        duration_us: None,
+        detail: serde_json::json!({}),
+    }
 }
 
 /// The trail of one message, oldest first.

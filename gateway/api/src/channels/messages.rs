@@ -42,7 +42,7 @@ async fn trail(
     let id = message_id(&id)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let message = channel_messages::get(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
-    let events = message_events::of_message(&mut tx, &caller.scope, id).await?;
+    let events = message.trail(message_events::of_message(&mut tx, &caller.scope, id).await?);
     let related = match &message.trace_id {
         Some(trace) => {
             let conversation = ConversationId::from(message.conversation_id);
