@@ -23,6 +23,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         "root key",
         match config.secrets.root_key(&data_dir) {
             Ok(Some(_)) => Ok("present".to_owned()),
+            Ok(None) if config.stream.chosen_backend() == Backend::Kafka => Err(anyhow::anyhow!(
+                "secrets.root_key is not set; nodes that share a database need the same key"
+            )),
             Ok(None) => Ok("none yet; made at the first start".to_owned()),
             Err(error) => Err(error.into()),
         },

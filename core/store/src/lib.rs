@@ -57,7 +57,7 @@ impl Store {
     /// Begins a transaction that sees one organization's rows.
     pub async fn begin(&self, scope: &OrgScope) -> Result<Tx, Error> {
         let org = scope.org();
-        Ok(Tx { inner: self.app.begin_with(entering(format!("app.organization_id = '{org}'"))).await? })
+        Ok(Tx { inner: self.app.begin_with(entering(&format!("app.organization_id = '{org}'"))).await? })
     }
 
     /// Begins a transaction that sees one organization's rows and publishes its own outbox rows after the commit, so
@@ -65,13 +65,13 @@ impl Store {
     pub async fn begin_turn(&self, scope: &OrgScope) -> Result<Tx, Error> {
         let org = scope.org();
         let settings = format!("app.organization_id = '{org}'; SET LOCAL app.outbox_quiet = 'on'");
-        Ok(Tx { inner: self.app.begin_with(entering(settings)).await? })
+        Ok(Tx { inner: self.app.begin_with(entering(&settings)).await? })
     }
 
     /// Begins a transaction on queues whose commit returns before it is on disk: for writes whose loss is harmless
     /// because they are made again.
     pub async fn begin_worker_careless(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.worker.begin_with(entering("synchronous_commit = off".to_owned())).await? })
+        Ok(Tx { inner: self.worker.begin_with(entering("synchronous_commit = off")).await? })
     }
 
     /// Begins a transaction that sees queues across organizations, and nothing else.
@@ -106,7 +106,7 @@ impl Store {
 
 /// The statement that begins a transaction with its settings: one trip to the server instead of two. What goes in is
 /// made by the program itself, identifiers and constants.
-fn entering(settings: String) -> AssertSqlSafe<String> {
+fn entering(settings: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("BEGIN; SET LOCAL {settings}"))
 }
 
