@@ -9,6 +9,10 @@ use std::{path::PathBuf, process::ExitCode};
 use botbuilder_service::config::{Config, Role};
 use clap::{Parser, Subcommand};
 
+/// Requests are taken on one thread and written to the stream on another, which the C library's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One system behind every channel a company talks to its customers on.
 #[derive(Parser)]
 #[command(name = "botbuilder", version, about)]
