@@ -42,7 +42,7 @@ use crate::{
 };
 
 /// How long a condition may take to come true. Far more than it takes, because machines are slow at times.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The root key of every platform; what it seals are secrets of fakes.
