@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use botbuilder_loadtest::{
     database,
     kill::{
@@ -15,6 +15,7 @@ use botbuilder_loadtest::{
     report,
 };
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Kills the program and measures it.
 #[derive(Debug, Parser)]
@@ -129,7 +130,7 @@ fn main() -> Result<()> {
             };
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            let outcome = runtime.block_on(kill::run(&plan))?;
+            let outcome = runtime.block_on(unless_told(kill::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("kill", &outcome)?.display());
             ensure!(outcome.verdict.passed(), "the program does not keep its promises");
@@ -144,7 +145,7 @@ fn main() -> Result<()> {
                 rate,
                 fixed: Duration::from_secs(fixed_seconds),
             };
-            let outcome = cheap_runtime()?.block_on(ingest::run(&plan))?;
+            let outcome = cheap_runtime()?.block_on(unless_told(ingest::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("ingest", &outcome)?.display());
         }
@@ -159,12 +160,22 @@ fn main() -> Result<()> {
                 high_rate,
                 busy_contacts: contacts,
             };
-            let outcome = cheap_runtime()?.block_on(turn::run(&plan))?;
+            let outcome = cheap_runtime()?.block_on(unless_told(turn::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("turn", &outcome)?.display());
         }
     }
     Ok(())
+}
+
+/// Does some work, or stops in the middle of it when it is told to: what it started ends with it.
+async fn unless_told<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        _ = terminated.recv() => bail!("terminated"),
+    }
 }
 
 /// One thread: the driver leaves as much of the machine as it can to what it measures.
