@@ -44,10 +44,12 @@ impl PoolOptions {
         role: &'static str,
         size: u32,
     ) -> Result<PgPool, Error> {
-        // Made of constants and numbers only.
+        // Made of constants and numbers only. What is answered as committed must outlive a crash of the server,
+        // whatever its administrator finds good enough for others.
         let set_up = format!(
             "SET ROLE {role}; SET statement_timeout = {}; SET lock_timeout = {}; \
-             SET idle_in_transaction_session_timeout = {}",
+             SET idle_in_transaction_session_timeout = {}; \
+             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             self.statement_timeout.as_millis(),
             self.lock_timeout.as_millis(),
             self.idle_in_transaction_timeout.as_millis(),

@@ -24,8 +24,9 @@ autovacuum = on
 ";
 
 const DISPOSABLE: &str = "\
+# The machine may die with the data, the server may not: tests rely on what was committed.
 fsync = off
-synchronous_commit = off
+synchronous_commit = on
 full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
