@@ -22,8 +22,8 @@ use crate::{
 
 /// The pause after the database or the stream was not available.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often one turn is tried alone before its record goes to the dead letter.
-const TRIES: u32 = 4;
+/// How often one turn is tried alone before its record goes to the dead letter, if the database refuses it.
+const TRIES: u32 = 5;
 
 /// The service that takes partitions of `inbound` and gives each to a worker.
 pub struct Workers {
@@ -193,18 +193,22 @@ impl Worker {
                         return false;
                     }
                 }
-                Err(Failed::Refused(_)) if together => {
+                Err(Failed::Refused(_) | Failed::Undecided(_)) if together => {
                     together = false;
                     for job in jobs.into_iter().rev() {
                         waiting.push_front(vec![job]);
                     }
                 }
-                Err(Failed::Refused(reason)) => {
+                // Another writer may have been in the way, or a server that is being repaired: not for long.
+                Err(Failed::Refused(reason)) if tries + 1 < TRIES => {
                     tries += 1;
-                    if tries < TRIES {
-                        waiting.push_front(jobs);
-                        continue;
+                    warn!(reason, tries, "turn is tried again");
+                    waiting.push_front(jobs);
+                    if !self.pause().await {
+                        return false;
                     }
+                }
+                Err(Failed::Refused(reason) | Failed::Undecided(reason)) => {
                     tries = 0;
                     for job in jobs {
                         let record = delivered.iter().find(|record| record.position == job.position);
@@ -234,8 +238,8 @@ impl Worker {
             }));
             match decided {
                 Ok(Ok(turn)) => turns.push((job, turn)),
-                Ok(Err(error)) => return Err(Failed::Refused(error.to_string())),
-                Err(_) => return Err(Failed::Refused("the turn panicked".to_owned())),
+                Ok(Err(error)) => return Err(Failed::Undecided(error.to_string())),
+                Err(_) => return Err(Failed::Undecided("the turn panicked".to_owned())),
             }
         }
         fail::fail_point!("turn.before_commit", |_| std::process::abort());
@@ -264,12 +268,19 @@ impl Worker {
 enum Failed {
     /// They may be later, unchanged.
     Later(Error),
-    /// Something in them is refused.
+    /// The database refuses something in them.
     Refused(String),
+    /// The turn itself cannot be decided. It is a pure function: the next try would end the same.
+    Undecided(String),
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        if error.is_passing() { Self::Later(error) } else { Self::Refused(error.to_string()) }
+        // Stale: another writer was first, and the next try sees what it wrote.
+        if error.is_passing() || matches!(error, Error::Stale) {
+            Self::Later(error)
+        } else {
+            Self::Refused(error.to_string())
+        }
     }
 }

@@ -20,6 +20,8 @@ pub const ENVIRONMENT: &str = "BOTBUILDER_BIN";
 const READY: Duration = Duration::from_mins(1);
 /// How long the program may take to stop when it is asked to.
 const STOP: Duration = Duration::from_mins(1);
+/// Most lines of warnings that are shown.
+const WARNINGS: usize = 60;
 /// How often it is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
@@ -124,6 +126,19 @@ impl Program {
     /// Where its log is.
     pub fn log(&self) -> PathBuf {
         self.directory.join("botbuilder.log")
+    }
+
+    /// What it warned of in all its lives, except what each death brings with it; the last [`WARNINGS`] lines.
+    pub fn warnings(&self) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = log
+            .lines()
+            .filter(|line| !line.contains("\"level\":\"INFO\""))
+            .filter(|line| !line.contains("attempt without an outcome is uncertain"))
+            .rev()
+            .take(WARNINGS)
+            .collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// Starts it, with the roles named; with none, it has all.

@@ -114,6 +114,7 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     } else {
         let directory = platform.directory.display();
         eprintln!("kept: {directory}, database {}", platform.database.url());
+        eprintln!("what the program warned of:\n{}", platform.program.warnings());
     }
     outcome
 }
