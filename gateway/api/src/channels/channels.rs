@@ -1,14 +1,29 @@
 //! `/v1/channels`.
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 use botbuilder_store::channels::channels;
 use serde_json::{Value, json};
 
-use crate::{Api, auth::Caller, error::ApiError};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    permission::{Area, read},
+    routes::{Operation, Routes},
+};
 
 /// The routes of this resource.
-pub fn routes() -> Router<Api> {
-    Router::new().route("/v1/channels", get(list)).route("/v1/channels/types", get(types))
+pub fn routes() -> Routes {
+    Routes::new()
+        .add(Operation::get("/v1/channels", read(Area::Channel), "the organization's channels"), list)
+        .add(
+            Operation::get(
+                "/v1/channels/types",
+                read(Area::Channel),
+                "kinds of channels, and what each shows",
+            ),
+            types,
+        )
 }
 
 async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Value>, ApiError> {

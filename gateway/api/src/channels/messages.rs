@@ -1,31 +1,32 @@
 //! `/v1/messages`.
 
-use axum::{
-    Json, Router,
-    extract::{Path, State},
-    routing::get,
-};
+use axum::{Json, extract::State};
 use botbuilder_domain::{ConversationId, MessageId};
 use botbuilder_store::{channels::channel_messages, system::message_events};
 use serde_json::{Value, json};
 
-use crate::{Api, auth::Caller, error::ApiError};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::Id,
+    permission::{Area, read as may_read},
+    routes::{Operation, Routes},
+};
 
 /// The routes of this resource.
-pub fn routes() -> Router<Api> {
-    Router::new().route("/v1/messages/{id}", get(read)).route("/v1/messages/{id}/trail", get(trail))
-}
-
-fn message_id(text: &str) -> Result<MessageId, ApiError> {
-    text.parse().map_err(|_| ApiError::Invalid { field: "id", hint: "must be a UUID" })
+pub fn routes() -> Routes {
+    let access = may_read(Area::Conversation);
+    Routes::new()
+        .add(Operation::get("/v1/messages/{id}", access, "a message and its state"), read)
+        .add(Operation::get("/v1/messages/{id}/trail", access, "what happened to a message, in order"), trail)
 }
 
 async fn read(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id<MessageId>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = message_id(&id)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let message = channel_messages::get(&mut tx, &caller.scope, id).await?;
     tx.commit().await?;
@@ -37,9 +38,8 @@ async fn read(
 async fn trail(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id<MessageId>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = message_id(&id)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let message = channel_messages::get(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
     let events = message.trail(message_events::of_message(&mut tx, &caller.scope, id).await?);

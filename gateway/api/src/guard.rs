@@ -1,0 +1,111 @@
+//! What stands in front of every route: who calls and whether they may, how long a body may be, and that a repeated
+//! call changes nothing twice.
+
+use std::sync::Arc;
+
+use axum::{
+    RequestExt as _,
+    body::{Body, to_bytes},
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use bytes::Bytes;
+
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    idempotency,
+    routes::{Access, Operation, Table},
+};
+
+/// What the guard works with.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) api: Api,
+    pub(crate) table: Arc<Table>,
+}
+
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match admit(&guard, request).await {
+        Ok(admitted) => admitted.answer(&guard.api, next).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+/// A request that may be made.
+struct Admitted {
+    operation: Arc<Operation>,
+    caller: Option<Caller>,
+    parts: Parts,
+    body: Body,
+}
+
+async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError> {
+    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    // A route that is not in the table cannot be made; should it happen all the same, it stays shut.
+    let operation = path
+        .and_then(|path| guard.table.get(&(method, path)))
+        .map(Arc::clone)
+        .ok_or_else(|| ApiError::defect("a route without an entry in the table"))?;
+    let caller = match operation.access {
+        Access::Public => None,
+        Access::Caller => Some(caller(&guard.api, &mut request).await?),
+        Access::Permission(permission) => {
+            let caller = caller(&guard.api, &mut request).await?;
+            caller.require(permission)?;
+            Some(caller)
+        }
+    };
+    let (parts, body) = request.into_parts();
+    Ok(Admitted { operation, caller, parts, body })
+}
+
+/// Who calls, found once: what comes later takes it from the request.
+async fn caller(api: &Api, request: &mut Request) -> Result<Caller, ApiError> {
+    let caller: Caller = request.extract_parts_with_state(api).await?;
+    request.extensions_mut().insert(caller.clone());
+    Ok(caller)
+}
+
+impl Admitted {
+    async fn answer(self, api: &Api, next: Next) -> Response {
+        let Self { operation, caller, parts, body } = self;
+        if operation.method.is_safe() {
+            return next.run(Request::from_parts(parts, body)).await;
+        }
+        let body = match read(&operation, &parts, body).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response(),
+        };
+        match caller.filter(|_| operation.honours_key()) {
+            Some(caller) => idempotency::answer_once(api, &caller, &operation, parts, body, next).await,
+            None => next.run(Request::from_parts(parts, Body::from(body))).await,
+        }
+    }
+}
+
+/// The whole body, if it is not too long and of the type that is asked for.
+async fn read(operation: &Operation, parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
+    let body = to_bytes(body, operation.body_limit).await.map_err(|_| {
+        let most = operation.body_limit / 1024;
+        ApiError::refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("a body here is at most {most} KiB"),
+        )
+    })?;
+    let given = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.split(';').next()).map(str::trim);
+    if !body.is_empty() && !given.is_some_and(|given| given.eq_ignore_ascii_case(operation.consumes)) {
+        return Err(ApiError::refused(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("send the body as {}", operation.consumes),
+        ));
+    }
+    Ok(body)
+}
