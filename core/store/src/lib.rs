@@ -4,6 +4,7 @@
 //! first after the transaction and stands in the `WHERE`. To add a table: write its migration, then its file here
 //! (record, new row, the SQL), then name it in the domain's `mod.rs`.
 
+pub mod audit;
 pub mod bots;
 pub mod channels;
 mod error;
@@ -51,7 +52,8 @@ impl Store {
         Ok(Self {
             app: options.connect(&server, "bb_app", options.size).await?,
             worker: options.connect(&server, "bb_worker", 2).await?,
-            auth: options.connect(&server, "bb_auth", 2).await?,
+            // Every call of the API begins with a look-up.
+            auth: options.connect(&server, "bb_auth", options.size.div_ceil(2).max(2)).await?,
             purge: options.connect(&server, "bb_purge", 1).await?,
         })
     }

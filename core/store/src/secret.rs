@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use botbuilder_domain::{OrgId, Secret};
 use chacha20poly1305::{
-    KeyInit as _, XChaCha20Poly1305, XNonce,
+    XChaCha20Poly1305, XNonce,
     aead::{Aead as _, Payload},
 };
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value};
+use sha2::Sha256;
 use uuid::Uuid;
 
 const NONCE: usize = 24;
@@ -99,6 +101,21 @@ impl RootKey {
         Self(key)
     }
 
+    /// A key for one purpose that is not an organization's, derived from the root key: HMAC-SHA-256 of its label.
+    pub fn derive(&self, label: &str) -> Secret<[u8; KEY]> {
+        let mac =
+            Hmac::<Sha256>::new_from_slice(self.0.expose()).map(|mac| mac.chain_update(label).finalize());
+        // HMAC takes keys of every length, so there is always a result.
+        Secret::new(mac.map(|mac| mac.into_bytes().into()).unwrap_or_default())
+    }
+
+    /// The keys of what belongs to an account or to the platform, and to no organization.
+    pub fn platform_keys(&self) -> DataKeys {
+        let current = "p1".to_owned();
+        let key = self.derive("botbuilder.platform-key.p1");
+        DataKeys { keys: HashMap::from([(current.clone(), key)]), current }
+    }
+
     fn wrapping_place(org: OrgId, key_id: &str) -> String {
         format!("organizations.data_keys:{org}:{key_id}")
     }
@@ -181,6 +198,17 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(keys.open(place(1), &damaged, &sealed.key_id).is_err());
         }
+    }
+
+    #[test]
+    fn derived_keys_differ_by_label_and_root() {
+        let root = RootKey::new(Secret::new([7; KEY]));
+        assert_eq!(root.derive("a").expose(), root.derive("a").expose());
+        assert_ne!(root.derive("a").expose(), root.derive("b").expose());
+        assert_ne!(root.derive("a").expose(), RootKey::new(Secret::new([8; KEY])).derive("a").expose());
+        let sealed = root.platform_keys().seal(place(1), b"seed").unwrap();
+        let opened = root.platform_keys().open(place(1), &sealed.ciphertext, &sealed.key_id).unwrap();
+        assert_eq!(opened.expose(), b"seed");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     Api,
-    auth::Caller,
+    auth::{Account, Caller, rate::Rate},
     error::ApiError,
     idempotency,
     routes::{Access, Operation, Table},
@@ -30,7 +30,14 @@ pub(crate) struct Guard {
 
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match admit(&guard, request).await {
-        Ok(admitted) => admitted.answer(&guard.api, next).await,
+        Ok(admitted) => {
+            let rate = admitted.parts.extensions.get::<Rate>().copied();
+            let mut response = admitted.answer(&guard.api, next).await;
+            if let Some(rate) = rate {
+                rate.tell(response.headers_mut());
+            }
+            response
+        }
         Err(error) => error.into_response(),
     }
 }
@@ -53,10 +60,11 @@ async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError
         .ok_or_else(|| ApiError::defect("a route without an entry in the table"))?;
     let caller = match operation.access {
         Access::Public => None,
+        Access::Account => request.extract_parts_with_state::<Account, _>(&guard.api).await?.caller().ok(),
         Access::Caller => Some(caller(&guard.api, &mut request).await?),
         Access::Permission(permission) => {
             let caller = caller(&guard.api, &mut request).await?;
-            caller.require(permission)?;
+            caller.require_at(request.uri().path(), permission)?;
             Some(caller)
         }
     };

@@ -12,6 +12,7 @@ pub mod error;
 pub mod etag;
 mod guard;
 pub mod idempotency;
+pub mod identity;
 pub mod input;
 pub mod permission;
 pub mod request_id;
@@ -38,6 +39,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// Passwords, delays and rates of this process.
+    pub identity: Arc<identity::Identity>,
     /// Told when a channel changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
 }
@@ -50,6 +53,7 @@ impl Api {
         capabilities: impl IntoIterator<Item = (ChannelKind, Capabilities)>,
     ) -> Self {
         Self {
+            identity: Arc::new(identity::Identity::new(&root)),
             store,
             capabilities: capabilities.into_iter().collect(),
             root,

@@ -24,6 +24,8 @@ pub const DEFINITION_LIMIT: usize = 1024 * 1024 + 64 * 1024;
 pub enum Access {
     /// Everybody, without credentials. The handler sees to its own limits.
     Public,
+    /// Whoever is signed in, whether in an organization or in none.
+    Account,
     /// Whoever has valid credentials.
     Caller,
     /// Whoever has this right: everywhere, or in a bot where the handler looks after that.

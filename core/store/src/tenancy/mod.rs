@@ -2,3 +2,4 @@
 
 pub mod organizations;
 pub mod rights;
+pub mod standing;

@@ -1,0 +1,38 @@
+//! Accounts: signing in and out, passwords, second factors, links by mail, and the account's own pages under `/v1/me`.
+
+pub mod passwords;
+pub mod throttle;
+pub mod totp;
+
+use botbuilder_domain::Secret;
+use botbuilder_store::secret::{DataKeys, RootKey};
+
+use self::{passwords::Passwords, throttle::Throttle};
+use crate::auth::rate::Rates;
+
+/// What one process keeps for identity.
+pub struct Identity {
+    /// Hashes and compares passwords.
+    pub passwords: Passwords,
+    /// Delays after failures.
+    pub throttle: Throttle,
+    /// Rates of API tokens.
+    pub rates: Rates,
+    /// The key of the backup codes' hashes.
+    pub pepper: Secret<[u8; 32]>,
+    /// The keys of what belongs to an account.
+    pub keys: DataKeys,
+}
+
+impl Identity {
+    /// Everything, with the keys that the root key leads to.
+    pub fn new(root: &RootKey) -> Self {
+        Self {
+            passwords: Passwords::new(),
+            throttle: Throttle::default(),
+            rates: Rates::default(),
+            pepper: root.derive("botbuilder.backup-codes.p1"),
+            keys: root.platform_keys(),
+        }
+    }
+}
