@@ -4,7 +4,7 @@ use botbuilder_domain::{Content, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{flow::Flow, problem::Problem};
+use crate::{expression::Value, flow::Flow, hours::BusinessHours, problem::Problem};
 
 /// What a bot is, for one version. It does not change; the runtime caches and shares it.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub struct Settings {
     pub fallback: Content,
     /// Answers to single words, the more important first.
     pub keywords: Vec<Keyword>,
+    /// When somebody works, for `is_open()` and its kin.
+    pub hours: Option<BusinessHours>,
+    /// `bot` in expressions: `bots.settings.constants`.
+    pub constants: Value,
 }
 
 /// An answer to single words. It leaves the conversation where it is.
@@ -58,6 +62,8 @@ impl Default for Settings {
         Self {
             fallback: Content::text("Sorry, something went wrong. Please write again to start over."),
             keywords: Vec::new(),
+            hours: None,
+            constants: Value::Null,
         }
     }
 }
@@ -66,7 +72,7 @@ impl Settings {
     /// With this fallback, or our own where the bot has none, and no keywords.
     pub fn with_fallback(fallback: Option<String>) -> Self {
         let own = Self::default();
-        Self { fallback: fallback.map_or(own.fallback, Content::text), keywords: own.keywords }
+        Self { fallback: fallback.map_or_else(|| own.fallback.clone(), Content::text), ..own }
     }
 }
 

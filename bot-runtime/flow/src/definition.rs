@@ -5,7 +5,7 @@
 //!  "nodes": [{"id": "hello", "type": "message", "position": {"x": 0, "y": 0}, "data": {"text": "Hi"}}],
 //!  "edges": [{"id": "e1", "source": "begin", "target": "hello", "port": "next"}],
 //!  "variables": [{"name": "order", "type": "string", "default": ""}],
-//!  "settings": {"utc_offset_minutes": 60}}
+//!  "settings": {"time_zone": "Europe/Berlin"}}
 //! ```
 //!
 //! Reading it collects every problem: an element that cannot be read is named and left out.
@@ -14,6 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    clock::Zone,
     expression::{Value, is_reserved},
     nodes::NodeKind,
     problem::{Code, Problem},
@@ -73,7 +74,7 @@ pub(crate) struct Variable {
     pub(crate) _description: Option<String>,
 }
 
-/// What a variable may hold. Lists and objects come with the node kinds that make them.
+/// What a variable may hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VariableType {
@@ -86,6 +87,10 @@ pub enum VariableType {
     Boolean,
     /// A day, as `2026-01-31`.
     Date,
+    /// Values in order.
+    List,
+    /// Values by name.
+    Object,
 }
 
 impl VariableType {
@@ -102,7 +107,18 @@ impl VariableType {
                 let day = chrono::NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
                 Some(Value::text(day.format("%Y-%m-%d").to_string()))
             }
-            (Self::Boolean, Value::Number(_)) | (Self::Date, Value::Bool(_) | Value::Number(_)) => None,
+            (Self::List, Value::List(items)) => Some(Value::List(items)),
+            (Self::Object, Value::Object(fields)) => Some(Value::Object(fields)),
+            // What came as JSON in a text is what it holds.
+            (Self::List | Self::Object, Value::Text(text)) => {
+                let value = Value::from_json(&serde_json::from_str(&text).ok()?)?;
+                let fits = match self {
+                    Self::List => matches!(value, Value::List(_)),
+                    _ => matches!(value, Value::Object(_)),
+                };
+                fits.then_some(value)
+            }
+            (Self::Boolean | Self::Date | Self::List | Self::Object, _) => None,
         }
     }
 }
@@ -111,9 +127,12 @@ impl VariableType {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlowSettings {
-    /// How far the flow's clock is ahead of UTC, in minutes, from -1440 to 1440.
+    /// The flow's clock; without it that of the bot's working hours.
     #[serde(default)]
-    pub(crate) utc_offset_minutes: i32,
+    pub(crate) time_zone: Option<Zone>,
+    /// How far the flow's clock is ahead of UTC, in minutes, all year, from -1440 to 1440. Instead of a time zone.
+    #[serde(default)]
+    pub(crate) utc_offset_minutes: Option<i32>,
 }
 
 #[derive(Deserialize)]
@@ -153,7 +172,11 @@ pub(crate) fn read(json: &Json, problems: &mut Vec<Problem>) -> Definition {
             FlowSettings::default()
         }),
     };
-    if !(-24 * 60..=24 * 60).contains(&settings.utc_offset_minutes) {
+    if settings.utc_offset_minutes.is_some() && settings.time_zone.is_some() {
+        let message = "`settings` has both `time_zone` and `utc_offset_minutes`";
+        problems.push(Problem::flow(Code::Malformed, message));
+    }
+    if settings.utc_offset_minutes.is_some_and(|minutes| !(-24 * 60..=24 * 60).contains(&minutes)) {
         problems.push(Problem::flow(Code::Malformed, "`utc_offset_minutes` is more than a day"));
     }
     let variables: Vec<Variable> = read_list(fields, "variables", VARIABLES_MAX, problems);

@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
+    clock::Zone,
     definition::{self, Definition, VariableType},
     expression::Value,
     nodes::NodeKind,
@@ -57,7 +57,8 @@ pub struct Flow {
     pub(crate) start: usize,
     pub(crate) variables: BTreeMap<Arc<str>, VariableType>,
     pub(crate) defaults: BTreeMap<Arc<str>, Value>,
-    utc_offset: Duration,
+    /// The clock it names itself.
+    zone: Option<Zone>,
 }
 
 /// A node and where its ports lead.
@@ -184,8 +185,9 @@ impl Flow {
             }
             return None;
         };
-        let utc_offset = Duration::minutes(definition.settings.utc_offset_minutes.into());
-        Some(Self { nodes, by_id, start, variables, defaults, utc_offset })
+        let settings = definition.settings;
+        let zone = settings.time_zone.or_else(|| Zone::fixed(settings.utc_offset_minutes?));
+        Some(Self { nodes, by_id, start, variables, defaults, zone })
     }
 
     /// How many nodes it has.
@@ -203,9 +205,8 @@ impl Flow {
         self.by_id.get(id).copied()
     }
 
-    /// The instant on the flow's clock.
-    pub(crate) fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
-        let utc = now.naive_utc();
-        utc.checked_add_signed(self.utc_offset).unwrap_or(utc)
+    /// The clock that the flow names, if it names one.
+    pub(crate) fn zone(&self) -> Option<Zone> {
+        self.zone
     }
 }

@@ -131,6 +131,7 @@ impl Input {
             channel: text(Some(context.channel.as_str())),
             input_text: text(self.answer()),
             input_payload: text(payload),
+            ..Facts::default()
         }
     }
 }

@@ -14,13 +14,17 @@
 //! To add an effect: a variant of [`Effect`], and the commit's match over it.
 
 pub mod bot;
+pub mod clock;
 pub mod definition;
 pub mod demo;
 pub mod expression;
 pub mod flow;
+pub mod hours;
 pub mod input;
+pub mod locale;
 mod nodes;
 pub mod problem;
+mod reading;
 pub mod session;
 pub mod sprint;
 pub mod template;

@@ -121,13 +121,21 @@ pub(crate) fn variable_bytes(name: &str, value: &Value) -> usize {
     name.len() + 4 + value_bytes(value)
 }
 
-fn value_bytes(value: &Value) -> usize {
+pub(crate) fn value_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
         // The longest form of a double in JSON.
         Value::Number(_) => 25,
-        Value::Text(text) => 2 + text.bytes().map(escaped_bytes).sum::<usize>(),
+        Value::Text(text) => text_bytes(text),
+        Value::List(items) => 2 + items.iter().map(|item| 1 + value_bytes(item)).sum::<usize>(),
+        Value::Object(fields) => {
+            2 + fields.iter().map(|(name, value)| text_bytes(name) + 2 + value_bytes(value)).sum::<usize>()
+        }
     }
+}
+
+fn text_bytes(text: &str) -> usize {
+    2 + text.bytes().map(escaped_bytes).sum::<usize>()
 }
 
 fn escaped_bytes(byte: u8) -> usize {
@@ -162,6 +170,7 @@ mod tests {
             Value::Bool(false),
             Value::Number(-1.797_693_134_862_315_7e308),
             Value::text("a\"\\\n\u{1}ä€😀\u{7f}"),
+            Value::list([Value::Null, Value::object([("\"", Value::list([])), ("b", Value::text("\n"))])]),
         ] {
             let variables = BTreeMap::from([(Arc::from("name"), value)]);
             let json = serde_json::to_string(&variables).unwrap();

@@ -139,6 +139,8 @@ pub enum Reason {
     Kinds,
     /// A calculation has no finite result.
     NotFinite,
+    /// A value is larger than an expression or a variable may hold.
+    TooLarge,
     /// The value does not fit the type of its variable.
     WrongType,
     /// The port that was to be taken leads nowhere.

@@ -1,13 +1,16 @@
-//! Texts with places to fill: `Hello {{ contact.name | default("there") }}!`
+//! Texts with places to fill: `Hello {{ contact.name | trim | default("there") }}!`
 //!
-//! A tag holds an expression (see [`crate::expression`]) and filters behind bars: `upper`, `lower`, `trim`,
-//! `default("…")`. Nothing, and an expression without a value, renders as an empty text, for which `default`
-//! stands in. To write two braces: `{{ "{{" }}`. What comes out is plain text: the channel's adapter escapes
-//! it for its network.
+//! A tag holds an expression (see [`crate::expression`]) and filters behind bars. A filter is a function; what stands
+//! before the bar is its first argument. Nothing, and an expression without a value, renders as an empty text, for
+//! which `default` stands in. To write two braces: `{{ "{{" }}`. What comes out is plain text: the channel's adapter
+//! escapes it for its network.
 
 use serde::{Deserialize, Deserializer};
 
-use crate::expression::{Budget, EvalError, Expression, Lexer, ParseError, Scope, Value, parse};
+use crate::expression::{
+    Budget, Call, EvalError, Expression, Function, Lexer, ParseError, Scope, Token, Value, parse,
+    parse_arguments,
+};
 
 /// Longest source of a template, in bytes.
 pub const SOURCE_MAX: usize = 16_384;
@@ -28,13 +31,12 @@ enum Part {
     Tag { expression: Expression, filters: Vec<Filter> },
 }
 
-/// What changes a tag's text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Filter {
-    Upper,
-    Lower,
-    Trim,
-    Default(String),
+/// What changes a tag's value.
+#[derive(Debug, Clone, PartialEq)]
+struct Filter {
+    function: Function,
+    /// Those behind the value itself.
+    arguments: Vec<Expression>,
 }
 
 impl Template {
@@ -75,7 +77,11 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(_) => {}
-                Part::Tag { expression, .. } => expression.variables(names),
+                Part::Tag { expression, filters } => {
+                    expression.variables(names);
+                    let arguments = filters.iter().flat_map(|filter| &filter.arguments);
+                    arguments.for_each(|argument| argument.variables(names));
+                }
             }
         }
     }
@@ -92,7 +98,8 @@ impl Template {
                     text.push_str(cut(prose, room));
                 }
                 Part::Tag { expression, filters } => {
-                    let value = fill(expression, filters, scope, budget)?;
+                    let value = fill(expression, filters, scope, budget)?.to_string();
+                    budget.spend(value.len())?;
                     text.push_str(cut(&value, room));
                 }
             }
@@ -101,8 +108,8 @@ impl Template {
     }
 }
 
-/// The value of a tag that makes up the whole template and has no filters, so that `{{ count + 1 }}` stays a
-/// number; the text of any other template.
+/// The value of a tag that makes up the whole template, so that `{{ count + 1 }}` stays a number; the text of any
+/// other template. Without filters, an expression without a value is an error.
 pub(crate) fn value_of(
     template: &Template,
     scope: &Scope<'_>,
@@ -111,6 +118,7 @@ pub(crate) fn value_of(
 ) -> Result<Value, EvalError> {
     match template.parts.as_slice() {
         [Part::Tag { expression, filters }] if filters.is_empty() => expression.evaluate(scope, budget),
+        [Part::Tag { expression, filters }] => fill(expression, filters, scope, budget),
         _ => template.render(scope, max, budget).map(Value::text),
     }
 }
@@ -145,51 +153,37 @@ fn parse_tag(source: &str, offset: usize) -> Result<(Part, usize), ParseError> {
 }
 
 fn parse_filter(lexer: &mut Lexer<'_>) -> Result<Filter, ParseError> {
-    use crate::expression::Token;
-    let unknown = lexer.error("expected a filter: upper, lower, trim, default(\"…\")");
+    let unknown = lexer.error("expected a filter, which is the name of a function");
     let Token::Word(word) = lexer.take()? else { return Err(unknown) };
-    match word.as_str() {
-        "upper" => Ok(Filter::Upper),
-        "lower" => Ok(Filter::Lower),
-        "trim" => Ok(Filter::Trim),
-        "default" => {
-            lexer.expect("(")?;
-            let expected = lexer.error("expected a text or a number");
-            let text = match lexer.take()? {
-                Token::Text(text) => text,
-                Token::Number(number) => Value::Number(number).to_string(),
-                Token::Word(_) | Token::Sign(_) | Token::End => return Err(expected),
-            };
-            lexer.expect(")")?;
-            Ok(Filter::Default(text))
-        }
-        _ => Err(unknown),
-    }
+    let function = Function::parse(&word).ok_or(unknown)?;
+    let arguments = if lexer.at("(") { parse_arguments(lexer)? } else { Vec::new() };
+    function.check(arguments.len() + 1).map_err(|message| lexer.error(&message))?;
+    Ok(Filter { function, arguments })
 }
 
+/// The value of a tag. The only error is that the budget is used up: what has no value is nothing.
 fn fill(
     expression: &Expression,
     filters: &[Filter],
     scope: &Scope<'_>,
     budget: &mut Budget,
-) -> Result<String, EvalError> {
-    let mut text = match expression.evaluate(scope, budget) {
-        Ok(value) => value.to_string(),
-        Err(EvalError::Budget) => return Err(EvalError::Budget),
-        Err(EvalError::Kinds { .. } | EvalError::NotFinite) => String::new(),
-    };
-    budget.spend(text.len())?;
-    for filter in filters {
-        budget.spend(text.len())?;
-        match filter {
-            Filter::Upper => text = text.to_uppercase(),
-            Filter::Lower => text = text.to_lowercase(),
-            Filter::Trim => text = text.trim().to_owned(),
-            Filter::Default(other) if text.trim().is_empty() => text.clone_from(other),
-            Filter::Default(_) => {}
+) -> Result<Value, EvalError> {
+    let mut value = nothing_if_failed(expression.evaluate(scope, budget))?;
+    for Filter { function, arguments } in filters {
+        let mut values = vec![value];
+        for argument in arguments {
+            values.push(nothing_if_failed(argument.evaluate(scope, budget))?);
         }
+        value = nothing_if_failed(function.call(&values, &mut Call { scope, budget }))?;
     }
-    Ok(text)
+    Ok(value)
+}
+
+fn nothing_if_failed(outcome: Result<Value, EvalError>) -> Result<Value, EvalError> {
+    match outcome {
+        Err(EvalError::Kinds { .. } | EvalError::NotFinite | EvalError::TooLarge) => Ok(Value::Null),
+        outcome => outcome,
+    }
 }
 
 impl<'de> Deserialize<'de> for Template {
@@ -204,7 +198,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::expression::Facts;
+    use crate::expression::{Facts, Moment};
 
     fn render_within(source: &str, max: usize) -> Result<String, String> {
         let variables =
@@ -215,10 +209,14 @@ mod tests {
             variables: &variables,
             defaults: &defaults,
             facts: &facts,
-            local: chrono::NaiveDateTime::default(),
+            moment: Moment {
+                now: chrono::DateTime::UNIX_EPOCH,
+                zone: crate::clock::Zone::default(),
+                hours: None,
+            },
         };
         let template = Template::parse(source).map_err(|error| error.to_string())?;
-        template.render(&scope, max, &mut Budget::new(10_000)).map_err(|error| error.to_string())
+        template.render(&scope, max, &mut Budget::new(100_000)).map_err(|error| error.to_string())
     }
 
     fn render(source: &str) -> String {
@@ -238,6 +236,8 @@ mod tests {
         assert_eq!(render("Hi {{ unset | default(\"you\") }}{{unset}}."), "Hi you.");
         assert_eq!(render("{{ name + 1 | default('?') }}"), "?");
         assert_eq!(render("{{ name | default('?') | lower }}"), "ada");
+        assert_eq!(render("{{ unset | default(name ~ '!') }}"), "Ada!");
+        assert_eq!(render("{{ [count, 'x', name] | sort | join(' ') }}"), "3 Ada x");
     }
 
     #[test]
@@ -256,8 +256,8 @@ mod tests {
         for (source, message) in [
             ("Hi {{name", "expected `}}` (at byte 9)"),
             ("Hi {{}}", "expected a value, found `}}` (at byte 5)"),
-            ("{{ name | loud }}", "expected a filter: upper, lower, trim, default(\"…\") (at byte 10)"),
-            ("{{ name | default(name) }}", "expected a text or a number (at byte 18)"),
+            ("{{ name | loud }}", "expected a filter, which is the name of a function (at byte 10)"),
+            ("{{ name | default }}", "`default` takes 2 arguments (at byte 18)"),
             ("{{ a b }}", "expected `}}` (at byte 5)"),
         ] {
             assert_eq!(render_within(source, 1_000).unwrap_err(), message, "{source}");

@@ -6,7 +6,7 @@ use botbuilder_domain::Content;
 
 use crate::{
     bot::{Bot, KeywordMatch},
-    expression::{Budget, EvalError, Expression, Facts, Scope, Value},
+    expression::{Budget, EvalError, Expression, Facts, Moment, Scope, Value},
     flow::{Flow, Node, NodeId},
     input::Input,
     nodes::Waiting,
@@ -60,6 +60,7 @@ impl From<EvalError> for Failure {
         match error {
             EvalError::Kinds { .. } => Self::Error(Reason::Kinds),
             EvalError::NotFinite => Self::Error(Reason::NotFinite),
+            EvalError::TooLarge => Self::Error(Reason::TooLarge),
             EvalError::Budget => Self::Limit(Limit::Cost),
         }
     }
@@ -355,5 +356,8 @@ impl<'a> Turn<'a> {
 }
 
 fn scope<'s>(bot: &'s Bot, session: &'s Session, facts: &'s Facts, now: DateTime<Utc>) -> Scope<'s> {
-    Scope { variables: &session.variables, defaults: &bot.flow.defaults, facts, local: bot.flow.local(now) }
+    let hours = bot.settings.hours.as_ref();
+    let zone = bot.flow.zone().or(hours.map(|hours| hours.time_zone)).unwrap_or_default();
+    let moment = Moment { now, zone, hours };
+    Scope { variables: &session.variables, defaults: &bot.flow.defaults, facts, moment }
 }

@@ -1,7 +1,5 @@
 //! Arbitrary flows and conversations: a step never panics, is bounded, and gives the same result again.
 
-use std::time::{Duration, Instant};
-
 use botbuilder_domain::{Content, VersionId};
 use botbuilder_flow::{
     Bot, Context, Effect, Event, Flow, Input, Limits, Session, Settings, Sprint, expression::Expression,
@@ -358,21 +356,13 @@ fn loops() -> Vec<(&'static str, Json)> {
 }
 
 #[test]
-fn a_loop_of_any_shape_stops_within_fifty_milliseconds() {
+fn a_loop_of_any_shape_stops_with_an_event() {
     for (shape, definition) in loops() {
         assert!(Flow::strict(&definition).is_err(), "{shape}");
         let bot = Bot::draft(version(), &definition, Settings::default()).unwrap();
-        // The fastest of a few: other processes share the machine.
-        let mut fastest = Duration::MAX;
-        for _ in 0..5 {
-            let begun = Instant::now();
-            let sprint = step(&bot, Session::default(), Input::text("go"), DateTime::<Utc>::UNIX_EPOCH);
-            fastest = fastest.min(begun.elapsed());
-            check_bounds(&sprint, Limits::default());
-            let stopped = sprint.events.iter().any(|event| matches!(event, Event::LimitReached { .. }));
-            assert!(stopped && sprint.session.has_ended(), "{shape}: {:?}", sprint.events.last());
-        }
-        eprintln!("{shape}: {fastest:?}");
-        assert!(fastest < Duration::from_millis(50), "{shape}: {fastest:?}");
+        let sprint = step(&bot, Session::default(), Input::text("go"), DateTime::<Utc>::UNIX_EPOCH);
+        check_bounds(&sprint, Limits::default());
+        let stopped = sprint.events.iter().any(|event| matches!(event, Event::LimitReached { .. }));
+        assert!(stopped && sprint.session.has_ended(), "{shape}: {:?}", sprint.events.last());
     }
 }

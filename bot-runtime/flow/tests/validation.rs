@@ -210,14 +210,14 @@ fn variables_are_declared() {
         { "name": "2nd" },
         { "name": "n", "type": "number", "default": "x" },
         { "name": "n" },
-        { "name": "l", "type": "list" },
+        { "name": "l", "type": "set" },
     ]);
     let not_a_name =
         "not a name: up to 64 letters, digits and underscores, and no word of the expression language";
     assert_eq!(
         problems(&definition),
         [
-            "variable `l`: unknown variant `list`, expected one of `string`, `number`, `boolean`, `date`"
+            "variable `l`: unknown variant `set`, expected one of `string`, `number`, `boolean`, `date`, `list`, `object`"
                 .to_owned(),
             format!("variable `input`: {not_a_name}"),
             format!("variable `2nd`: {not_a_name}"),

@@ -2,9 +2,13 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::{Comparison, Fact, Node, Operator, Value};
+use super::{Call, Comparison, Fact, NESTING_MAX, Node, Operator, Value};
+use crate::{clock::Zone, hours::BusinessHours, locale::Locale};
+
+/// Largest value that an operation or a function may make, by [`Value::size`].
+pub const SIZE_OF_VALUE_MAX: usize = 64 * 1_024;
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +24,9 @@ pub enum EvalError {
     /// Divided by zero, or too large.
     #[error("the result is not a number")]
     NotFinite,
+    /// Larger than [`SIZE_OF_VALUE_MAX`], or nested deeper than [`NESTING_MAX`].
+    #[error("the result is too large")]
+    TooLarge,
     /// The budget of the turn is used up.
     #[error("the turn's budget for expressions and templates is used up")]
     Budget,
@@ -50,10 +57,17 @@ impl Budget {
 
     pub(super) fn spend_on(&mut self, value: &Value) -> Result<(), EvalError> {
         match value {
-            Value::Text(text) => self.spend(text.len()),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+            Value::Text(_) | Value::List(_) | Value::Object(_) => self.spend(value.size()),
         }
     }
+}
+
+/// The value, if it is not too large. Looking at it costs its size.
+pub(super) fn bounded(value: Value, budget: &mut Budget) -> Result<Value, EvalError> {
+    let size = value.size();
+    budget.spend(size)?;
+    if size > SIZE_OF_VALUE_MAX || value.depth() > NESTING_MAX { Err(EvalError::TooLarge) } else { Ok(value) }
 }
 
 /// What the facts hold during one step.
@@ -63,12 +77,42 @@ pub struct Facts {
     pub contact_name: Value,
     /// `contact.locale`.
     pub contact_locale: Value,
+    /// `contact.id`.
+    pub contact_id: Value,
     /// `channel`.
     pub channel: Value,
     /// `input.text`.
     pub input_text: Value,
     /// `input.payload`.
     pub input_payload: Value,
+    /// `input.value`.
+    pub input_value: Value,
+    /// `response`.
+    pub response: Value,
+    /// `event.name`.
+    pub event_name: Value,
+    /// `event.data`.
+    pub event_data: Value,
+    /// `bot`.
+    pub bot: Value,
+}
+
+/// The time, and how it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// The flow's clock.
+    pub zone: Zone,
+    /// When somebody works; nobody ever does where it is not known.
+    pub hours: Option<&'a BusinessHours>,
+}
+
+impl Moment<'_> {
+    /// Now, on the flow's clock.
+    pub fn local(&self) -> NaiveDateTime {
+        self.zone.local(self.now)
+    }
 }
 
 /// Where names get their values.
@@ -80,11 +124,16 @@ pub struct Scope<'a> {
     pub defaults: &'a BTreeMap<Arc<str>, Value>,
     /// What every conversation knows.
     pub facts: &'a Facts,
-    /// Now, on the flow's clock.
-    pub local: NaiveDateTime,
+    /// The time.
+    pub moment: Moment<'a>,
 }
 
 impl Scope<'_> {
+    /// How the person's language writes things.
+    pub(super) fn locale(&self) -> &'static Locale {
+        Locale::of(self.facts.contact_locale.as_text().unwrap_or_default())
+    }
+
     fn variable(&self, name: &str) -> Value {
         self.variables.get(name).or_else(|| self.defaults.get(name)).cloned().unwrap_or_default()
     }
@@ -93,9 +142,15 @@ impl Scope<'_> {
         match fact {
             Fact::ContactName => &self.facts.contact_name,
             Fact::ContactLocale => &self.facts.contact_locale,
+            Fact::ContactId => &self.facts.contact_id,
             Fact::Channel => &self.facts.channel,
             Fact::InputText => &self.facts.input_text,
             Fact::InputPayload => &self.facts.input_payload,
+            Fact::InputValue => &self.facts.input_value,
+            Fact::Response => &self.facts.response,
+            Fact::EventName => &self.facts.event_name,
+            Fact::EventData => &self.facts.event_data,
+            Fact::Bot => &self.facts.bot,
         }
         .clone()
     }
@@ -108,6 +163,15 @@ pub(super) fn evaluate(node: &Node, scope: &Scope<'_>, budget: &mut Budget) -> R
         Node::Literal(value) => Ok(value.clone()),
         Node::Variable(name) => Ok(scope.variable(name)),
         Node::Fact(fact) => Ok(scope.fact(*fact)),
+        Node::List(items) => {
+            let items = all(items, scope, budget)?;
+            bounded(Value::list(items), budget)
+        }
+        Node::Member(of, name) => Ok(evaluate(of, scope, budget)?.field(name)),
+        Node::Index(of, key) => {
+            let of = evaluate(of, scope, budget)?;
+            Ok(of.at(&evaluate(key, scope, budget)?))
+        }
         Node::Not(inner) => Ok(Value::Bool(!evaluate(inner, scope, budget)?.is_true())),
         Node::Negate(inner) => {
             calculate(Operator::Minus, &Value::Number(0.0), &evaluate(inner, scope, budget)?)
@@ -127,25 +191,66 @@ pub(super) fn evaluate(node: &Node, scope: &Scope<'_>, budget: &mut Budget) -> R
             budget.spend_on(&right)?;
             compare(*comparison, &left, &right).map(Value::Bool)
         }
+        Node::In(left, right) => {
+            let (left, right) = (evaluate(left, scope, budget)?, evaluate(right, scope, budget)?);
+            budget.spend_on(&left)?;
+            budget.spend_on(&right)?;
+            Ok(Value::Bool(is_in(&left, &right)))
+        }
+        Node::Join(left, right) => {
+            let (left, right) = (evaluate(left, scope, budget)?, evaluate(right, scope, budget)?);
+            bounded(Value::text(format!("{left}{right}")), budget)
+        }
         Node::Calculate(operator, left, right) => {
             let (left, right) = (evaluate(left, scope, budget)?, evaluate(right, scope, budget)?);
             budget.spend_on(&left)?;
             budget.spend_on(&right)?;
             calculate(*operator, &left, &right)
         }
+        Node::If(parts) => {
+            let [condition, then, otherwise] = &**parts;
+            let chosen = if evaluate(condition, scope, budget)?.is_true() { then } else { otherwise };
+            evaluate(chosen, scope, budget)
+        }
         Node::Call(function, arguments) => {
-            let arguments: Vec<Value> = arguments
-                .iter()
-                .map(|argument| evaluate(argument, scope, budget))
-                .collect::<Result<_, _>>()?;
-            function.call(&arguments, scope, budget)
+            let arguments = all(arguments, scope, budget)?;
+            function.call(&arguments, &mut Call { scope, budget })
         }
     }
 }
 
-/// A number and a text that spells one compare as numbers. Other kinds are unequal and have no order.
-fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, EvalError> {
-    let order = match (left, right) {
+fn all(nodes: &[Node], scope: &Scope<'_>, budget: &mut Budget) -> Result<Vec<Value>, EvalError> {
+    nodes.iter().map(|node| evaluate(node, scope, budget)).collect()
+}
+
+/// Whether a text holds another, a list an item, an object a name.
+pub(super) fn is_in(part: &Value, whole: &Value) -> bool {
+    match whole {
+        Value::Text(text) => text.contains(part.to_string().as_str()),
+        Value::List(items) => items.iter().any(|item| is_same(item, part)),
+        Value::Object(fields) => part.as_text().is_some_and(|name| fields.contains_key(name)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => whole.to_string().contains(&part.to_string()),
+    }
+}
+
+/// Whether two values are equal, as `==` sees it.
+pub(super) fn is_same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::List(left), Value::List(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right.iter()).all(|(left, right)| is_same(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right.iter()).all(|((left, a), (right, b))| left == right && is_same(a, b))
+        }
+        _ => order(left, right) == Some(Ordering::Equal),
+    }
+}
+
+/// Which of two values comes first, if they have an order.
+pub(super) fn order(left: &Value, right: &Value) -> Option<Ordering> {
+    match (left, right) {
         (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => Some(left.cmp(right)),
         (Value::Null, Value::Null) => Some(Ordering::Equal),
@@ -153,11 +258,16 @@ fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, 
             left.as_number().zip(right.as_number()).and_then(|(left, right)| left.partial_cmp(&right))
         }
         _ => None,
-    };
+    }
+}
+
+/// A number and a text that spells one compare as numbers. Other kinds are unequal and have no order.
+fn compare(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, EvalError> {
+    let order = order(left, right);
     let kinds = EvalError::Kinds { left: left.kind(), right: right.kind() };
     match comparison {
-        Comparison::Equal => Ok(order == Some(Ordering::Equal)),
-        Comparison::Unequal => Ok(order != Some(Ordering::Equal)),
+        Comparison::Equal => Ok(is_same(left, right)),
+        Comparison::Unequal => Ok(!is_same(left, right)),
         Comparison::Less => order.map(Ordering::is_lt).ok_or(kinds),
         Comparison::LessOrEqual => order.map(Ordering::is_le).ok_or(kinds),
         Comparison::Greater => order.map(Ordering::is_gt).ok_or(kinds),
@@ -174,6 +284,8 @@ fn calculate(operator: Operator, left: &Value, right: &Value) -> Result<Value, E
         Operator::Minus => a - b,
         Operator::Times => a * b,
         Operator::Divide => a / b,
+        // The sign of the divisor, so that a day of the week is never negative.
+        Operator::Remainder => a - b * (a / b).floor(),
     };
     Value::number(result).ok_or(EvalError::NotFinite)
 }

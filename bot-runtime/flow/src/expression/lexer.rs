@@ -18,7 +18,8 @@ pub(crate) enum Token {
 }
 
 /// Longer signs come first, so that `<=` is not read as `<`.
-const SIGNS: [&str; 15] = ["==", "!=", "<=", ">=", "}}", "<", ">", "(", ")", ",", "+", "-", "*", "/", "|"];
+const SIGNS: [&str; 20] =
+    ["==", "!=", "<=", ">=", "}}", "<", ">", "(", ")", "[", "]", ",", ".", "+", "-", "*", "/", "%", "~", "|"];
 
 /// Reads tokens from a source, one ahead.
 pub(crate) struct Lexer<'a> {

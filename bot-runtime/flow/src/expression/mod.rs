@@ -1,18 +1,18 @@
 //! The expression language of conditions, of `set_variable` and of the tags of templates.
 //!
 //! ```text
-//! or  and  not  == != < <= > >=  + -  * /  -x  ( )      weakest first
-//! 12.5   "text"   'text'   true   false   null
-//! order            a declared variable
-//! contact.name  contact.locale  channel  input.text  input.payload
-//! contains(text, part)  starts_with(text, part)  ends_with(text, part)
-//! len(text)  lower(text)  upper(text)  trim(text)  number(x)  text(x)  empty(x)  default(x, other)
-//! hour()  minute()  weekday()  date()  time()            local to the flow; Monday is 1
+//! or  and  not  == != < <= > >= in  + - ~  * / %  -x  ( )      weakest first; `~` joins texts
+//! 12.5   "text"   'text'   true   false   null   [1, 2]
+//! order   order.items[0].name   order["the key"]               a declared variable, and what is in it
+//! contact.name  contact.locale  contact.id  channel            who writes, and where
+//! input.text  input.payload  input.value                       the last message, button and checked answer
+//! response  event.name  event.data  bot.…                      an answer, an event, the bot's constants
+//! if(condition, then, otherwise)   default(x, other)  …        `docs/flows-functions.md` has every function
 //! ```
 //!
 //! It has no loops and touches nothing outside. Parsing is bounded by the length of the source, the depth and
-//! the number of operations; evaluation by a [`Budget`]. Both end in a value or in an error, never in a panic.
-//! A new function is a line in `functions.rs`; a new fact is a variant of [`Fact`].
+//! the number of operations; evaluation by a [`Budget`] and by the size of each value. Both end in a value or in an
+//! error, never in a panic. A new function is an entry in a file of `functions/`; a new fact is a variant of [`Fact`].
 
 mod evaluate;
 mod functions;
@@ -24,12 +24,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-pub use evaluate::{Budget, EvalError, Facts, Scope};
-pub use value::Value;
+pub use evaluate::{Budget, EvalError, Facts, Moment, SIZE_OF_VALUE_MAX, Scope};
+pub use functions::{Group, Spec, groups, reference};
+pub use value::{NESTING_MAX, Value};
 
-use functions::Function;
+pub(crate) use functions::{Call, Function};
 pub(crate) use lexer::{Lexer, Token};
-pub(crate) use parser::parse;
+pub(crate) use parser::{parse, parse_arguments};
 
 /// Longest source of an expression, in bytes.
 pub const SOURCE_MAX: usize = 2_000;
@@ -55,31 +56,55 @@ pub enum Fact {
     ContactName,
     /// `contact.locale`: the language the network tells.
     ContactLocale,
+    /// `contact.id`: what stands for the contact in this product.
+    ContactId,
     /// `channel`: `web`, `telegram`, `whatsapp`.
     Channel,
     /// `input.text`: what the person wrote or chose last.
     InputText,
     /// `input.payload`: the id of the option chosen last, or what the opening link carried.
     InputPayload,
+    /// `input.value`: the answer that an `input` node has read and is checking.
+    InputValue,
+    /// `response`: what an `api_call` got, while it is being read.
+    Response,
+    /// `event.name`: the event that was waited for.
+    EventName,
+    /// `event.data`: what came with it.
+    EventData,
+    /// `bot`: the constants in the bot's settings.
+    Bot,
 }
 
+/// The facts by their names. No name begins with another and a point.
+const FACTS: [(&str, Fact); 11] = [
+    ("contact.name", Fact::ContactName),
+    ("contact.locale", Fact::ContactLocale),
+    ("contact.id", Fact::ContactId),
+    ("channel", Fact::Channel),
+    ("input.text", Fact::InputText),
+    ("input.payload", Fact::InputPayload),
+    ("input.value", Fact::InputValue),
+    ("response", Fact::Response),
+    ("event.name", Fact::EventName),
+    ("event.data", Fact::EventData),
+    ("bot", Fact::Bot),
+];
+
 impl Fact {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "contact.name" => Self::ContactName,
-            "contact.locale" => Self::ContactLocale,
-            "channel" => Self::Channel,
-            "input.text" => Self::InputText,
-            "input.payload" => Self::InputPayload,
-            _ => return None,
+    /// The fact that a word with points begins with, and what follows it.
+    fn parse(word: &str) -> Option<(Self, &str)> {
+        FACTS.iter().find_map(|(name, fact)| {
+            let rest = word.strip_prefix(name)?;
+            if rest.is_empty() { Some((*fact, "")) } else { Some((*fact, rest.strip_prefix('.')?)) }
         })
     }
 }
 
 /// Words that a variable cannot be named.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    Fact::parse(name).is_some()
-        || ["and", "or", "not", "true", "false", "null", "contact", "input"].contains(&name)
+    let words = ["and", "or", "not", "in", "true", "false", "null", "contact", "input", "event"];
+    FACTS.iter().any(|(fact, _)| *fact == name) || words.contains(&name)
 }
 
 /// A parsed expression.
@@ -92,12 +117,21 @@ enum Node {
     Literal(Value),
     Variable(Arc<str>),
     Fact(Fact),
+    List(Vec<Node>),
+    Member(Box<Node>, Arc<str>),
+    Index(Box<Node>, Box<Node>),
     Not(Box<Node>),
     Negate(Box<Node>),
     And(Box<Node>, Box<Node>),
     Or(Box<Node>, Box<Node>),
     Compare(Comparison, Box<Node>, Box<Node>),
+    /// Whether the left is an item of the right, or a part of it.
+    In(Box<Node>, Box<Node>),
+    /// Two texts as one.
+    Join(Box<Node>, Box<Node>),
     Calculate(Operator, Box<Node>, Box<Node>),
+    /// Condition, then, otherwise; only one of the two is evaluated.
+    If(Box<[Node; 3]>),
     Call(Function, Vec<Node>),
 }
 
@@ -117,6 +151,7 @@ enum Operator {
     Minus,
     Times,
     Divide,
+    Remainder,
 }
 
 impl Expression {
@@ -140,12 +175,16 @@ impl Expression {
             match node {
                 Node::Literal(_) | Node::Fact(_) => {}
                 Node::Variable(name) => names.push(name),
-                Node::Not(inner) | Node::Negate(inner) => open.push(inner),
+                Node::Not(inner) | Node::Negate(inner) | Node::Member(inner, _) => open.push(inner),
                 Node::And(left, right)
                 | Node::Or(left, right)
                 | Node::Compare(_, left, right)
+                | Node::In(left, right)
+                | Node::Join(left, right)
+                | Node::Index(left, right)
                 | Node::Calculate(_, left, right) => open.extend([&**left, &**right]),
-                Node::Call(_, arguments) => open.extend(arguments),
+                Node::If(parts) => open.extend(parts.iter()),
+                Node::List(items) | Node::Call(_, items) => open.extend(items),
             }
         }
     }

@@ -11,6 +11,12 @@ pub(crate) fn parse(lexer: &mut Lexer<'_>) -> Result<Expression, ParseError> {
     Parser { lexer, depth: 0, size: 0 }.binary(Level::Or).map(Expression)
 }
 
+/// Parses the arguments of a filter, from its opening bracket to its closing one.
+pub(crate) fn parse_arguments(lexer: &mut Lexer<'_>) -> Result<Vec<Expression>, ParseError> {
+    let arguments = Parser { lexer, depth: 0, size: 0 }.arguments()?;
+    Ok(arguments.into_iter().map(Expression).collect())
+}
+
 /// How tightly an operator binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -36,6 +42,8 @@ enum Join {
     Or,
     And,
     Compare(Comparison),
+    In,
+    Text,
     Calculate(Operator),
 }
 
@@ -54,7 +62,7 @@ impl Parser<'_, '_> {
             self.lexer.take()?;
             let right = self.binary(tighter(binds))?;
             left = self.joined(join, left, right)?;
-            if binds == Level::Compare && matches!(self.join(), Some((Join::Compare(_), _))) {
+            if binds == Level::Compare && matches!(self.join(), Some((_, Level::Compare))) {
                 return Err(self.lexer.error("comparisons cannot be chained; write `a < b and b < c`"));
             }
         }
@@ -88,7 +96,40 @@ impl Parser<'_, '_> {
         self.counted(Node::Negate(Box::new(inner)))
     }
 
+    /// A value and what is taken out of it: `.name`, `[0]`.
     fn primary(&mut self) -> Result<Node, ParseError> {
+        let mut node = self.simple()?;
+        loop {
+            if self.lexer.take_sign("[")? {
+                let key = self.binary(Level::Or)?;
+                self.lexer.expect("]")?;
+                node = self.counted(Node::Index(Box::new(node), Box::new(key)))?;
+            } else if self.lexer.take_sign(".")? {
+                let expected = self.lexer.error("expected a name");
+                let Token::Word(word) = self.lexer.take()? else { return Err(expected) };
+                node = self.members(node, &word)?;
+            } else {
+                return Ok(node);
+            }
+        }
+    }
+
+    /// Takes the fields that a word names, one after the other.
+    fn members(&mut self, mut node: Node, word: &str) -> Result<Node, ParseError> {
+        for name in word.split('.') {
+            if name.is_empty() {
+                return Err(self.lexer.error("expected a name"));
+            }
+            node = self.counted(Node::Member(Box::new(node), name.into()))?;
+        }
+        Ok(node)
+    }
+
+    fn simple(&mut self) -> Result<Node, ParseError> {
+        if self.lexer.take_sign("[")? {
+            let items = self.items("]")?;
+            return self.counted(Node::List(items));
+        }
         if self.lexer.take_sign("(")? {
             let inner = self.binary(Level::Or)?;
             self.lexer.expect(")")?;
@@ -113,39 +154,70 @@ impl Parser<'_, '_> {
             "true" => return self.literal(Value::Bool(true)),
             "false" => return self.literal(Value::Bool(false)),
             "null" => return self.literal(Value::Null),
-            "and" | "or" => return Err(self.lexer.error(&format!("expected a value, found `{word}`"))),
+            "and" | "or" | "in" => {
+                return Err(self.lexer.error(&format!("expected a value, found `{word}`")));
+            }
             _ => {}
         }
         let unknown = self.lexer.error(&format!("`{word}` is not known"));
         self.lexer.take()?;
         if self.lexer.at("(") {
-            let function = Function::parse(word).ok_or(unknown)?;
-            return self.call(function);
+            return if word == "if" {
+                self.choice()
+            } else {
+                self.call(Function::parse(word).ok_or(unknown)?)
+            };
         }
-        if let Some(fact) = Fact::parse(word) {
-            return self.counted(Node::Fact(fact));
+        if let Some((fact, rest)) = Fact::parse(word) {
+            let node = self.counted(Node::Fact(fact))?;
+            return if rest.is_empty() { Ok(node) } else { self.members(node, rest) };
         }
-        if word.contains('.') || super::is_reserved(word) {
+        let (name, rest) = word.split_once('.').map_or((word, None), |(name, rest)| (name, Some(rest)));
+        if super::is_reserved(name) {
             return Err(unknown);
         }
-        self.counted(Node::Variable(word.into()))
+        let node = self.counted(Node::Variable(name.into()))?;
+        match rest {
+            Some(rest) => self.members(node, rest),
+            None => Ok(node),
+        }
+    }
+
+    fn choice(&mut self) -> Result<Node, ParseError> {
+        let parts = <[Node; 3]>::try_from(self.arguments()?);
+        let parts = parts.map_err(|_| self.lexer.error("`if` takes 3 arguments"))?;
+        self.counted(Node::If(Box::new(parts)))
     }
 
     fn call(&mut self, function: Function) -> Result<Node, ParseError> {
+        let arguments = self.arguments()?;
+        function.check(arguments.len()).map_err(|message| self.lexer.error(&message))?;
+        for argument in &arguments {
+            if let Node::Literal(Value::Text(text)) = argument
+                && let Err(message) = function.check_literal(text)
+            {
+                return Err(self.lexer.error(&message));
+            }
+        }
+        self.counted(Node::Call(function, arguments))
+    }
+
+    fn arguments(&mut self) -> Result<Vec<Node>, ParseError> {
         self.lexer.expect("(")?;
-        let mut arguments = Vec::new();
-        while !self.lexer.at(")") {
-            arguments.push(self.binary(Level::Or)?);
+        self.items(")")
+    }
+
+    /// Values between commas, and the sign that closes them.
+    fn items(&mut self, close: &'static str) -> Result<Vec<Node>, ParseError> {
+        let mut items = Vec::new();
+        while !self.lexer.at(close) {
+            items.push(self.binary(Level::Or)?);
             if !self.lexer.take_sign(",")? {
                 break;
             }
         }
-        if arguments.len() != function.arguments() {
-            let message = format!("`{}` takes {} arguments", function.name(), function.arguments());
-            return Err(self.lexer.error(&message));
-        }
-        self.lexer.expect(")")?;
-        self.counted(Node::Call(function, arguments))
+        self.lexer.expect(close)?;
+        Ok(items)
     }
 
     /// The operator ahead, if there is one.
@@ -154,6 +226,7 @@ impl Parser<'_, '_> {
         match self.lexer.peek() {
             Token::Word(word) if word == "or" => Some((Join::Or, Level::Or)),
             Token::Word(word) if word == "and" => Some((Join::And, Level::And)),
+            Token::Word(word) if word == "in" => Some((Join::In, Level::Compare)),
             Token::Sign("==") => compare(Comparison::Equal),
             Token::Sign("!=") => compare(Comparison::Unequal),
             Token::Sign("<") => compare(Comparison::Less),
@@ -162,8 +235,10 @@ impl Parser<'_, '_> {
             Token::Sign(">=") => compare(Comparison::GreaterOrEqual),
             Token::Sign("+") => Some((Join::Calculate(Operator::Plus), Level::Sum)),
             Token::Sign("-") => Some((Join::Calculate(Operator::Minus), Level::Sum)),
+            Token::Sign("~") => Some((Join::Text, Level::Sum)),
             Token::Sign("*") => Some((Join::Calculate(Operator::Times), Level::Product)),
             Token::Sign("/") => Some((Join::Calculate(Operator::Divide), Level::Product)),
+            Token::Sign("%") => Some((Join::Calculate(Operator::Remainder), Level::Product)),
             _ => None,
         }
     }
@@ -174,6 +249,8 @@ impl Parser<'_, '_> {
             Join::Or => Node::Or(left, right),
             Join::And => Node::And(left, right),
             Join::Compare(comparison) => Node::Compare(comparison, left, right),
+            Join::In => Node::In(left, right),
+            Join::Text => Node::Join(left, right),
             Join::Calculate(operator) => Node::Calculate(operator, left, right),
         })
     }

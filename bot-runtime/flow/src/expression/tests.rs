@@ -1,8 +1,15 @@
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-
 use super::*;
+use crate::clock::Zone;
+
+fn moment() -> Moment<'static> {
+    Moment {
+        now: "2026-03-04T08:05:00Z".parse().unwrap(),
+        zone: Zone::parse("Europe/Berlin").unwrap(),
+        hours: None,
+    }
+}
 
 fn evaluate(source: &str) -> Result<Value, String> {
     let variables = BTreeMap::from([
@@ -13,10 +20,9 @@ fn evaluate(source: &str) -> Result<Value, String> {
     ]);
     let defaults = BTreeMap::from([("colour".into(), Value::text("red")), ("unset".into(), Value::Null)]);
     let facts = Facts { channel: Value::text("web"), ..Facts::default() };
-    let local = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap().and_hms_opt(9, 5, 0).unwrap();
-    let scope = Scope { variables: &variables, defaults: &defaults, facts: &facts, local };
+    let scope = Scope { variables: &variables, defaults: &defaults, facts: &facts, moment: moment() };
     let expression = Expression::parse(source).map_err(|error| error.to_string())?;
-    expression.evaluate(&scope, &mut Budget::new(10_000)).map_err(|error| error.to_string())
+    expression.evaluate(&scope, &mut Budget::new(100_000)).map_err(|error| error.to_string())
 }
 
 fn is_true(source: &str) {
@@ -30,6 +36,7 @@ fn operators_bind_as_in_school() {
         ("(1 + 2) * 3", 9.0),
         ("10 - 3 - 2", 5.0),
         ("16 / 4 / 2", 2.0),
+        ("17 % 5 + -1 % 7", 8.0),
         ("-2 + 5", 3.0),
         ("2 - -3", 5.0),
     ] {
@@ -75,13 +82,30 @@ fn faults_are_errors_that_say_where() {
         ("1 = 2", "`=` means nothing here (at byte 2)"),
         ("nosuch(1)", "`nosuch` is not known (at byte 0)"),
         ("contact.shoe", "`contact.shoe` is not known (at byte 0)"),
-        ("len()", "`len` takes 1 arguments (at byte 4)"),
+        ("len()", "`len` takes 1 arguments (at byte 5)"),
+        ("round(1, 2, 3)", "`round` takes 1 to 2 arguments (at byte 14)"),
+        ("if(1)", "`if` takes 3 arguments (at byte 5)"),
+        ("matches(name, '(')", "bad pattern: error: unclosed group (at byte 18)"),
+        ("name.", "expected a name (at byte 5)"),
+        ("[1", "expected `]` (at byte 2)"),
+        ("event", "`event` is not known (at byte 0)"),
+        ("text([[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]])", "the result is too large"),
         ("1 < 2 < 3", "comparisons cannot be chained; write `a < b and b < c` (at byte 6)"),
         ("1 / 0", "the result is not a number"),
         ("name + 1", "a text and a number do not go together"),
     ] {
         assert_eq!(evaluate(source).unwrap_err(), message, "{source}");
     }
+}
+
+#[test]
+fn lists_and_objects_are_looked_into() {
+    is_true("[1, 'a', null][1] == 'a' and [1, 2][-1] == 2 and [1][5] == null");
+    is_true("object('a', object('b', [7])).a.b[0] == 7 and object('a b', 1)['a b'] == 1");
+    is_true("2 in [1, 2] and 'da' in name and 'a' in object('a', null) and not ('x' in [1])");
+    is_true("[1, [2]] == [1, [2]] and [1] != [2] and object('a', 1) == object('a', 1) and [] != null");
+    is_true("name.x.y == null and name ~ '-' ~ count == 'Ada-3'");
+    is_true("if(count > 2, name, 1 / 0) == 'Ada' and if(false, 1 / 0, 2) == 2");
 }
 
 #[test]
@@ -100,7 +124,7 @@ fn depth_size_length_and_cost_are_bounded() {
         variables: &variables,
         defaults: &BTreeMap::new(),
         facts: &Facts::default(),
-        local: chrono::NaiveDateTime::default(),
+        moment: moment(),
     };
     assert_eq!(expression.evaluate(&scope, &mut Budget::new(150)), Err(EvalError::Budget));
     assert_eq!(expression.evaluate(&scope, &mut Budget::new(300)), Ok(Value::Bool(false)));

@@ -27,10 +27,9 @@ use super::{
     Behaviour, Port, Waiting,
     menu::{check_options, chosen, offer},
     patience::Patience,
-    reading,
 };
 use crate::{
-    Event, Input as TurnInput, Value,
+    Event, Input as TurnInput, Value, reading,
     template::Template,
     turn::{Failure, Move, Turn},
 };

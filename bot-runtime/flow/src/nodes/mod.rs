@@ -8,7 +8,6 @@ mod menu;
 mod message;
 mod patience;
 mod question;
-mod reading;
 mod set_variable;
 mod start;
 

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 
 /// A number with a point or a comma before its decimals, without thousands marks.
-pub(super) fn number(answer: &str) -> Option<f64> {
+pub(crate) fn number(answer: &str) -> Option<f64> {
     let digits = answer.strip_prefix(['-', '+']).unwrap_or(answer);
     let is_plain = digits.starts_with(|first: char| first.is_ascii_digit())
         && digits.chars().all(|letter| letter.is_ascii_digit() || letter == '.' || letter == ',');
@@ -15,7 +15,7 @@ pub(super) fn number(answer: &str) -> Option<f64> {
 }
 
 /// An e-mail address as people have them: no quotes, no comments, a domain with a dot.
-pub(super) fn email(answer: &str) -> Option<String> {
+pub(crate) fn email(answer: &str) -> Option<String> {
     let (local, domain) = answer.rsplit_once('@')?;
     let is_local = (1..=64).contains(&local.len())
         && local.chars().all(|letter| letter.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(letter))
@@ -37,7 +37,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// A telephone number: the digits, with the plus it came with; `00` in front counts as a plus.
-pub(super) fn phone(answer: &str) -> Option<String> {
+pub(crate) fn phone(answer: &str) -> Option<String> {
     let mut digits = String::new();
     for (index, letter) in answer.char_indices() {
         match letter {
@@ -57,7 +57,7 @@ pub(super) fn phone(answer: &str) -> Option<String> {
 }
 
 /// A web address, with its scheme.
-pub(super) fn url(answer: &str) -> Option<String> {
+pub(crate) fn url(answer: &str) -> Option<String> {
     if answer.len() > 2_048 || answer.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn url(answer: &str) -> Option<String> {
 }
 
 /// A day: year first with dashes, or day first with dots or slashes.
-pub(super) fn date(answer: &str) -> Option<String> {
+pub(crate) fn date(answer: &str) -> Option<String> {
     let separator = answer.chars().find(|letter| !letter.is_ascii_digit())?;
     let parts: Vec<&str> = answer.split(separator).collect();
     let &[first, month, last] = parts.as_slice() else { return None };
@@ -90,7 +90,7 @@ pub(super) fn date(answer: &str) -> Option<String> {
 }
 
 /// A time of day, on a clock of 24 hours or with am or pm.
-pub(super) fn time(answer: &str) -> Option<String> {
+pub(crate) fn time(answer: &str) -> Option<String> {
     let answer = answer.to_ascii_lowercase();
     let (clock, afternoon) = if let Some(clock) = answer.strip_suffix("pm") {
         (clock.trim_end(), Some(true))
