@@ -1,0 +1,201 @@
+//! What understanding reaches on public data sets:
+//! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [PART…]`.
+//!
+//! DATA is a folder with `banking77/`, `clinc150/` and `snips/` (`docs/nlu.md` says where they are published).
+//! Parts are `banking`, `few`, `typing`, `clinc`, `snips`, `slots`; without any, all are run. One configuration
+//! serves all sets, and nothing looks at a test set before it is tested.
+
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod data;
+
+use std::path::Path;
+use std::time::Instant;
+
+use botbuilder_nlu::{Decision, Embedders, Model, Report, Request, Settings, calibration_error, train};
+use data::{Labelled, Random, Set, corpus, draw, mistype};
+
+fn main() -> Result<(), String> {
+    let mut arguments = std::env::args().skip(1);
+    let root = arguments.next().ok_or("usage: evaluate DATA [PART…]")?;
+    let parts: Vec<String> = arguments.collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
+    let root = Path::new(&root);
+    if wanted("banking") || wanted("few") || wanted("typing") {
+        let set = data::banking(root)?;
+        whole("BANKING77", &set, wanted("typing"), wanted("banking") || wanted("typing"));
+        if wanted("few") {
+            few("BANKING77", &set);
+        }
+    }
+    if wanted("clinc") || wanted("few") {
+        let set = data::clinc(root)?;
+        if wanted("clinc") {
+            out_of_scope(&set);
+        }
+        if wanted("few") {
+            few("CLINC150", &set);
+        }
+    }
+    if wanted("snips") || wanted("slots") {
+        let (set, slots) = data::snips(root)?;
+        if wanted("snips") {
+            whole("SNIPS", &set, false, true);
+        }
+        println!(
+            "SNIPS slots: {} / {} / {} sentences",
+            slots.train.len(),
+            slots.validation.len(),
+            slots.test.len()
+        );
+    }
+    Ok(())
+}
+
+fn settings() -> Settings {
+    Settings { threads: 1, ..Settings::default() }
+}
+
+fn learn(texts: &[Labelled], outside: &[String]) -> (Model, Report) {
+    let mut corpus = corpus(texts);
+    corpus.out_of_scope = outside.to_vec();
+    let start = Instant::now();
+    let trained = train(&corpus, Embedders::default(), &settings());
+    let (model, report) = match trained {
+        Ok(trained) => trained,
+        Err(error) => panic!("training failed: {error}"),
+    };
+    println!(
+        "  trained on {} in {:.1} s; folds say {:.2} %, ECE {:.3}, thresholds {:?}, lexical weight {:?}, fast {:?}; {:.1} MB",
+        texts.len(),
+        start.elapsed().as_secs_f32(),
+        100.0 * report.accuracy,
+        report.calibration_error,
+        report.thresholds,
+        report.lexical_weight,
+        report.fast_share,
+        model.to_bytes().len() as f32 / 1e6,
+    );
+    (model, report)
+}
+
+/// One text, recognised.
+struct Answer {
+    right: bool,
+    confidence: f32,
+    score: f32,
+    decision: Decision,
+}
+
+fn test(name: &str, model: &Model, texts: &[Labelled]) -> Vec<Answer> {
+    let mut times = Vec::with_capacity(texts.len());
+    let answers: Vec<Answer> = texts
+        .iter()
+        .map(|(text, intent)| {
+            let start = Instant::now();
+            let found = model.recognise(&Request::text(text), Embedders::default());
+            times.push(start.elapsed());
+            let Ok(found) = found else { panic!("recognition failed") };
+            let right = found.intent.as_deref() == Some(intent.as_str());
+            Answer { right, confidence: found.confidence, score: found.score, decision: found.decision }
+        })
+        .collect();
+    times.sort_unstable();
+    let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e3;
+    let judged: Vec<(f32, bool)> = answers.iter().map(|a| (a.confidence, a.right)).collect();
+    println!(
+        "  {name}: {:.2} %, ECE {:.3}; {:.3} ms p50, {:.3} ms p99",
+        percent(answers.iter().filter(|a| a.right).count(), answers.len()),
+        calibration_error(&judged),
+        at(50),
+        at(99),
+    );
+    answers
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+fn whole(name: &str, set: &Set, typing: bool, clean: bool) {
+    if !clean {
+        return;
+    }
+    println!("{name}, all examples");
+    let (model, _) = learn(&set.train, &[]);
+    test("test", &model, &set.test);
+    if typing {
+        for mistakes in [1, 2] {
+            let mut random = Random(42);
+            let typed: Vec<Labelled> = set
+                .test
+                .iter()
+                .map(|(text, intent)| (mistype(text, mistakes, &mut random), intent.clone()))
+                .collect();
+            test(&format!("{mistakes} typing mistakes"), &model, &typed);
+        }
+    }
+}
+
+fn few(name: &str, set: &Set) {
+    for count in [10, 5] {
+        println!("{name}, {count} examples an intent, three draws");
+        let mut reached = Vec::new();
+        for seed in [1, 2, 3] {
+            let (model, _) = learn(&draw(&set.train, count, seed), &[]);
+            let answers = test("test", &model, &set.test);
+            reached.push(percent(answers.iter().filter(|a| a.right).count(), answers.len()));
+        }
+        let mean = reached.iter().sum::<f64>() / 3.0;
+        let deviation = (reached.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
+        println!("  mean {mean:.2} %, deviation {deviation:.2}");
+    }
+}
+
+fn out_of_scope(set: &Set) {
+    println!("CLINC150, nothing known of what is out of scope");
+    let (model, _) = learn(&set.train, &[]);
+    scope(&model, set);
+    println!("CLINC150, 100 messages known to be out of scope");
+    let (model, _) = learn(&set.train, &set.outside_train);
+    scope(&model, set);
+}
+
+fn scope(model: &Model, set: &Set) {
+    for (name, inside, outside) in
+        [("validation", &set.validation, &set.outside_validation), ("test", &set.test, &set.outside_test)]
+    {
+        let inside = test(name, model, inside);
+        let outside: Vec<Labelled> = outside.iter().map(|text| (text.clone(), String::new())).collect();
+        let outside = test("out of scope", model, &outside);
+        for (line, stays) in
+            [("ask", vec![Decision::Accept, Decision::Ask]), ("accept", vec![Decision::Accept])]
+        {
+            let kept = inside.iter().filter(|a| a.right && stays.contains(&a.decision)).count();
+            let refused = outside.iter().filter(|a| !stays.contains(&a.decision)).count();
+            println!(
+                "  {name} at `{line}`: in scope {:.2} %, recall of out-of-scope {:.2} %",
+                percent(kept, inside.len()),
+                percent(refused, outside.len())
+            );
+        }
+        println!("  {name} AUROC {:.4}", auroc(&inside, &outside));
+    }
+}
+
+/// How often a text in scope scores higher than one out of it; ties count half.
+fn auroc(inside: &[Answer], outside: &[Answer]) -> f64 {
+    let mut wins = 0.0;
+    for one in inside {
+        for other in outside {
+            wins += if one.score > other.score {
+                1.0
+            } else if one.score < other.score {
+                0.0
+            } else {
+                0.5
+            };
+        }
+    }
+    wins / (inside.len() * outside.len()) as f64
+}

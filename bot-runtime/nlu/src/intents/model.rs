@@ -1,0 +1,156 @@
+//! A trained model: one value that can be stored, loaded and shared.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::gate::Gate;
+use super::neighbours::Neighbours;
+use super::tiers::{Blend, Tier};
+use crate::features::Lexicon;
+use crate::heads::StoredHead;
+use crate::text::{Language, Spelling};
+
+/// The version of the stored form. A model of another version is trained anew.
+pub const FORMAT: u16 = 1;
+
+const MARK: &[u8; 6] = b"BBNLU\0";
+/// Mark, version, digest.
+const HEADER: usize = 6 + 2 + 32;
+
+/// Everything recognition needs. Made by [`train`](super::train), never changed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Model {
+    pub(crate) language: Language,
+    pub(crate) intents: Vec<KnownIntent>,
+    pub(crate) lexicon: Lexicon,
+    pub(crate) lexical: StoredHead,
+    pub(crate) fast: Option<VectorHead>,
+    pub(crate) full: Option<VectorHead>,
+    pub(crate) lexical_blend: Blend,
+    /// The best tier that was there in training: scores and thresholds are its.
+    pub(crate) best: Tier,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) gate: Option<Gate>,
+    pub(crate) thresholds: Thresholds,
+    /// For when the vectors of training are missing: thresholds of the lexical head's probability.
+    pub(crate) without_vectors: Thresholds,
+    /// Probability from which the fast tier decides; none if it is off.
+    pub(crate) fast_from: Option<f32>,
+    /// Digests of normalised examples, sorted, with their intents.
+    pub(crate) exact: Vec<(u64, u32)>,
+    pub(crate) keywords: Vec<KnownKeyword>,
+    pub(crate) spelling: Spelling,
+}
+
+/// From which scores on a text is taken for an intent, and from which it is worth asking.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// The intent is taken.
+    pub accept: f32,
+    /// "Did you mean …?"; below, nothing taught fits.
+    pub ask: f32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KnownIntent {
+    pub name: String,
+    pub accept: Option<f32>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct KnownKeyword {
+    /// Normalised words with a blank before and after each.
+    pub phrase: String,
+    pub intent: u32,
+    pub whole: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VectorHead {
+    pub model: String,
+    pub head: StoredHead,
+    pub dimensions: u32,
+    pub blend: Blend,
+}
+
+/// Why bytes are not a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Something else.
+    #[error("not a trained model")]
+    NotAModel,
+    /// Of an older or newer program.
+    #[error("the model has version {found}, this program reads version {FORMAT}")]
+    Version {
+        /// The version of the bytes.
+        found: u16,
+    },
+    /// Changed on the way.
+    #[error("the model is damaged")]
+    Damaged,
+}
+
+impl Model {
+    /// The stored form: a mark, [`FORMAT`], a digest, the values.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let values = postcard::to_stdvec(self).unwrap_or_default();
+        let mut out = Vec::with_capacity(HEADER + values.len());
+        out.extend_from_slice(MARK);
+        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.extend_from_slice(&Sha256::digest(&values));
+        out.extend_from_slice(&values);
+        out
+    }
+
+    /// Reads the stored form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let rest = bytes.strip_prefix(MARK).ok_or(LoadError::NotAModel)?;
+        let (version, rest) = rest.split_first_chunk::<2>().ok_or(LoadError::NotAModel)?;
+        let found = u16::from_le_bytes(*version);
+        if found != FORMAT {
+            return Err(LoadError::Version { found });
+        }
+        let (digest, values) = rest.split_first_chunk::<32>().ok_or(LoadError::Damaged)?;
+        if Sha256::digest(values).as_slice() != digest {
+            return Err(LoadError::Damaged);
+        }
+        let model: Self = postcard::from_bytes(values).map_err(|_| LoadError::Damaged)?;
+        if model.is_sound() { Ok(model) } else { Err(LoadError::Damaged) }
+    }
+
+    /// The names of the intents it tells apart.
+    pub fn intents(&self) -> impl Iterator<Item = &str> {
+        self.intents.iter().map(|intent| intent.name.as_str())
+    }
+
+    /// The thresholds training chose.
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    /// The embedding models it was trained with: fast, full. Without them it answers from words and letters.
+    pub fn embedding_models(&self) -> (Option<&str>, Option<&str>) {
+        (
+            self.fast.as_ref().map(|head| head.model.as_str()),
+            self.full.as_ref().map(|head| head.model.as_str()),
+        )
+    }
+
+    fn is_sound(&self) -> bool {
+        let classes = self.intents.len();
+        let head = |head: &StoredHead, features: usize| head.classes() == classes && head.is_sound(features);
+        let vectors = |head_of: &Option<VectorHead>| {
+            head_of.as_ref().is_none_or(|vector| head(&vector.head, vector.dimensions as usize))
+        };
+        let in_range = |intent: u32| (intent as usize) < classes;
+        classes > 0
+            && self.lexicon.is_sound()
+            && head(&self.lexical, self.lexicon.len())
+            && vectors(&self.fast)
+            && vectors(&self.full)
+            && self.neighbours.is_sound(classes)
+            && self.exact.is_sorted()
+            && self.exact.iter().all(|(_, intent)| in_range(*intent))
+            && self.keywords.iter().all(|keyword| in_range(keyword.intent))
+    }
+}

@@ -1,0 +1,307 @@
+//! Recognition: exact and keyword matches, spelling, heads, and the decision.
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::Signs;
+use super::model::{Model, Thresholds, VectorHead};
+use super::neighbours::Probe;
+use super::tiers::{Blend, Tier, opinion, ranking};
+use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
+use crate::matching::{digest_of_words, padded_words};
+use crate::text::{Language, detect, normalise};
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// What the person wrote. The first [`LONGEST`] bytes are looked at.
+    pub text: &'a str,
+    /// The conversation's language, if it is known.
+    pub language: Option<&'a Language>,
+    /// Names of intents the waiting node expects: they are preferred where it is close.
+    pub expected: &'a [String],
+}
+
+impl<'a> Request<'a> {
+    /// A text and nothing else.
+    pub fn text(text: &'a str) -> Self {
+        Self { text, ..Self::default() }
+    }
+}
+
+/// Bytes of a message that are looked at.
+pub const LONGEST: usize = 4_000;
+/// Added to the logarithm of an expected intent: it counts three times.
+const EXPECTED: f32 = 1.1;
+/// Alternatives named at most.
+const ALTERNATIVES: usize = 5;
+
+/// What was understood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recognition {
+    /// What to do with it.
+    pub decision: Decision,
+    /// Who decided.
+    pub engine: Engine,
+    /// The most probable intent, even where the decision is not to take it.
+    pub intent: Option<String>,
+    /// Its probability, 0 to 1.
+    pub confidence: f32,
+    /// How well the text fits what was taught; compared with the thresholds.
+    pub score: f32,
+    /// The most probable intents, the first included.
+    pub alternatives: Vec<Candidate>,
+    /// The text without its typing mistakes, if it had any.
+    pub corrected: Option<String>,
+    /// The language: the conversation's, else the text's, else the bot's.
+    pub language: Language,
+    /// Whether vectors the model was trained with were missing, so that words alone decided.
+    pub degraded: bool,
+}
+
+/// An intent and its probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The intent's name.
+    pub intent: String,
+    /// 0 to 1.
+    pub confidence: f32,
+}
+
+/// What to do with a recognition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Take the intent.
+    Accept,
+    /// Ask which of the best two or three is meant.
+    Ask,
+    /// Nothing that was taught fits.
+    Fallback,
+}
+
+/// Who decided (`nlu_logs.engine`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// An example, word for word.
+    Exact,
+    /// A keyword.
+    Keyword,
+    /// Words and letters, with the fast model where there is one.
+    Fast,
+    /// The full embedding model.
+    Embedding,
+    /// Nobody: there was nothing to go by.
+    None,
+}
+
+/// What the heads made of a text.
+struct Weighed {
+    sum: Vec<f32>,
+    probabilities: Vec<f32>,
+    order: Vec<usize>,
+}
+
+impl Model {
+    /// What a text means. A pure function, but for what the embedders do; they are asked only when words alone
+    /// do not decide.
+    pub fn recognise(
+        &self,
+        request: &Request<'_>,
+        embedders: Embedders<'_>,
+    ) -> Result<Recognition, EmbedError> {
+        let text = cut(request.text);
+        let normal = normalise(text);
+        let language =
+            request.language.cloned().or_else(|| detect(text)).unwrap_or_else(|| self.language.clone());
+        let found = self.exact_match(&normal).map(|intent| (intent, Engine::Exact));
+        if let Some((intent, engine)) =
+            found.or_else(|| Some((self.keyword_match(&normal)?, Engine::Keyword)))
+        {
+            return Ok(self.certain(intent, engine, language));
+        }
+        let corrected = self.spelling.correct(text);
+        let plain = corrected.as_deref().unwrap_or(&normal);
+        let mut recognition = self.weigh_up(plain, request, embedders, language)?;
+        recognition.corrected = corrected;
+        Ok(recognition)
+    }
+
+    fn weigh_up(
+        &self,
+        plain: &str,
+        request: &Request<'_>,
+        embedders: Embedders<'_>,
+        language: Language,
+    ) -> Result<Recognition, EmbedError> {
+        let row = self.lexicon.row(plain);
+        let lexical = opinion(self.lexical.logits(row.iter().map(|(f, v)| (*f as usize, *v))));
+        let weigh = |blend: &Blend, vector: Option<&[f32]>| {
+            let mut sum = blend.sum(&lexical, vector);
+            for expected in request.expected {
+                if let Some(at) = self.intents.iter().position(|intent| intent.name == *expected) {
+                    sum[at] += EXPECTED;
+                }
+            }
+            let probabilities = blend.probabilities(sum.clone());
+            Weighed { order: ranking(&probabilities), sum, probabilities }
+        };
+
+        let fast = opinion_of(self.fast.as_ref(), embedders.fast, plain)?;
+        if let (Some((head, _, opinion)), Some(from)) = (&fast, self.fast_from) {
+            let weighed = weigh(&head.blend, Some(opinion));
+            if weighed.probabilities[weighed.order[0]] >= from {
+                let score = weighed.probabilities[weighed.order[0]];
+                return Ok(self.answer(&weighed, Engine::Fast, Decision::Accept, score, language));
+            }
+        }
+        let full = opinion_of(self.full.as_ref(), embedders.full, plain)?;
+        let (best, engine) = match self.best {
+            Tier::Lexical => (None, Engine::Fast),
+            Tier::Fast => (fast.as_ref(), Engine::Fast),
+            Tier::Full => (full.as_ref(), Engine::Embedding),
+        };
+        if self.best != Tier::Lexical && best.is_none() {
+            return Ok(self.without_vectors(&weigh(&self.lexical_blend, None), row.is_empty(), language));
+        }
+        if row.is_empty() && best.is_none() {
+            return Ok(Self::nothing(language));
+        }
+        let weighed = weigh(
+            best.map_or(&self.lexical_blend, |(head, ..)| &head.blend),
+            best.map(|(_, _, o)| o.as_slice()),
+        );
+        let probe = best
+            .map_or(Probe::Sparse { row: &row, features: self.lexicon.len() }, |(_, v, _)| Probe::Dense(v));
+        let near = self.neighbours.near(&probe, &weighed.order);
+        let signs = Signs::new(&weighed.sum, &weighed.probabilities, &weighed.order, near);
+        let score = self.gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(&signs));
+        let decision = self.decide(weighed.order[0], score, self.thresholds);
+        Ok(self.answer(&weighed, engine, decision, score, language))
+    }
+
+    fn exact_match(&self, normal: &str) -> Option<usize> {
+        let at = self.exact.binary_search_by_key(&digest_of_words(normal), |(digest, _)| *digest).ok()?;
+        Some(self.exact[at].1 as usize)
+    }
+
+    fn keyword_match(&self, normal: &str) -> Option<usize> {
+        if self.keywords.is_empty() {
+            return None;
+        }
+        let words = padded_words(normal);
+        let hit = |phrase: &str, whole: bool| if whole { words == phrase } else { words.contains(phrase) };
+        self.keywords
+            .iter()
+            .find(|keyword| hit(&keyword.phrase, keyword.whole))
+            .map(|keyword| keyword.intent as usize)
+    }
+
+    fn decide(&self, intent: usize, score: f32, thresholds: Thresholds) -> Decision {
+        let accept = self.intents[intent].accept.unwrap_or(thresholds.accept);
+        if score >= accept {
+            Decision::Accept
+        } else if score >= thresholds.ask {
+            Decision::Ask
+        } else {
+            Decision::Fallback
+        }
+    }
+
+    fn answer(
+        &self,
+        weighed: &Weighed,
+        engine: Engine,
+        decision: Decision,
+        score: f32,
+        language: Language,
+    ) -> Recognition {
+        let candidate = |class: &usize| Candidate {
+            intent: self.intents[*class].name.clone(),
+            confidence: weighed.probabilities[*class],
+        };
+        let alternatives: Vec<Candidate> = weighed.order.iter().take(ALTERNATIVES).map(candidate).collect();
+        Recognition {
+            decision,
+            engine,
+            intent: alternatives.first().map(|first| first.intent.clone()),
+            confidence: alternatives.first().map_or(0.0, |first| first.confidence),
+            score,
+            alternatives,
+            corrected: None,
+            language,
+            degraded: false,
+        }
+    }
+
+    fn certain(&self, intent: usize, engine: Engine, language: Language) -> Recognition {
+        let name = self.intents[intent].name.clone();
+        Recognition {
+            decision: Decision::Accept,
+            engine,
+            intent: Some(name.clone()),
+            confidence: 1.0,
+            score: 1.5,
+            alternatives: vec![Candidate { intent: name, confidence: 1.0 }],
+            corrected: None,
+            language,
+            degraded: false,
+        }
+    }
+
+    fn nothing(language: Language) -> Recognition {
+        Recognition {
+            decision: Decision::Fallback,
+            engine: Engine::None,
+            intent: None,
+            confidence: 0.0,
+            score: 0.0,
+            alternatives: Vec::new(),
+            corrected: None,
+            language,
+            degraded: false,
+        }
+    }
+
+    /// Words alone, although the model was trained with vectors: the probability is the score.
+    fn without_vectors(&self, weighed: &Weighed, unknown: bool, language: Language) -> Recognition {
+        if unknown {
+            return Recognition { degraded: true, ..Self::nothing(language) };
+        }
+        let first = weighed.order[0];
+        let score = weighed.probabilities[first];
+        // An intent's own threshold belongs to the score with neighbours, so it does not count here.
+        let decision = if score >= self.without_vectors.accept {
+            Decision::Accept
+        } else if score >= self.without_vectors.ask {
+            Decision::Ask
+        } else {
+            Decision::Fallback
+        };
+        Recognition { degraded: true, ..self.answer(weighed, Engine::Fast, decision, score, language) }
+    }
+}
+
+type HeadOpinion<'a> = (&'a VectorHead, Vec<f32>, Vec<f32>);
+
+/// What a head says about a text: the head, the text's vector, logarithms of probabilities. Nothing where
+/// the head or its very model is missing.
+fn opinion_of<'a>(
+    head: Option<&'a VectorHead>,
+    embedder: Option<&dyn Embedder>,
+    text: &str,
+) -> Result<Option<HeadOpinion<'a>>, EmbedError> {
+    let (Some(head), Some(embedder)) = (head, embedder) else { return Ok(None) };
+    if embedder.name() != head.model || embedder.dimensions() != head.dimensions as usize {
+        return Ok(None);
+    }
+    let Some(vector) = embed_all(embedder, &[text])?.pop() else { return Ok(None) };
+    let logits = head.head.logits(vector.iter().copied().enumerate());
+    Ok(Some((head, vector, opinion(logits))))
+}
+
+/// The first bytes of a text, whole letters.
+fn cut(text: &str) -> &str {
+    let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..end]
+}

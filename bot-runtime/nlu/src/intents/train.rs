@@ -1,0 +1,430 @@
+//! Training: heads, their blend, thresholds and gate, judged by cross-validation. The same corpus, settings
+//! and vectors give the same model, byte for byte.
+
+use super::dataset::{Dataset, Heads, Vectors};
+use super::gate::{ENOUGH, Gate, Signs};
+use super::model::{KnownIntent, KnownKeyword, Model, Thresholds, VectorHead};
+use super::neighbours::{Nearness, Neighbours, Probe};
+use super::report::{Judged, Report, Summary, share};
+use super::tiers::{Blend, Opinions, Tier, opinion, ranking};
+use crate::corpus::{Corpus, EntityKind};
+use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
+use crate::heads::calibrate::temperature;
+use crate::heads::{StoredHead, Weights};
+use crate::matching::{digest_of_words, padded_words};
+use crate::text::{Spelling, normalise};
+
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// For the order in which examples are dealt to folds.
+    pub seed: u64,
+    /// Parts for cross-validation, 2 to 10.
+    pub folds: usize,
+    /// Threads at most.
+    pub threads: usize,
+    /// Share of the bot's own examples that may fall below [`Thresholds::ask`].
+    pub ask_share: f32,
+    /// Share of the bot's own examples that may fall below [`Thresholds::accept`].
+    pub accept_share: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { seed: 1, folds: 5, threads: 2, ask_share: 0.03, accept_share: 0.15 }
+    }
+}
+
+/// Why a corpus cannot be learned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrainError {
+    /// There must be at least two intents.
+    #[error("a model needs at least two intents, there are {found}")]
+    TooFewIntents {
+        /// How many there are.
+        found: usize,
+    },
+    /// An intent nobody said anything for.
+    #[error("intent {intent} has no examples")]
+    NoExamples {
+        /// Its name.
+        intent: String,
+    },
+    /// More than one process should hold.
+    #[error("{found} examples are more than {MOST_EXAMPLES}")]
+    TooManyExamples {
+        /// How many there are.
+        found: usize,
+    },
+    /// A keyword for an intent that does not exist.
+    #[error("keyword {phrase:?} names the unknown intent {intent}")]
+    UnknownIntent {
+        /// The keyword.
+        phrase: String,
+        /// The name.
+        intent: String,
+    },
+    /// A model did not answer.
+    #[error(transparent)]
+    Embedding(#[from] EmbedError),
+}
+
+/// Examples of one bot at most.
+pub const MOST_EXAMPLES: usize = 100_000;
+/// Examples an intent must have on average before the fast tier may decide alone.
+const FAST_TIER_EXAMPLES: usize = 10;
+/// Of what the fast tier decides, the share that must be right.
+const FAST_TIER_PRECISION: f32 = 0.99;
+/// Thresholds where there is too little to choose them by.
+const UNTRIED: Thresholds = Thresholds { accept: 0.90, ask: 0.78 };
+const UNTRIED_WITHOUT_VECTORS: Thresholds = Thresholds { accept: 0.55, ask: 0.30 };
+
+/// An example judged by heads that have not seen it.
+struct HeldOut {
+    truth: usize,
+    example: usize,
+    opinions: Opinions,
+    near: Nearness,
+}
+
+/// Trains a model and says how good it is.
+pub fn train(
+    corpus: &Corpus,
+    embedders: Embedders<'_>,
+    settings: &Settings,
+) -> Result<(Model, Report), TrainError> {
+    check(corpus)?;
+    let data = Dataset::new(corpus, embedders)?;
+    let best = match (&data.full, &data.fast) {
+        (Some(_), _) => Tier::Full,
+        (None, Some(_)) => Tier::Fast,
+        (None, None) => Tier::Lexical,
+    };
+    let outside = OutOfScope::new(corpus, embedders)?;
+    let folds = data.folds(settings.folds.clamp(2, 10), settings.seed);
+    let (held_out, held_outside) = cross_validate(&data, &folds, &outside, best, settings.threads);
+
+    let lexical_blend = warmed(Blend::LEXICAL, Tier::Lexical, &held_out);
+    let fast_blend = data.fast.as_ref().map(|_| warmed(Blend::FAST, Tier::Fast, &held_out));
+    let full_blend = data.full.as_ref().map(|_| warmed(choose_blend(&held_out), Tier::Full, &held_out));
+    let blend = full_blend.or(fast_blend).unwrap_or(lexical_blend);
+
+    let inside_signs: Vec<Signs> = held_out.iter().map(|one| signs(one, &blend, best)).collect();
+    let outside_signs: Vec<Signs> = held_outside.iter().map(|one| signs(one, &blend, best)).collect();
+    let gate = (outside_signs.len() >= ENOUGH).then(|| Gate::train(&inside_signs, &outside_signs));
+    let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
+    let scores: Vec<f32> = inside_signs.iter().map(score).collect();
+    let thresholds = thresholds(&scores, settings, UNTRIED);
+    let alone: Vec<f32> =
+        held_out.iter().map(|one| confidence(one, &lexical_blend, Tier::Lexical).1).collect();
+    let without_vectors = self::thresholds(&alone, settings, UNTRIED_WITHOUT_VECTORS);
+
+    let tested = data.origins.iter().flatten().count();
+    let enough_for_fast = best == Tier::Full && tested >= FAST_TIER_EXAMPLES * data.classes;
+    let fast = fast_blend.filter(|_| enough_for_fast).and_then(|blend| fast_tier(&held_out, &blend));
+
+    let judged: Vec<Judged<'_>> = held_out
+        .iter()
+        .map(|one| {
+            let (predicted, confidence) = confidence(one, &blend, best);
+            Judged { truth: one.truth, predicted, confidence, text: &data.texts[one.example] }
+        })
+        .collect();
+    let names: Vec<&str> = corpus.intents.iter().map(|intent| intent.name.as_str()).collect();
+    let summary = Summary::new(&names, &judged);
+    let refused =
+        |scores: &[f32]| share(scores.iter().filter(|score| **score < thresholds.ask).count(), scores.len());
+    let outside_scores: Vec<f32> = outside_signs.iter().map(score).collect();
+    let report = Report {
+        examples: judged.len(),
+        folds: folds.len(),
+        accuracy: summary.accuracy,
+        calibration_error: summary.calibration_error,
+        intents: summary.intents,
+        confusions: summary.confusions,
+        doubtful: summary.doubtful,
+        thresholds,
+        lexical_weight: full_blend.map(|blend| blend.lexical),
+        fast_share: fast.map(|(_, decided)| decided),
+        refused: refused(&scores),
+        out_of_scope_refused: (!outside_scores.is_empty()).then(|| refused(&outside_scores)),
+    };
+
+    let everything: Vec<usize> = (0..data.texts.len()).collect();
+    let heads = data.fit(&everything, settings.threads);
+    let neighbours = neighbours(&data, &heads, &everything, best);
+    let stored = |vectors: &Option<Vectors>, weights: &Option<Weights>, blend: Option<Blend>| {
+        let (vectors, weights, blend) = (vectors.as_ref()?, weights.as_ref()?, blend?);
+        let dimensions = u32::try_from(vectors.dimensions).unwrap_or(u32::MAX);
+        Some(VectorHead { model: vectors.model.clone(), head: StoredHead::new(weights), dimensions, blend })
+    };
+    let known = corpus.intents.iter().map(|i| KnownIntent { name: i.name.clone(), accept: i.accept_score });
+    let model = Model {
+        language: corpus.language.clone(),
+        intents: known.collect(),
+        lexical: StoredHead::new(&heads.lexical),
+        fast: stored(&data.fast, &heads.fast, fast_blend),
+        full: stored(&data.full, &heads.full, full_blend),
+        lexicon: heads.lexicon,
+        lexical_blend,
+        best,
+        neighbours,
+        gate,
+        thresholds,
+        without_vectors,
+        fast_from: fast.map(|(from, _)| from),
+        exact: exact(&data),
+        keywords: keywords(corpus)?,
+        spelling: spelling(corpus),
+    };
+    Ok((model, report))
+}
+
+fn check(corpus: &Corpus) -> Result<(), TrainError> {
+    if corpus.intents.len() < 2 {
+        return Err(TrainError::TooFewIntents { found: corpus.intents.len() });
+    }
+    if let Some(intent) = corpus.intents.iter().find(|intent| intent.examples.is_empty()) {
+        return Err(TrainError::NoExamples { intent: intent.name.clone() });
+    }
+    let found =
+        corpus.intents.iter().map(|intent| intent.examples.len()).sum::<usize>() + corpus.out_of_scope.len();
+    if found > MOST_EXAMPLES { Err(TrainError::TooManyExamples { found }) } else { Ok(()) }
+}
+
+/// Labelled messages out of scope, with their vectors.
+struct OutOfScope {
+    texts: Vec<String>,
+    fast: Option<Vec<Vec<f32>>>,
+    full: Option<Vec<Vec<f32>>>,
+}
+
+impl OutOfScope {
+    fn new(corpus: &Corpus, embedders: Embedders<'_>) -> Result<Self, EmbedError> {
+        let texts: Vec<String> = corpus.out_of_scope.iter().map(|text| normalise(text)).collect();
+        let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let embed = |with: Option<&dyn Embedder>| with.map(|with| embed_all(with, &borrowed)).transpose();
+        let (fast, full) = (embed(embedders.fast)?, embed(embedders.full)?);
+        Ok(Self { texts, fast, full })
+    }
+}
+
+fn cross_validate(
+    data: &Dataset,
+    folds: &[Vec<usize>],
+    outside: &OutOfScope,
+    best: Tier,
+    threads: usize,
+) -> (Vec<HeldOut>, Vec<HeldOut>) {
+    let (mut held_out, mut held_outside) = (Vec::new(), Vec::new());
+    for (number, fold) in folds.iter().enumerate() {
+        let mut left = vec![true; data.texts.len()];
+        for example in fold {
+            left[*example] = false;
+        }
+        let rest: Vec<usize> = (0..data.texts.len()).filter(|example| left[*example]).collect();
+        let heads = data.fit(&rest, threads);
+        let neighbours = neighbours(data, &heads, &rest, best);
+        let judge = |text: &str, fast: Option<&[f32]>, full: Option<&[f32]>| {
+            judge(&heads, &neighbours, best, text, fast, full)
+        };
+        let vector = |vectors: &'_ Option<Vectors>, example: usize| -> Option<Vec<f32>> {
+            vectors.as_ref().map(|vectors| vectors.values[example].clone())
+        };
+        for example in fold {
+            let (fast, full) = (vector(&data.fast, *example), vector(&data.full, *example));
+            let (opinions, near) = judge(&data.texts[*example], fast.as_deref(), full.as_deref());
+            held_out.push(HeldOut {
+                truth: data.labels[*example] as usize,
+                example: *example,
+                opinions,
+                near,
+            });
+        }
+        // No head has seen these, so one fold's heads are as fair as another's.
+        for example in (number..outside.texts.len()).step_by(folds.len()) {
+            let fast = outside.fast.as_ref().map(|vectors| vectors[example].as_slice());
+            let full = outside.full.as_ref().map(|vectors| vectors[example].as_slice());
+            let (opinions, near) = judge(&outside.texts[example], fast, full);
+            held_outside.push(HeldOut { truth: usize::MAX, example, opinions, near });
+        }
+    }
+    (held_out, held_outside)
+}
+
+fn judge(
+    heads: &Heads,
+    neighbours: &Neighbours,
+    best: Tier,
+    text: &str,
+    fast: Option<&[f32]>,
+    full: Option<&[f32]>,
+) -> (Opinions, Nearness) {
+    let row = heads.lexicon.row(text);
+    let mut lexical = heads.lexical.biases.clone();
+    crate::heads::Matrix::sparse(std::slice::from_ref(&row), heads.lexicon.len()).multiply_row(
+        0,
+        &heads.lexical.lines,
+        &mut lexical,
+    );
+    let dense = |weights: &Option<Weights>, vector: Option<&[f32]>| {
+        let mut logits = weights.as_ref()?.biases.clone();
+        crate::heads::matrix::add_scaled_lines(&mut logits, vector?, &weights.as_ref()?.lines);
+        Some(opinion(logits))
+    };
+    let opinions = Opinions {
+        lexical: opinion(lexical),
+        fast: dense(&heads.fast, fast),
+        full: dense(&heads.full, full),
+    };
+    let blend = match best {
+        Tier::Lexical => Blend::LEXICAL,
+        Tier::Fast => Blend::FAST,
+        Tier::Full => Blend::FULL,
+    };
+    let order = ranking(&blend.sum(&opinions.lexical, opinions.of(best)));
+    let probe = match (best, fast, full) {
+        (Tier::Full, _, Some(vector)) | (Tier::Fast, Some(vector), _) => Probe::Dense(vector),
+        _ => Probe::Sparse { row: &row, features: heads.lexicon.len() },
+    };
+    let near = neighbours.near(&probe, &order);
+    (opinions, near)
+}
+
+fn neighbours(data: &Dataset, heads: &Heads, chosen: &[usize], best: Tier) -> Neighbours {
+    let dense = |vectors: &Vectors| {
+        let rows: Vec<(u32, &[f32])> = chosen
+            .iter()
+            .map(|example| (data.labels[*example], vectors.values[*example].as_slice()))
+            .collect();
+        Neighbours::dense(&rows, data.classes, vectors.dimensions)
+    };
+    match (best, &data.fast, &data.full) {
+        (Tier::Full, _, Some(vectors)) | (Tier::Fast, Some(vectors), _) => dense(vectors),
+        _ => {
+            let row = |example: &usize| (data.labels[*example], heads.lexicon.row(&data.texts[*example]));
+            let rows: Vec<_> = chosen.iter().map(row).collect();
+            Neighbours::sparse(&rows, data.classes)
+        }
+    }
+}
+
+/// The blend with the temperature that fits it.
+fn warmed(blend: Blend, tier: Tier, held_out: &[HeldOut]) -> Blend {
+    let sums: Vec<(Vec<f32>, usize)> = held_out
+        .iter()
+        .map(|one| (blend.sum(&one.opinions.lexical, one.opinions.of(tier)), one.truth))
+        .collect();
+    if sums.len() < 20 {
+        return blend;
+    }
+    let temperature = temperature(&sums);
+    Blend { temperature, ..blend }
+}
+
+/// The lexical weight that judges most examples right. Another than the usual one must be clearly better.
+fn choose_blend(held_out: &[HeldOut]) -> Blend {
+    let mut chosen = (f32::NEG_INFINITY, Blend::FULL);
+    for lexical in Blend::CHOICES {
+        let blend = Blend { lexical, ..Blend::FULL };
+        let right = held_out.iter().filter(|one| confidence(one, &blend, Tier::Full).0 == one.truth).count();
+        let accuracy = share(right, held_out.len());
+        if accuracy > chosen.0 + 0.002 {
+            chosen = (accuracy, blend);
+        }
+    }
+    chosen.1
+}
+
+/// The most probable intent and its probability.
+fn confidence(one: &HeldOut, blend: &Blend, tier: Tier) -> (usize, f32) {
+    let p = blend.probabilities(blend.sum(&one.opinions.lexical, one.opinions.of(tier)));
+    let best = ranking(&p)[0];
+    (best, p[best])
+}
+
+fn signs(one: &HeldOut, blend: &Blend, tier: Tier) -> Signs {
+    let sum = blend.sum(&one.opinions.lexical, one.opinions.of(tier));
+    let p = blend.probabilities(sum.clone());
+    Signs::new(&sum, &p, &ranking(&p), one.near)
+}
+
+/// The scores below which lie the shares of the bot's own examples the settings allow.
+fn thresholds(scores: &[f32], settings: &Settings, untried: Thresholds) -> Thresholds {
+    if scores.len() < 20 {
+        return untried;
+    }
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a position in a list"
+    )]
+    let at =
+        |part: f32| sorted[((sorted.len() as f32 * part.clamp(0.0, 1.0)) as usize).min(sorted.len() - 1)];
+    let ask = at(settings.ask_share);
+    Thresholds { ask, accept: at(settings.accept_share).max(ask) }
+}
+
+/// The lowest probability from which what the fast tier says is right often enough, and the share it decides.
+fn fast_tier(held_out: &[HeldOut], blend: &Blend) -> Option<(f32, f32)> {
+    let answers: Vec<(usize, f32, usize)> = held_out
+        .iter()
+        .map(|one| {
+            let (predicted, p) = confidence(one, blend, Tier::Fast);
+            (predicted, p, one.truth)
+        })
+        .collect();
+    [0.90_f32, 0.925, 0.95, 0.97, 0.98, 0.99].into_iter().find_map(|from| {
+        let decided: Vec<_> = answers.iter().filter(|(_, p, _)| *p >= from).collect();
+        let right = decided.iter().filter(|(predicted, _, truth)| predicted == truth).count();
+        let good = !decided.is_empty() && share(right, decided.len()) >= FAST_TIER_PRECISION;
+        good.then(|| (from, share(decided.len(), answers.len())))
+    })
+}
+
+/// Examples that decide when they are said word for word; those of two intents do not.
+fn exact(data: &Dataset) -> Vec<(u64, u32)> {
+    let mut all: Vec<(u64, u32)> =
+        data.texts.iter().zip(&data.labels).map(|(t, l)| (digest_of_words(t), *l)).collect();
+    all.sort_unstable();
+    all.dedup();
+    let only: Vec<_> =
+        all.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() == 1).flatten().copied().collect();
+    let nothing = digest_of_words("");
+    only.into_iter().filter(|(digest, _)| *digest != nothing).collect()
+}
+
+fn keywords(corpus: &Corpus) -> Result<Vec<KnownKeyword>, TrainError> {
+    let mut known = Vec::new();
+    for keyword in &corpus.keywords {
+        let position = corpus.intents.iter().position(|intent| intent.name == keyword.intent);
+        let Some(intent) = position.and_then(|position| u32::try_from(position).ok()) else {
+            let (phrase, intent) = (keyword.phrase.clone(), keyword.intent.clone());
+            return Err(TrainError::UnknownIntent { phrase, intent });
+        };
+        let phrase = padded_words(&normalise(&keyword.phrase));
+        if !phrase.trim().is_empty() {
+            known.push(KnownKeyword { phrase, intent, whole: keyword.whole });
+        }
+    }
+    // The longest first: it says most.
+    known.sort_by(|a, b| b.phrase.len().cmp(&a.phrase.len()).then_with(|| a.phrase.cmp(&b.phrase)));
+    Ok(known)
+}
+
+fn spelling(corpus: &Corpus) -> Spelling {
+    let examples =
+        corpus.intents.iter().flat_map(|intent| &intent.examples).map(|example| example.text.as_str());
+    let values = corpus.entities.iter().flat_map(|entity| match &entity.kind {
+        EntityKind::List { values, .. } => values.as_slice(),
+        _ => &[],
+    });
+    let values =
+        values.flat_map(|value| std::iter::once(&value.value).chain(&value.synonyms)).map(String::as_str);
+    let keywords = corpus.keywords.iter().map(|keyword| keyword.phrase.as_str());
+    let common = crate::text::common::words_of(&corpus.language);
+    Spelling::new(examples.chain(values).chain(keywords), common)
+}
