@@ -1,6 +1,7 @@
 //! The list of channels. To add one, add a [`ChannelKind`] and follow the compiler here.
 
 use botbuilder_adapter_kit::Channel;
+use botbuilder_adapter_slack::Slack;
 use botbuilder_adapter_telegram::Telegram;
 use botbuilder_adapter_web::Web;
 use botbuilder_adapter_whatsapp::Whatsapp;
@@ -11,6 +12,7 @@ pub fn channel(kind: ChannelKind) -> &'static dyn Channel {
     match kind {
         ChannelKind::Whatsapp => &Whatsapp,
         ChannelKind::Telegram => &Telegram,
+        ChannelKind::Slack => &Slack,
         ChannelKind::Web => &Web,
     }
 }

@@ -315,7 +315,11 @@ fn outgoing(
         key: cause.key.clone(),
         times: cause.times,
         trace: cause.trace.clone(),
-        body: OutboundEvent { to: cause.body.sender.address.clone(), what },
+        body: OutboundEvent {
+            to: cause.body.sender.address.clone(),
+            thread: cause.body.thread.clone(),
+            what,
+        },
     };
     Ok(outbox_events::New {
         id: record.id.uuid(),
@@ -393,7 +397,7 @@ fn contact(job: &Job, loaded: &Loaded, ids: &dyn Ids) -> Seen {
 const fn reply_window(kind: ChannelKind) -> Option<TimeDelta> {
     match kind {
         ChannelKind::Whatsapp => Some(TimeDelta::hours(24)),
-        ChannelKind::Telegram | ChannelKind::Web => None,
+        ChannelKind::Telegram | ChannelKind::Slack | ChannelKind::Web => None,
     }
 }
 

@@ -57,8 +57,8 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
         .ok_or(Refusal::Unknown)?;
     let webhook = gateway.channels.channel(account.kind).webhook().ok_or(Refusal::Unknown)?;
     let most = usize::try_from(gateway.limits.webhook_bytes).unwrap_or(usize::MAX);
-    let raw = read(public_id, request, most).await?;
-    let received_at = gateway.clock.now();
+    let raw = read(gateway, public_id, request, most).await?;
+    let received_at = raw.received;
     let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
     let count = received.events.len();
     append(gateway, &account, received.events, &raw.body, received_at, verified_at).await?;
@@ -76,7 +76,12 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
 }
 
 /// Reads the whole request, whose body has at most so many bytes.
-async fn read(public_id: String, request: Request, most: usize) -> Result<RawRequest, Refusal> {
+async fn read(
+    gateway: &Gateway,
+    public_id: String,
+    request: Request,
+    most: usize,
+) -> Result<RawRequest, Refusal> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, most).collect().await {
         Ok(body) => body.to_bytes(),
@@ -92,6 +97,7 @@ async fn read(public_id: String, request: Request, most: usize) -> Result<RawReq
         query: head.uri.query().unwrap_or_default().to_owned(),
         headers: text_headers(&head.headers),
         body,
+        received: gateway.clock.now(),
     })
 }
 

@@ -16,6 +16,7 @@ use std::{
 
 use botbuilder_domain::{Content, Inbound, InboundEvent, MessageId, Secret};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,6 +24,9 @@ use crate::{
     Account, Channel, DecodeError, Part, ProviderResponse, RawRequest, Received, RequestBody, SendError,
     Webhook, plan,
 };
+
+/// When the requests of the checks come in: 1700000000 seconds after 1970 began.
+pub const RECEIVED: DateTime<Utc> = DateTime::from_timestamp_nanos(1_700_000_000_000_000_000);
 
 /// A channel, and what the checks need to know about it.
 pub struct Contract<'a> {
@@ -34,6 +38,10 @@ pub struct Contract<'a> {
     pub account: Account,
     /// The header that proves the origin: its name in lower case, and its value for a secret and a body.
     pub sign: fn(&Secret<String>, &[u8]) -> (String, String),
+    /// Headers that go along with it.
+    pub beside: &'a [(&'a str, &'a str)],
+    /// How the body of a fixture is sent, where that is not as it is: some providers send forms.
+    pub as_sent: fn(Bytes) -> Bytes,
     /// Whether the proof depends on the body.
     pub covers_body: bool,
     /// Bodies of kinds that nobody knows. Each holds the text `marker` somewhere.
@@ -57,6 +65,9 @@ pub struct Batch {
 pub struct Sending {
     /// The recipient.
     pub to: String,
+    /// The thread within it.
+    #[serde(default)]
+    pub thread: String,
     /// What is sent, before it is planned.
     pub content: Content,
     /// The provider's id of the message it answers.
@@ -113,6 +124,7 @@ impl Contract<'_> {
                             message: MessageId::new(uuid::Uuid::from_u128(1)),
                             index,
                             to: sending.to.clone(),
+                            thread: sending.thread.clone(),
                             content,
                             reply_to: sending.reply_to.clone().filter(|_| index == 0),
                         };
@@ -169,14 +181,22 @@ impl Contract<'_> {
 
     fn request(&self, body: Bytes) -> RawRequest {
         let secret = self.account.webhook_secrets.first().expect("the account has a webhook secret");
+        let body = (self.as_sent)(body);
         let header = (self.sign)(secret, &body);
         RawRequest {
             method: "POST".into(),
             path: self.account.public_id.clone(),
             query: String::new(),
-            headers: vec![header],
+            headers: self.headers(header),
             body,
+            received: RECEIVED,
         }
+    }
+
+    /// A proof and what goes along with it.
+    fn headers(&self, proof: (String, String)) -> Vec<(String, String)> {
+        let beside = self.beside.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        [proof].into_iter().chain(beside).collect()
     }
 
     /// Signs, verifies and decodes.

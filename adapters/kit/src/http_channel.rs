@@ -17,6 +17,8 @@ pub struct Part {
     pub index: usize,
     /// The address it goes to.
     pub to: String,
+    /// The thread within the address, empty where there is none.
+    pub thread: String,
     /// What it holds: within the channel's capabilities.
     pub content: Content,
     /// The provider's id of the message it answers.
@@ -151,9 +153,9 @@ pub enum SendError {
 pub enum Change {
     /// Send it to this address; the chat has moved there.
     Address(String),
-    /// Send it without markup.
+    /// Send it without markup, buttons and the like: text only.
     PlainText,
-    /// Send it without naming the message it answers.
+    /// Send it without naming the message or the thread it answers.
     WithoutReply,
     /// Send the address of its file as text; the provider could not fetch the file.
     LinkText,

@@ -2,6 +2,7 @@
 
 use botbuilder_domain::{InboundEvent, Secret};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 
 use crate::Account;
 
@@ -18,6 +19,8 @@ pub struct RawRequest {
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub body: Bytes,
+    /// When it was complete, for signatures that hold for a while.
+    pub received: DateTime<Utc>,
 }
 
 impl RawRequest {

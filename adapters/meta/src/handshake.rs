@@ -28,6 +28,7 @@ mod tests {
             query: query.into(),
             headers: Vec::new(),
             body: bytes::Bytes::new(),
+            received: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

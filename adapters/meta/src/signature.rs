@@ -67,6 +67,7 @@ mod tests {
             query: String::new(),
             headers: vec![(HEADER.into(), signature.into())],
             body: body.to_vec().into(),
+            received: chrono::DateTime::UNIX_EPOCH,
         }
     }
 

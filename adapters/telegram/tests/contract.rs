@@ -34,6 +34,8 @@ fn contract() -> Contract<'static> {
         fixtures: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")),
         account: account(),
         sign: |secret, _| (SECRET_HEADER.into(), secret.expose().clone()),
+        beside: &[],
+        as_sent: |body| body,
         covers_body: false,
         unknown: vec![
             json!({ "update_id": 1, "hologram": { "marker": 1 } }),

@@ -67,6 +67,7 @@ impl Ids {
                 .map(|name| name.trim_start_matches('@').to_owned()),
             phone: e164,
             locale: None,
+            speaker: None,
         })
     }
 }

@@ -48,6 +48,8 @@ fn contract() -> Contract<'static> {
         fixtures: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")),
         account: account(),
         sign: |secret, body| (meta::HEADER.into(), meta::sign(secret, body)),
+        beside: &[],
+        as_sent: |body| body,
         covers_body: true,
         unknown: vec![
             message(json!({ "id": "m1", "from": "1", "type": "hologram", "hologram": "marker" })),
@@ -134,6 +136,7 @@ fn request(method: &str, path: &str, query: &str, body: &Value) -> RawRequest {
         query: query.into(),
         headers: Vec::new(),
         body: body.to_string().into(),
+        received: botbuilder_adapter_kit::contract::RECEIVED,
     }
 }
 
@@ -195,6 +198,7 @@ fn an_account_that_lacks_something_says_what() {
         message: botbuilder_domain::MessageId::new(Uuid::nil()),
         index: 0,
         to: "15550001111".into(),
+        thread: String::new(),
         content: botbuilder_domain::Content::text("hi"),
         reply_to: None,
     };

@@ -10,19 +10,22 @@ pub enum ChannelKind {
     Whatsapp,
     /// Telegram Bot API.
     Telegram,
+    /// Slack.
+    Slack,
     /// The chat on a website.
     Web,
 }
 
 impl ChannelKind {
     /// Every kind, in the order they are shown.
-    pub const ALL: [Self; 3] = [Self::Web, Self::Telegram, Self::Whatsapp];
+    pub const ALL: [Self; 4] = [Self::Web, Self::Slack, Self::Telegram, Self::Whatsapp];
 
     /// The word in `channels.type` and in addresses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Whatsapp => "whatsapp",
             Self::Telegram => "telegram",
+            Self::Slack => "slack",
             Self::Web => "web",
         }
     }

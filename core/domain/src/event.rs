@@ -25,6 +25,22 @@ pub struct Sender {
     /// The person's language, as the network tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// Who of a group it was, where the address is a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<Box<Speaker>>,
+}
+
+/// A person in a group. Replies go to the group, so this is no address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speaker {
+    /// The network's id of the person.
+    pub id: String,
+    /// The name as it is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The name the person goes by on the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
 }
 
 /// One thing that came in.
@@ -193,6 +209,9 @@ impl Inbound {
 pub struct OutboundEvent {
     /// The address it goes to.
     pub to: String,
+    /// The thread within the address, empty where the network has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub thread: String,
     /// What is to be done.
     pub what: Outbound,
 }

@@ -18,7 +18,7 @@ pub use channel::{Capabilities, ChannelKind};
 pub use clock::{Clock, Ids, ManualClock, SystemClock, SystemIds};
 pub use content::{Choice, ChoiceOption, ChoiceStyle, ContactCard, Content, Location, Media, MediaKind};
 pub use envelope::{ConversationKey, DecodeError, Envelope, Times, TraceContext};
-pub use event::{Inbound, InboundEvent, Outbound, OutboundEvent, Send, Sender};
+pub use event::{Inbound, InboundEvent, Outbound, OutboundEvent, Send, Sender, Speaker};
 pub use id::{
     BotId, CallId, ChannelId, ContactId, ConversationId, EnvelopeId, FlowId, Id, MessageId, OrgId, VersionId,
 };

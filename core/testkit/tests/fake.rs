@@ -10,8 +10,8 @@ use botbuilder_adapter_kit::{
 use botbuilder_adapter_telegram::Telegram;
 use botbuilder_adapter_whatsapp::Whatsapp;
 use botbuilder_domain::{
-    BotId, ChannelId, ChannelKind, Choice, ChoiceOption, ChoiceStyle, Content, DeliveryStatus, Inbound,
-    InboundEvent, MessageId, OrgId, Secret,
+    BotId, ChannelId, ChannelKind, Choice, ChoiceOption, ChoiceStyle, Clock as _, Content, DeliveryStatus,
+    Inbound, InboundEvent, MessageId, OrgId, Secret, SystemClock,
 };
 use botbuilder_testkit::{
     fake::{Behaviour, Fault, StatusBehaviour, telegram, whatsapp},
@@ -43,6 +43,7 @@ fn part(number: u128, to: &str, content: Content) -> Part {
         message: MessageId::new(Uuid::from_u128(number)),
         index: 0,
         to: to.into(),
+        thread: String::new(),
         content,
         reply_to: None,
     }
@@ -106,6 +107,7 @@ async fn receiver(refusals: usize) -> (String, mpsc::UnboundedReceiver<RawReques
             query: String::new(),
             headers: headers.collect(),
             body,
+            received: SystemClock.now(),
         };
         sender.send(request).unwrap();
         StatusCode::OK

@@ -264,6 +264,7 @@ impl Sender {
                 message: message.message,
                 index,
                 to: sending.job.body.to.clone(),
+                thread: sending.job.body.thread.clone(),
                 content,
                 reply_to: message.reply_to.clone(),
             };
@@ -273,9 +274,11 @@ impl Sender {
                     progress.changed = true;
                     match change {
                         Change::Address(address) => part.to = address,
-                        Change::WithoutReply => part.reply_to = None,
-                        // Nothing we send carries markup, so there is none to leave out.
-                        Change::PlainText => {}
+                        Change::WithoutReply => {
+                            part.reply_to = None;
+                            part.thread.clear();
+                        }
+                        Change::PlainText => part.content = text_only(part.content),
                         Change::LinkText => part.content = link_text(part.content),
                     }
                     self.part(sending, &part).await
@@ -402,6 +405,18 @@ impl Failed {
             _ => return None,
         };
         TimeDelta::from_std(wait).ok()
+    }
+}
+
+/// Options as numbered lines, which a typed number answers; anything else as it is, since texts carry no markup.
+fn text_only(content: Content) -> Content {
+    match content {
+        Content::Choice(choice) => {
+            let lines = choice.options.iter().enumerate();
+            let lines = lines.map(|(index, option)| format!("{}. {}", index + 1, option.title));
+            Content::text([choice.text].into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
+        }
+        other => link_text(other),
     }
 }
 

@@ -1,0 +1,65 @@
+//! The Slack channel.
+//!
+//! `inbound` reads callbacks (events, interactions, slash commands), `outbound` writes calls of Web API methods,
+//! `settings` says what an account has to hold. A message's provider id is `{channel}:{ts}`, because a `ts` is
+//! unique within its channel only. The types of payloads are our own ([ADR 4](../../docs/adr/0004-slack-types.md)).
+
+mod blocks;
+mod body;
+mod content;
+mod event;
+mod inbound;
+mod interaction;
+mod mrkdwn;
+mod outbound;
+mod refusal;
+mod settings;
+mod signature;
+mod wire;
+
+pub use settings::DEFAULT_BASE_URL;
+pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW, sign};
+
+use botbuilder_adapter_kit::{Channel, HttpChannel, Webhook};
+use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
+
+/// The channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Slack;
+
+impl Channel for Slack {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Slack
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            // Beyond about 4 040 Slack makes several messages of one.
+            text_max: 4000,
+            text_unit: TextUnit::Chars,
+            caption_max: 3000,
+            buttons_max: 25,
+            button_title_max: 75,
+            // A button could carry 2 000; an option of a list carries 150, and a choice may become either.
+            button_payload_max: 150,
+            choice_text_max: 3000,
+            list_rows_max: 100,
+            row_title_max: 75,
+            row_description_max: 75,
+            media: true,
+            location: false,
+            contact_card: false,
+            delivered_receipts: false,
+            read_receipts: false,
+            reply_window_hours: None,
+        }
+    }
+
+    fn webhook(&self) -> Option<&dyn Webhook> {
+        Some(self)
+    }
+
+    fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+}

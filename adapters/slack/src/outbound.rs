@@ -1,0 +1,150 @@
+//! From a part to calls of Web API methods, and from answers to outcomes.
+
+use botbuilder_adapter_kit::{
+    Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
+    json::as_text,
+};
+use botbuilder_domain::{Content, Media, MediaKind, Secret};
+use serde_json::{Map, Value, json};
+
+use crate::{Slack, blocks, mrkdwn::escape, refusal, settings::Calling};
+
+/// The methods that a structured payload may name, and the field in which each takes the channel, if it does.
+const METHODS: [(&str, Option<&str>); 14] = [
+    ("chat.postMessage", Some("channel")),
+    ("chat.postEphemeral", Some("channel")),
+    ("chat.scheduleMessage", Some("channel")),
+    ("chat.update", Some("channel")),
+    ("chat.delete", Some("channel")),
+    ("reactions.add", Some("channel")),
+    ("reactions.remove", Some("channel")),
+    ("pins.add", Some("channel")),
+    ("pins.remove", Some("channel")),
+    ("assistant.threads.setStatus", Some("channel_id")),
+    ("views.open", None),
+    ("views.push", None),
+    ("views.update", None),
+    ("views.publish", None),
+];
+
+/// Of these, the ones that make a message and so may stand in a thread.
+const POSTS: [&str; 3] = ["chat.postMessage", "chat.postEphemeral", "chat.scheduleMessage"];
+
+impl HttpChannel for Slack {
+    fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
+        let settings = Calling::of(account)?;
+        let (method, mut body) = call(&part.content)?;
+        let (name, address) = METHODS
+            .into_iter()
+            .find(|(name, _)| *name == method)
+            .ok_or(refused("the payload names a method that is not one for messages, reactions or views"))?;
+        if let Some(field) = address
+            && !body.contains_key(field)
+        {
+            body.insert(field.into(), part.to.as_str().into());
+        }
+        if POSTS.contains(&name)
+            && !body.contains_key("thread_ts")
+            && let Some(root) = root(part)
+        {
+            body.insert("thread_ts".into(), root.into());
+        }
+        Ok(vec![request(&settings, name, body)])
+    }
+
+    fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let text = |field: &str| body.get(field).and_then(as_text);
+        let done = match body.get("ok") {
+            Some(Value::Bool(true)) => true,
+            // The reaction is as it should be.
+            Some(Value::Bool(false)) => {
+                matches!(text("error").as_deref(), Some("already_reacted" | "no_reaction"))
+            }
+            _ => false,
+        };
+        if !done || response.status >= 300 {
+            return Err(refusal::interpret(response, &body));
+        }
+        match (text("channel"), text("ts").or_else(|| text("message_ts"))) {
+            (Some(channel), Some(ts)) => Ok(ProviderMessageId(format!("{channel}:{ts}"))),
+            // An ephemeral message names no channel; a reaction or a view makes no message at all.
+            (None, Some(ts)) => Ok(ProviderMessageId(ts)),
+            _ => Ok(ProviderMessageId(String::new())),
+        }
+    }
+}
+
+/// The root of the thread that a part belongs in: its conversation's thread, or the message it answers.
+fn root(part: &Part) -> Option<&str> {
+    let answered = part.reply_to.as_deref().and_then(|id| id.split_once(':')).map(|(_, ts)| ts);
+    Some(part.thread.as_str()).filter(|thread| !thread.is_empty()).or(answered).filter(|ts| is_ts(ts))
+}
+
+/// `1700000000.000100`.
+fn is_ts(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').is_some_and(|(seconds, micros)| digits(seconds) && digits(micros))
+}
+
+fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
+    let url = format!("{}/{method}", settings.base_url);
+    ProviderRequest {
+        method: "POST",
+        shown_as: url.clone(),
+        url: Secret::new(url),
+        bearer: Some(settings.bot_token.clone()),
+        body: RequestBody::Json(Value::Object(body)),
+    }
+}
+
+fn refused(message: &str) -> SendError {
+    SendError::Permanent { code: "not_encodable".into(), message: message.to_owned() }
+}
+
+/// The method and its arguments, without the address. `text` beside blocks is what notifications and screen readers
+/// show.
+fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
+    let body = match content {
+        Content::Text { text } => json!({ "text": escape(text) }),
+        Content::Choice(choice) => json!({ "text": escape(&choice.text), "blocks": blocks::choice(choice) }),
+        Content::Media(file) => media(file)?,
+        Content::Location(_) | Content::Contact(_) => {
+            return Err(refused("this channel shows neither maps nor contact cards"));
+        }
+        Content::Template { .. } => return Err(refused("this channel has no templates")),
+        Content::Structured { payload } => return structured(payload),
+    };
+    match body {
+        Value::Object(body) => Ok(("chat.postMessage".to_owned(), body)),
+        _ => Err(refused("the arguments are not an object")),
+    }
+}
+
+/// An image is shown; of any other file the address is.
+fn media(file: &Media) -> Result<Value, SendError> {
+    if matches!(file.media, MediaKind::Image | MediaKind::Sticker) {
+        let blocks = blocks::image(file).ok_or(refused("the file has neither a reference nor an address"))?;
+        let text = file.caption.as_deref().or(file.file_name.as_deref()).unwrap_or("image");
+        return Ok(json!({ "text": escape(text), "blocks": blocks }));
+    }
+    let url = file.url.as_deref().ok_or(refused("only images can be sent by reference"))?;
+    // A bar or a bracket would end the address early.
+    let address = escape(url).replace('|', "%7C");
+    let link = match &file.file_name {
+        Some(name) => format!("<{address}|{}>", escape(name).replace('|', "/")),
+        None => format!("<{address}>"),
+    };
+    let caption = file.caption.as_deref().map(escape);
+    let lines: Vec<&str> = caption.as_deref().into_iter().chain([link.as_str()]).collect();
+    Ok(json!({ "text": lines.join("\n") }))
+}
+
+/// A payload for this channel: `method` (`chat.postMessage` where none is named), and its arguments beside it.
+fn structured(payload: &Value) -> Result<(String, Map<String, Value>), SendError> {
+    let mut body = payload.as_object().cloned().ok_or(refused("the payload is not an object"))?;
+    let method = body.remove("method").as_ref().and_then(as_text);
+    // Tokens come from the account, never from a payload.
+    body.remove("token");
+    Ok((method.unwrap_or_else(|| "chat.postMessage".to_owned()), body))
+}
