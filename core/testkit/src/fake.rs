@@ -20,6 +20,7 @@ mod control;
 mod faults;
 mod journal;
 mod server;
+pub mod slack;
 pub mod telegram;
 pub mod whatsapp;
 

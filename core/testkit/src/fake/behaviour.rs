@@ -51,6 +51,8 @@ pub struct Behaviour {
     pub retry_after_s: u64,
     /// The provider's code of [`Fault::Refuse`].
     pub refuse_code: Option<i64>,
+    /// The same, of a provider whose codes are words.
+    pub refuse_word: Option<String>,
     /// Recipients that cannot be reached.
     pub unreachable: Vec<String>,
     /// What happens to status callbacks.

@@ -54,8 +54,18 @@ impl Caller {
         *lock(&self.calls)
     }
 
-    /// Sends a body with one header until it is taken.
+    /// Sends a body of JSON with one header until it is taken.
     pub(super) async fn post(&self, body: String, header: (&str, &str)) -> Result<(), Error> {
+        self.post_as(body, "application/json", &[header]).await
+    }
+
+    /// Sends a body with these headers until it is taken.
+    pub(super) async fn post_as(
+        &self,
+        body: String,
+        content_type: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(), Error> {
         let mut pause = PAUSE;
         let mut last = String::new();
         let body = axum::body::Bytes::from(body);
@@ -66,12 +76,11 @@ impl Caller {
                 pause = (pause * 2).min(PAUSE_MAX);
             }
             let url = lock(&self.url).clone().ok_or(Error::NoWebhook)?;
-            let request = self
-                .client
-                .post(&url)?
-                .header("content-type", "application/json")
-                .header(header.0, header.1)
-                .body(body.clone());
+            let mut request = self.client.post(&url)?.header("content-type", content_type);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let request = request.body(body.clone());
             last = match request.send().await {
                 Ok(answer) if answer.status().is_success() => {
                     lock(&self.calls).taken += 1;

@@ -1,0 +1,240 @@
+//! A Slack of our own: `POST /api/{method}`, and callbacks signed as Slack signs them.
+
+mod limits;
+mod methods;
+mod webhook;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::Response,
+    routing::{any, post},
+};
+use botbuilder_domain::{Clock as _, SystemClock};
+use serde_json::Value;
+
+pub use self::webhook::{SIGNATURE_HEADER, Signed, TIMESTAMP_HEADER};
+use super::{
+    Accepted, Behaviour, Counters, Delivered, Error,
+    caller::Caller,
+    control::{self, Control, Said, Tapped, lock, taken},
+    journal::Journal,
+    server::{self, Server},
+};
+
+/// How many messages can still be changed.
+const CHANGEABLE_MAX: usize = 10_000;
+
+/// How a fake is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The token it wants, `xoxb-…`.
+    pub bot_token: String,
+    /// What it signs callbacks with.
+    pub signing_secret: String,
+    /// The workspace.
+    pub team_id: String,
+    /// The app.
+    pub app_id: String,
+    /// The app's user in the workspace.
+    pub bot_user_id: String,
+    /// Where it sends callbacks; can be set later.
+    pub webhook_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            bot_token: "xoxb-fake-bot-token".into(),
+            signing_secret: "fake-signing-secret".into(),
+            team_id: "T0FAKE".into(),
+            app_id: "A0FAKE".into(),
+            bot_user_id: "U0FAKEBOT".into(),
+            webhook_url: None,
+        }
+    }
+}
+
+/// A running fake. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Fake {
+    state: Arc<Inner>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    /// The last `ts` or event number given, in microseconds since 1970, so that none is given twice.
+    instant: AtomicU64,
+    /// What stands under `{channel}:{ts}`, and in which order it came.
+    changeable: Mutex<(HashMap<String, String>, VecDeque<String>)>,
+    control: Arc<Control>,
+}
+
+impl Fake {
+    /// Starts one.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
+        let bind = options.bind;
+        let state = Arc::new(Inner {
+            options,
+            instant: AtomicU64::new(0),
+            changeable: Mutex::default(),
+            control: Arc::clone(&control),
+        });
+        let router = Router::new()
+            .route("/api/{method}", any(methods::call))
+            .route("/__fake/say", post(say))
+            .route("/__fake/tap", post(tap))
+            .with_state(Arc::clone(&state))
+            .merge(control::routes(control));
+        Ok(Self { state, server: server::serve(bind, router).await? })
+    }
+
+    /// What an account's `base_url` is set to.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/api", self.server.address)
+    }
+
+    /// Where callbacks go from now on.
+    pub fn set_webhook_url(&self, url: Option<&str>) -> Result<(), Error> {
+        self.state.control.caller.set_url(url)
+    }
+
+    /// How it misbehaves from now on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.state.control.set_behaviour(behaviour);
+    }
+
+    /// The messages accepted, oldest first; the newest 10 000 are kept.
+    pub fn messages(&self) -> Vec<Accepted> {
+        self.state.control.with_journal(|journal| journal.messages(None, 0, usize::MAX))
+    }
+
+    /// What a person or channel was sent, in order of acceptance.
+    pub fn conversation(&self, to: &str) -> Vec<Delivered> {
+        self.state.control.with_journal(|journal| journal.conversation(to))
+    }
+
+    /// What stands there now under `{channel}:{ts}`; none where it was deleted.
+    pub fn text_of(&self, id: &str) -> Option<String> {
+        lock(&self.state.changeable).0.get(id).cloned()
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> Counters {
+        self.state.control.counters()
+    }
+
+    /// Empties what is kept.
+    pub fn forget(&self) {
+        self.state.control.with_journal(Journal::forget);
+    }
+
+    /// A person writes to the app alone; returns once the webhook has taken it.
+    pub async fn say(&self, user: &str, text: &str) -> Result<(), Error> {
+        self.state.say(user, text).await
+    }
+
+    /// A person mentions the app in a channel, in a thread where one is named; the `ts` it stands under.
+    pub async fn mention(
+        &self,
+        channel: &str,
+        user: &str,
+        text: &str,
+        thread: Option<&str>,
+    ) -> Result<String, Error> {
+        let state = &self.state;
+        let ts = state.next_ts();
+        let text = format!("<@{}> {text}", state.options.bot_user_id);
+        // The same words come twice, as Slack does it where an app subscribed to both.
+        for kind in ["message", "app_mention"] {
+            let event = webhook::message(kind, channel, user, &text, &ts, thread);
+            state.send(webhook::event(&state.options, &event, &state.next_ts())).await?;
+        }
+        Ok(ts)
+    }
+
+    /// A person presses a button or chooses from a menu, alone with the app.
+    pub async fn tap(&self, user: &str, value: &str, title: &str) -> Result<(), Error> {
+        self.state.tap(user, value, title).await
+    }
+
+    /// A person types a slash command, alone with the app.
+    pub async fn command(&self, user: &str, command: &str, text: &str) -> Result<(), Error> {
+        let state = &self.state;
+        state.send(webhook::command(&state.options, user, command, text, &state.next_ts())).await
+    }
+
+    /// Any event of the Events API.
+    pub async fn event(&self, event: &Value) -> Result<(), Error> {
+        self.state.send(webhook::event(&self.state.options, event, &self.state.next_ts())).await
+    }
+}
+
+impl Inner {
+    /// A `ts` that was not given before.
+    fn next_ts(&self) -> String {
+        let now = u64::try_from(SystemClock.now().timestamp_micros()).unwrap_or(0);
+        let last = self.instant.fetch_max(now, Ordering::Relaxed).max(now);
+        let given = self.instant.fetch_add(1, Ordering::Relaxed).max(last);
+        format!("{}.{:06}", given / 1_000_000, given % 1_000_000)
+    }
+
+    /// Keeps what a message holds, so that it can be changed and deleted.
+    fn keep(&self, id: &str, text: &str) {
+        let mut changeable = lock(&self.changeable);
+        let (texts, order) = &mut *changeable;
+        if texts.insert(id.to_owned(), text.to_owned()).is_none() {
+            order.push_back(id.to_owned());
+        }
+        if order.len() > CHANGEABLE_MAX
+            && let Some(oldest) = order.pop_front()
+        {
+            texts.remove(&oldest);
+        }
+    }
+
+    async fn send(&self, signed: Signed) -> Result<(), Error> {
+        let Signed { body, content_type, signature, timestamp } = signed;
+        let headers = [(SIGNATURE_HEADER, signature.as_str()), (TIMESTAMP_HEADER, timestamp.as_str())];
+        self.control.caller.post_as(body, content_type, &headers).await
+    }
+
+    async fn say(&self, user: &str, text: &str) -> Result<(), Error> {
+        let event = webhook::message("message", &direct(user), user, text, &self.next_ts(), None);
+        self.send(webhook::event(&self.options, &event, &self.next_ts())).await
+    }
+
+    async fn tap(&self, user: &str, value: &str, title: &str) -> Result<(), Error> {
+        let last = self.control.with_journal(|journal| journal.conversation(user)).pop();
+        let ts = last.map_or_else(|| self.next_ts(), |message| message.id);
+        self.send(webhook::tap(&self.options, user, value, title, &ts, &self.next_ts())).await
+    }
+}
+
+/// The conversation of a person with the app.
+fn direct(user: &str) -> String {
+    format!("D{}", user.trim_start_matches(['U', 'W']))
+}
+
+async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
+    taken(state.say(&said.from, &said.text).await)
+}
+
+async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
+    taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
+}

@@ -1,0 +1,234 @@
+//! The methods of the Web API that the adapter and foreign clients call.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Inner, direct, limits, lock};
+use crate::fake::{
+    Fault,
+    control::Control,
+    faults::{self, Worded},
+    journal::Arrived,
+};
+
+type Arguments = Map<String, Value>;
+
+pub(super) async fn call(
+    State(state): State<Arc<Inner>>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let control = &state.control;
+    let fault = control.befall().await;
+    if let Some(response) = faults::before(control, fault, |fault| worded(control, fault)).await {
+        return response;
+    }
+    let Some(arguments) = arguments(&headers, &body) else { return refuse(control, "invalid_json") };
+    if method == "api.test" {
+        return Json(json!({ "ok": true, "args": arguments })).into_response();
+    }
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).or_else(|| text(&arguments, "token"));
+    match token {
+        None | Some("") => return refuse(control, "not_authed"),
+        Some(token) if token != state.options.bot_token => return refuse(control, "invalid_auth"),
+        Some(_) => {}
+    }
+    match method.as_str() {
+        "chat.postMessage" | "chat.postEphemeral" => send(&state, fault, &method, arguments).await,
+        "chat.update" => update(&state, &arguments),
+        "chat.delete" => delete(&state, &arguments),
+        "reactions.add" | "reactions.remove" => react(&state, &method, &arguments),
+        "auth.test" => auth(&state),
+        "conversations.open" => match text(&arguments, "users") {
+            Some(users) => Json(json!({ "ok": true, "channel": { "id": direct(users) } })).into_response(),
+            None => refuse(control, "users_list_not_supplied"),
+        },
+        "users.info" => match text(&arguments, "user") {
+            Some(user) if user.starts_with(['U', 'W']) => {
+                let profile = json!({ "real_name": format!("Person {user}"), "display_name": user });
+                let user = json!({ "id": user, "name": user, "is_bot": false, "profile": profile });
+                Json(json!({ "ok": true, "user": user })).into_response()
+            }
+            _ => refuse(control, "user_not_found"),
+        },
+        "views.open" | "views.push" | "views.update" | "views.publish"
+            if arguments.get("view").is_some_and(|view| view.is_object() || view.is_string()) =>
+        {
+            control.count(|counters| counters.signals += 1);
+            Json(json!({ "ok": true, "view": { "id": "V0FAKE" } })).into_response()
+        }
+        _ => refuse(control, "unknown_method"),
+    }
+}
+
+/// Arguments come as JSON or as a form; objects in a form as JSON in a text.
+fn arguments(headers: &HeaderMap, body: &[u8]) -> Option<Arguments> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/json") {
+        return serde_json::from_slice(body).ok();
+    }
+    let fields = url::form_urlencoded::parse(body).map(|(name, value)| {
+        let nested = matches!(name.as_ref(), "blocks" | "view" | "attachments" | "metadata");
+        let parsed = nested.then(|| serde_json::from_str(&value).ok()).flatten();
+        (name.into_owned(), parsed.unwrap_or_else(|| value.into_owned().into()))
+    });
+    Some(fields.collect())
+}
+
+fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
+    arguments.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+async fn send(state: &Inner, fault: Fault, method: &str, arguments: Arguments) -> Response {
+    let control = &state.control;
+    let taken = match limits::check(&arguments) {
+        Ok(taken) => taken,
+        Err(refusal) => return refuse_with(control, &refusal),
+    };
+    if control.ask(|dice| dice.behaviour.unreachable.contains(&taken.to)) {
+        return refuse(control, "channel_not_found");
+    }
+    let channel = if taken.to.starts_with(['U', 'W']) { direct(&taken.to) } else { taken.to.clone() };
+    let (ts, shown) = (state.next_ts(), taken.text.clone().unwrap_or_default());
+    let thread = text(&arguments, "thread_ts").map(str::to_owned);
+    let blocks = arguments.get("blocks").cloned();
+    let arrived = Arrived {
+        to: taken.to,
+        tag: thread.clone(),
+        kind: method.trim_start_matches("chat.").to_owned(),
+        text: taken.text,
+        body: Value::Object(arguments),
+    };
+    let accepted = control.accept(arrived, |_, _| ts.clone());
+    state.keep(&format!("{channel}:{ts}"), &shown);
+    if let Some(response) = faults::after(fault).await {
+        return response;
+    }
+    if method == "chat.postEphemeral" {
+        return Json(json!({ "ok": true, "message_ts": accepted.id })).into_response();
+    }
+    let mut message = json!({
+        "type": "message", "user": state.options.bot_user_id, "bot_id": "B0FAKE",
+        "app_id": state.options.app_id, "team": state.options.team_id, "ts": accepted.id, "text": shown,
+    });
+    for (field, value) in [("thread_ts", thread.map(Value::from)), ("blocks", blocks)] {
+        if let Some(value) = value {
+            message[field] = value;
+        }
+    }
+    Json(json!({ "ok": true, "channel": channel, "ts": accepted.id, "message": message })).into_response()
+}
+
+/// The message that `channel` and `field` name, where it is one of ours.
+fn named(state: &Inner, arguments: &Arguments, field: &str) -> Result<String, &'static str> {
+    let channel = text(arguments, "channel").ok_or("channel_not_found")?;
+    let ts = text(arguments, field).ok_or("message_not_found")?;
+    let id = format!("{channel}:{ts}");
+    if lock(&state.changeable).0.contains_key(&id) { Ok(id) } else { Err("message_not_found") }
+}
+
+fn update(state: &Inner, arguments: &Arguments) -> Response {
+    let control = &state.control;
+    let id = match named(state, arguments, "ts") {
+        Ok(id) => id,
+        Err(code) => return refuse(control, code),
+    };
+    match limits::check(arguments) {
+        Ok(taken) => {
+            let shown = taken.text.unwrap_or_default();
+            state.keep(&id, &shown);
+            control.count(|counters| counters.signals += 1);
+            let body = json!({
+                "ok": true, "channel": arguments["channel"], "ts": arguments["ts"], "text": shown,
+            });
+            Json(body).into_response()
+        }
+        Err(refusal) => refuse_with(control, &refusal),
+    }
+}
+
+fn delete(state: &Inner, arguments: &Arguments) -> Response {
+    let control = &state.control;
+    match named(state, arguments, "ts") {
+        Ok(id) => {
+            lock(&state.changeable).0.remove(&id);
+            control.count(|counters| counters.signals += 1);
+            Json(json!({ "ok": true, "channel": arguments["channel"], "ts": arguments["ts"] }))
+                .into_response()
+        }
+        Err(code) => refuse(control, code),
+    }
+}
+
+fn react(state: &Inner, method: &str, arguments: &Arguments) -> Response {
+    let control = &state.control;
+    let (Some(channel), Some(ts), Some(name)) =
+        (text(arguments, "channel"), text(arguments, "timestamp"), text(arguments, "name"))
+    else {
+        return refuse(control, "invalid_arguments");
+    };
+    let key = format!("{channel}:{ts}:{name}");
+    let mut changeable = lock(&state.changeable);
+    let known = changeable.0.contains_key(&key);
+    let adds = method == "reactions.add";
+    if known == adds {
+        drop(changeable);
+        return refuse(control, if adds { "already_reacted" } else { "no_reaction" });
+    }
+    if adds {
+        changeable.0.insert(key, String::new());
+    } else {
+        changeable.0.remove(&key);
+    }
+    drop(changeable);
+    control.count(|counters| counters.signals += 1);
+    Json(json!({ "ok": true })).into_response()
+}
+
+fn auth(state: &Inner) -> Response {
+    let options = &state.options;
+    let body = json!({
+        "ok": true, "url": "https://fake.slack.example/", "team": "Fake", "user": "fake_bot",
+        "team_id": options.team_id, "user_id": options.bot_user_id, "bot_id": "B0FAKE",
+        "is_enterprise_install": false,
+    });
+    Json(body).into_response()
+}
+
+/// The faults in Slack's words.
+fn worded(control: &Control, fault: Worded) -> Response {
+    let failed = |status: StatusCode, code: &str| {
+        (status, Json(json!({ "ok": false, "error": code }))).into_response()
+    };
+    match fault {
+        Worded::Throttled(_) => failed(StatusCode::TOO_MANY_REQUESTS, "ratelimited"),
+        Worded::ServerError => failed(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        Worded::Refused(_) => {
+            let word = control.ask(|dice| dice.behaviour.refuse_word.clone());
+            failed(StatusCode::OK, word.as_deref().unwrap_or("invalid_arguments"))
+        }
+    }
+}
+
+fn refuse(control: &Control, code: &str) -> Response {
+    refuse_with(control, &limits::Refusal { code: code.to_owned(), detail: None })
+}
+
+fn refuse_with(control: &Control, refusal: &limits::Refusal) -> Response {
+    control.count(|counters| counters.refused += 1);
+    let mut body = json!({ "ok": false, "error": refusal.code });
+    if let Some(detail) = &refusal.detail {
+        body["response_metadata"] = json!({ "messages": [format!("[ERROR] {detail}")] });
+    }
+    Json(body).into_response()
+}
