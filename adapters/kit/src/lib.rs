@@ -11,6 +11,7 @@ pub mod contract;
 pub mod http_channel;
 pub mod json;
 pub mod planner;
+pub mod rates;
 pub mod webhook;
 
 pub use account::Account;
@@ -18,6 +19,7 @@ pub use http_channel::{
     Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
 };
 pub use planner::{Downgrade, Plan, PlanError, plan};
+pub use rates::{Rate, Rates};
 pub use webhook::{
     DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, equal_in_constant_time,
 };
@@ -31,6 +33,11 @@ pub trait Channel: Send + Sync {
 
     /// What it can show.
     fn capabilities(&self) -> Capabilities;
+
+    /// How fast it may be sent to.
+    fn rates(&self) -> Rates {
+        Rates::default()
+    }
 
     /// How its provider calls us, if it does.
     fn webhook(&self) -> Option<&dyn Webhook>;

@@ -13,7 +13,7 @@ mod wire;
 pub use inbound::SECRET_HEADER;
 pub use settings::{ALLOWED_UPDATES, DEFAULT_BASE_URL, is_valid_secret_token};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -46,6 +46,11 @@ impl Channel for Telegram {
             read_receipts: false,
             reply_window_hours: None,
         }
+    }
+
+    /// About 30 messages a second over all chats, one a second in a chat, where short bursts pass (`channels.md` 3.7).
+    fn rates(&self) -> Rates {
+        Rates { account: Some(Rate::per_second(30, 10)), recipient: Some(Rate::per_second(1, 20)) }
     }
 
     fn webhook(&self) -> Option<&dyn Webhook> {

@@ -11,7 +11,9 @@ mod wire;
 
 pub use settings::{DEFAULT_API_VERSION, DEFAULT_BASE_URL};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Webhook};
+use std::time::Duration;
+
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -43,6 +45,15 @@ impl Channel for Whatsapp {
             delivered_receipts: true,
             read_receipts: true,
             reply_window_hours: Some(24),
+        }
+    }
+
+    /// 80 messages a second for a number; a burst of 45 to one person, who has to wait 6 s a message afterwards
+    /// (`channels.md` 1.12).
+    fn rates(&self) -> Rates {
+        Rates {
+            account: Some(Rate::per_second(80, 8)),
+            recipient: Some(Rate { every: Duration::from_secs(6), burst: 45 }),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use botbuilder_testkit::{
-    fake::{Behaviour, Fault, StatusBehaviour},
+    fake::{Behaviour, Delivered, Fault, StatusBehaviour},
     platform::{Options, TestPlatform, eventually},
 };
 use serde_json::Value;
@@ -32,26 +32,85 @@ async fn message_with(platform: &TestPlatform, to: &str, status: &str) -> Value 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throttled_message_waits_as_told_and_holds_no_other_conversation_back() {
+async fn throttled_chat_waits_as_told_and_holds_no_other_chat_back() {
     let platform = platform().await;
     let acme = platform.acme();
     let next = [Fault::Throttle].into();
-    acme.whatsapp.set_behaviour(Behaviour { next, retry_after_s: 4, ..Behaviour::default() });
-    acme.whatsapp.say("491511", "one").await.expect("taken");
+    acme.telegram.set_behaviour(Behaviour { next, retry_after_s: 4, ..Behaviour::default() });
+    acme.telegram.say(42, "one").await.expect("taken");
     eventually("the request is throttled", async || {
-        acme.whatsapp.counters().faults.contains_key("throttle").then_some(())
+        acme.telegram.counters().faults.contains_key("throttle").then_some(())
     })
     .await;
-    acme.whatsapp.say("491511", "two").await.expect("taken");
-    acme.whatsapp.say("491512", "hello").await.expect("taken");
+    acme.telegram.say(42, "two").await.expect("taken");
+    acme.telegram.say(43, "hello").await.expect("taken");
 
-    acme.whatsapp_replies("491512", 1).await;
-    assert!(acme.whatsapp.conversation("491511").is_empty(), "it waits as long as it was told");
-    let replies = acme.whatsapp_replies("491511", 2).await;
-    let text = |at: usize| replies[at].text.as_deref().unwrap_or_default();
-    assert!(text(0).contains("one") && text(1).contains("two"), "{replies:?}");
-    let message = message_with(&platform, "491511", "read").await;
+    acme.telegram_replies(43, 1).await;
+    assert!(acme.telegram.conversation("42").is_empty(), "it waits as long as it was told");
+    let replies = acme.telegram_replies(42, 2).await;
+    assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
+    let message = message_with(&platform, "42", "sent").await;
     assert_eq!((&message["attempts"], &message["error_code"]), (&2.into(), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttled_account_waits_as_told_with_all_its_conversations_in_order() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::Throttle].into();
+    // Longer than a message is held in memory: they are put aside.
+    acme.whatsapp.set_behaviour(Behaviour { next, retry_after_s: 8, ..Behaviour::default() });
+    acme.whatsapp.say("491511", "one").await.expect("taken");
+    let parked = "SELECT partition_key FROM outbox_events WHERE event_type LIKE 'message.%ed' \
+                  AND published_at IS NULL AND available_at > now()";
+    eventually("the message is put aside", async || (platform.rows(parked).await.len() == 1).then_some(()))
+        .await;
+    for (from, text) in [("491511", "two"), ("491511", "three"), ("491512", "one"), ("491512", "two")] {
+        acme.whatsapp.say(from, text).await.expect("taken");
+    }
+    eventually("all are put aside", async || (platform.rows(parked).await.len() == 5).then_some(())).await;
+    // Another account does not notice.
+    acme.telegram.say(42, "hello").await.expect("taken");
+    acme.telegram_replies(42, 1).await;
+    assert!(
+        acme.whatsapp.conversation("491511").is_empty() && acme.whatsapp.conversation("491512").is_empty()
+    );
+
+    let replies = acme.whatsapp_replies("491511", 3).await;
+    for (reply, word) in texts(&replies).iter().zip(["one", "two", "three"]) {
+        assert!(reply.contains(word), "{replies:?}");
+    }
+    let replies = acme.whatsapp_replies("491512", 2).await;
+    assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
+    platform.settled().await;
+    assert_eq!(acme.whatsapp.conversation("491511").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_hold_messages_until_they_work_again() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::Refuse].into();
+    acme.whatsapp.set_behaviour(Behaviour { next, refuse_code: Some(190), ..Behaviour::default() });
+    acme.whatsapp.say("491511", "one").await.expect("taken");
+    let health = async |wanted: &str| {
+        eventually(&format!("the channel is {wanted}"), async || {
+            let query =
+                "SELECT health, error_code FROM channels WHERE type = 'whatsapp' AND health <> 'unknown'";
+            platform.rows(query).await.pop().filter(|channel| channel["health"] == wanted)
+        })
+        .await
+    };
+    assert_eq!(health("down").await["error_code"], "credentials_refused");
+    acme.whatsapp.say("491511", "two").await.expect("taken");
+    let replies = acme.whatsapp_replies("491511", 2).await;
+    assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
+    assert_eq!(health("healthy").await["error_code"], Value::Null);
+    message_with(&platform, "491511", "read").await;
+}
+
+fn texts(replies: &[Delivered]) -> Vec<&str> {
+    replies.iter().map(|reply| reply.text.as_deref().unwrap_or_default()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,7 +139,11 @@ fn channels_of(plan: &Plan, seeded: &Seeded) -> [channels::New; 3] {
             public_id: seeded.whatsapp_public_id.clone(),
             // One account is one channel in the whole database; the demo's number may be in several.
             provider_account_id: None,
-            settings: json!({ "base_url": plan.whatsapp_url, "phone_number_id": plan.phone_number_id }),
+            settings: json!({
+                "base_url": plan.whatsapp_url,
+                "phone_number_id": plan.phone_number_id,
+                "limits": no_limits(),
+            }),
             credentials: Some(Secret::new(
                 json!({ "access_token": plan.whatsapp_token, "verify_token": plan.app_secret }).to_string(),
             )),
@@ -152,9 +156,14 @@ fn channels_of(plan: &Plan, seeded: &Seeded) -> [channels::New; 3] {
             name: "Telegram".to_owned(),
             public_id: seeded.telegram_public_id.clone(),
             provider_account_id: None,
-            settings: json!({ "base_url": plan.telegram_url }),
+            settings: json!({ "base_url": plan.telegram_url, "limits": no_limits() }),
             credentials: Some(Secret::new(json!({ "bot_token": plan.telegram_token }).to_string())),
             webhook_secrets: vec![secret(&plan.telegram_secret)],
         },
     ]
+}
+
+/// A fake takes as much as it gets.
+fn no_limits() -> Value {
+    json!({ "messages_per_second": 0, "recipient_seconds": 0 })
 }

@@ -1,12 +1,19 @@
 //! The dispatcher: takes what is to be sent from `outbound` and hands it to the providers.
 //!
 //! Each partition has a [`partition::Worker`]; each conversation has one ordered lane in it, so a retry holds back
-//! only its own conversation. The [`journal`] writes *attempt started* before each request and the outcome after it,
+//! only its own conversation. The [`gate`] says when a message may go; what waits for long is [`parked`]. The
+//! [`journal`] writes *attempt started* before each request and the outcome after it,
 //! many at a time. [`send`] is one message's way through planner, adapter and network.
 
+mod breaker;
+mod failed;
+mod gate;
 mod journal;
+mod parked;
 mod partition;
+mod provider;
 mod send;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -17,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Gateway;
 
-pub use send::ProviderHttp;
+pub use provider::ProviderHttp;
 
 /// The topic of what is to be sent.
 pub const OUTBOUND: &str = "outbound";
@@ -49,6 +56,7 @@ impl Service for Dispatcher {
 
     async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
         let (journal, mut writers) = journal::start(&self.gateway);
+        let gate = Arc::new(gate::Gate::default());
         let mut subscription = self.gateway.stream.subscribe(OUTBOUND, GROUP).await?;
         let mut workers = JoinSet::new();
         loop {
@@ -60,6 +68,7 @@ impl Service for Dispatcher {
                             self.gateway.clone(),
                             Arc::clone(&self.http),
                             journal.clone(),
+                            Arc::clone(&gate),
                         );
                         workers.spawn(partition::Worker::new(partition, sender).run(stop.clone()));
                     }

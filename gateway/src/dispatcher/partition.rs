@@ -1,18 +1,23 @@
 //! One partition of `outbound`: a lane for each conversation, and a position that moves over what is done.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use botbuilder_domain::{Envelope, OutboundEvent};
 use botbuilder_stream::{ConsumeError, Delivered, Partition, dead_letter};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{OUTBOUND, send::Sender};
+use super::{
+    OUTBOUND,
+    parked::{self, Item, Kept, Origin, Parked},
+    send::{Sender, Sent},
+};
 
 /// Most messages in hand. Beyond it the partition is not read until some are done.
 const IN_HAND: usize = 2048;
@@ -20,26 +25,36 @@ const IN_HAND: usize = 2048;
 const BATCH: usize = 256;
 /// How often the position is stored while messages are being sent.
 const STORE_EVERY: Duration = Duration::from_millis(200);
+/// How often it is looked whether anything is put aside that this worker does not know of.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// When a lane that is busy with something else is looked at again.
+const BUSY: TimeDelta = TimeDelta::milliseconds(100);
 /// The pause after the partition could not be read.
 const PAUSE: Duration = Duration::from_millis(250);
-
-type Job = Envelope<OutboundEvent>;
 
 /// The worker of a partition.
 pub(super) struct Worker {
     partition: Box<dyn Partition>,
     sender: Arc<Sender>,
-    lanes: HashMap<String, VecDeque<(u64, Job)>>,
+    /// What waits in the lanes that are busy.
+    lanes: HashMap<String, VecDeque<Item>>,
+    parked: Parked,
+    /// Places of messages that were taken up again and are in hand.
+    taken_up: HashSet<i64>,
+    /// Places of messages that need not be taken up any more, not noted yet.
+    settled: Vec<i64>,
     progress: Progress,
-    sending: JoinSet<Done>,
+    busy: JoinSet<Done>,
 }
 
-/// A message that was sent, or finally not.
-struct Done {
-    offset: u64,
-    lane: String,
-    /// False if it was stopped before the outcome was written: the record has to come again.
-    settled: bool,
+/// What came to an end in a lane.
+enum Done {
+    /// A message was handled.
+    Sent { lane: String, item: Box<Item>, sent: Sent },
+    /// Messages were put aside; none if it was halted before.
+    Kept { lane: String, until: DateTime<Utc>, kept: Option<Vec<Kept>> },
+    /// Messages were taken up again; none if it was halted before.
+    Fetched { lane: String, items: Option<Vec<Item>> },
 }
 
 impl Worker {
@@ -48,8 +63,11 @@ impl Worker {
             partition,
             sender: Arc::new(sender),
             lanes: HashMap::new(),
+            parked: Parked::default(),
+            taken_up: HashSet::new(),
+            settled: Vec::new(),
             progress: Progress::default(),
-            sending: JoinSet::new(),
+            busy: JoinSet::new(),
         }
     }
 
@@ -57,14 +75,27 @@ impl Worker {
         let revoked = self.partition.revoked();
         // Whoever sends has to stop taking up new messages when either happens.
         let halt = stop.child_token();
+        // What waits behind a message that was put aside must not be sent before that is known.
+        while !self.learn_what_is_parked().await {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = revoked.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
         let mut store = tokio::time::interval(STORE_EVERY);
         store.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        look.reset();
         loop {
-            let room = self.progress.in_hand() < IN_HAND;
+            let room = self.progress.in_hand() + self.taken_up.len() < IN_HAND;
+            let next_due = self.parked.next_due().map(|due| due - self.sender.gateway().clock.now());
+            let due = tokio::time::sleep(next_due.and_then(|wait| wait.to_std().ok()).unwrap_or_default());
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = revoked.cancelled() => break,
-                Some(done) = self.sending.join_next(), if !self.sending.is_empty() => match done {
+                Some(done) = self.busy.join_next(), if !self.busy.is_empty() => match done {
                     Ok(done) => self.finish(done, &halt),
                     Err(error) => {
                         // A panic in an adapter. The record stays in hand, so that nothing behind it is
@@ -85,31 +116,69 @@ impl Worker {
                         tokio::time::sleep(PAUSE).await;
                     }
                 },
+                () = due, if room && next_due.is_some() => self.take_up(&halt),
                 _ = store.tick() => self.store_position().await,
+                _ = look.tick() => {
+                    self.learn_what_is_parked().await;
+                }
             }
         }
         halt.cancel();
-        while let Some(done) = self.sending.join_next().await {
-            if let Ok(Done { offset, settled: true, .. }) = done {
-                self.progress.finish(offset);
+        while let Some(done) = self.busy.join_next().await {
+            match done {
+                Ok(Done::Sent { item, sent: Sent::Done, .. }) => self.settle(item.origin),
+                Ok(Done::Kept { kept: Some(kept), .. }) => {
+                    for (origin, ..) in kept {
+                        self.put_aside(origin);
+                    }
+                }
+                _ => {}
             }
         }
         self.store_position().await;
         info!(partition = self.partition.id(), "gave an outbound partition back");
     }
 
+    /// Reads what is put aside of this partition. Returns whether it could.
+    async fn learn_what_is_parked(&mut self) -> bool {
+        let gateway = self.sender.gateway();
+        let Ok(partitions) = gateway.stream.partitions(OUTBOUND) else { return false };
+        match parked::list(gateway, self.partition.id(), partitions).await {
+            Ok(rows) => {
+                let mut known: HashSet<i64> = self.parked.positions().collect();
+                known.extend(&self.taken_up);
+                known.extend(&self.settled);
+                for row in rows.into_iter().filter(|row| !known.contains(&row.position)) {
+                    // A lane that is busy is putting its own aside.
+                    if !self.lanes.contains_key(&row.key) {
+                        self.parked.add(&row.key, row.message, row.position, row.until);
+                    }
+                }
+                true
+            }
+            Err(error) => {
+                warn!(partition = self.partition.id(), error = %error, "messages put aside cannot be read");
+                false
+            }
+        }
+    }
+
     /// Takes a record up: into its lane, and on its way if nothing is before it there.
     async fn take(&mut self, delivered: Delivered, halt: &CancellationToken) {
         let offset = delivered.position.offset;
         self.progress.start(offset);
-        match Job::decode(&delivered.record.payload) {
+        match Envelope::<OutboundEvent>::decode(&delivered.record.payload) {
             Ok(job) => {
                 let lane = delivered.record.key;
+                let item = Item { origin: Origin::Record(offset), job, scheduled: false };
                 if let Some(waiting) = self.lanes.get_mut(&lane) {
-                    waiting.push_back((offset, job));
+                    waiting.push_back(item);
+                } else if let Some(until) = self.parked.until(&lane) {
+                    self.lanes.insert(lane.clone(), VecDeque::new());
+                    self.park(lane, vec![item], until, halt);
                 } else {
                     self.lanes.insert(lane.clone(), VecDeque::new());
-                    self.send(lane, offset, job, halt);
+                    self.send(lane, item, halt);
                 }
             }
             Err(reason) => {
@@ -124,31 +193,129 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, lane: String, offset: u64, job: Job, halt: &CancellationToken) {
+    /// Takes up the lanes whose time has come, as far as there is room.
+    fn take_up(&mut self, halt: &CancellationToken) {
+        let now = self.sender.gateway().clock.now();
+        while self.taken_up.len() < IN_HAND {
+            let Some((lane, messages)) = self.parked.take_due(now) else { return };
+            if self.lanes.contains_key(&lane) {
+                // It is putting more aside right now: one thing at a time.
+                for (message, position) in messages {
+                    self.parked.add(&lane, message, position, now + BUSY);
+                }
+                continue;
+            }
+            let positions: Vec<i64> = messages.into_values().collect();
+            self.taken_up.extend(&positions);
+            self.lanes.insert(lane.clone(), VecDeque::new());
+            let sender = Arc::clone(&self.sender);
+            let halt = halt.clone();
+            self.busy.spawn(async move {
+                let items = parked::fetch(sender.gateway(), &positions, &halt).await;
+                Done::Fetched { lane, items }
+            });
+        }
+    }
+
+    fn send(&mut self, lane: String, item: Item, halt: &CancellationToken) {
         let sender = Arc::clone(&self.sender);
         let halt = halt.clone();
-        self.sending.spawn(async move {
-            let settled = sender.send(&job, &halt).await;
-            Done { offset, lane, settled }
+        self.busy.spawn(async move {
+            let sent = sender.send(&item.job, item.scheduled, &halt).await;
+            Done::Sent { lane, item: Box::new(item), sent }
+        });
+    }
+
+    /// Puts messages of a lane aside until then. Signals among them are dropped.
+    fn park(&mut self, lane: String, items: Vec<Item>, until: DateTime<Utc>, halt: &CancellationToken) {
+        let (messages, signals): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(|item| item.message().is_some());
+        for signal in signals {
+            self.settle(signal.origin);
+        }
+        let sender = Arc::clone(&self.sender);
+        let halt = halt.clone();
+        self.busy.spawn(async move {
+            let kept = parked::keep(sender.gateway(), &messages, until, &halt).await;
+            Done::Kept { lane, until, kept }
         });
     }
 
     fn finish(&mut self, done: Done, halt: &CancellationToken) {
-        if !done.settled {
-            // Nothing behind it in its lane may go first.
-            return;
+        match done {
+            Done::Sent { lane, item, sent: Sent::Done } => {
+                self.settle(item.origin);
+                self.next_of(lane, halt);
+            }
+            Done::Sent { lane, mut item, sent: Sent::Later { until, scheduled } } => {
+                item.scheduled = scheduled;
+                let behind = self.lanes.get_mut(&lane).map(std::mem::take).unwrap_or_default();
+                self.park(lane, [*item].into_iter().chain(behind).collect(), until, halt);
+            }
+            Done::Kept { lane, until, kept: Some(kept) } => {
+                for (origin, message, position) in kept {
+                    self.put_aside(origin);
+                    self.parked.add(&lane, message, position, until);
+                }
+                let behind = self.lanes.get_mut(&lane).map(std::mem::take).unwrap_or_default();
+                if behind.is_empty() {
+                    self.lanes.remove(&lane);
+                } else {
+                    self.park(lane, behind.into(), until, halt);
+                }
+            }
+            Done::Fetched { lane, items: Some(items) } => {
+                let waiting = self.lanes.entry(lane.clone()).or_default();
+                for item in items.into_iter().rev() {
+                    waiting.push_front(item);
+                }
+                self.next_of(lane, halt);
+            }
+            // Halted. Nothing behind it in its lane may go first.
+            Done::Sent { sent: Sent::Halted, .. }
+            | Done::Kept { kept: None, .. }
+            | Done::Fetched { items: None, .. } => {}
         }
-        self.progress.finish(done.offset);
-        let next = self.lanes.get_mut(&done.lane).and_then(VecDeque::pop_front);
-        match next {
-            Some((offset, job)) => self.send(done.lane, offset, job, halt),
+    }
+
+    /// Sends the next message of a lane; a lane without one is over.
+    fn next_of(&mut self, lane: String, halt: &CancellationToken) {
+        match self.lanes.get_mut(&lane).and_then(VecDeque::pop_front) {
+            Some(item) => self.send(lane, item, halt),
             None => {
-                self.lanes.remove(&done.lane);
+                self.lanes.remove(&lane);
+            }
+        }
+    }
+
+    /// Nothing more is to be done about a message.
+    fn settle(&mut self, origin: Origin) {
+        match origin {
+            Origin::Record(offset) => self.progress.finish(offset),
+            Origin::Parked(position) => {
+                self.taken_up.remove(&position);
+                self.settled.push(position);
+            }
+        }
+    }
+
+    /// A message is in the database now, and not in hand.
+    fn put_aside(&mut self, origin: Origin) {
+        match origin {
+            Origin::Record(offset) => self.progress.finish(offset),
+            Origin::Parked(position) => {
+                self.taken_up.remove(&position);
             }
         }
     }
 
     async fn store_position(&mut self) {
+        if !self.settled.is_empty() {
+            match parked::forget(self.sender.gateway(), &self.settled).await {
+                Ok(()) => self.settled.clear(),
+                Err(error) => warn!(error = %error, "messages put aside and sent could not be noted as sent"),
+            }
+        }
         if let Some(next) = self.progress.to_store() {
             match self.partition.commit(next).await {
                 Ok(()) => self.progress.stored(next),

@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::http::{Method, header};
-use botbuilder_adapter_kit::{
-    Account, Change, Channel, Downgrade, HttpChannel, Part, ProviderRequest, ProviderResponse, RequestBody,
-    SendError, plan,
-};
+use botbuilder_adapter_kit::{Account, Change, Channel, Downgrade, HttpChannel, Part, SendError, plan};
 use botbuilder_domain::{
     Content, Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage, TrailEvent,
 };
-use botbuilder_service::{http, telemetry::trace};
+use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
+    OrgScope,
     bots::widget_configs::NewFrame,
-    channels::channel_messages::{Claim, Outcome, Settled},
+    channels::{
+        channel_messages::{Claim, Outcome, Settled},
+        channels::{self, Health},
+    },
 };
 use botbuilder_stream::{Record, Stream};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,17 +21,11 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
-use super::journal::Journal;
+use super::{breaker, failed::Failed, gate::Gate, journal::Journal, provider::ProviderHttp};
 use crate::{Gateway, hub::Frame};
 
-/// The first delay before a retry (`channels.md` 5.2).
-const BASE: Duration = Duration::from_secs(1);
-/// The longest delay at first.
-const CAP: Duration = Duration::from_mins(1);
-/// The longest delay after many attempts.
-const LATE_CAP: Duration = Duration::from_mins(15);
-/// After so many attempts the longest delay rises.
-const MANY: u32 = 8;
+/// What waits for longer is put aside, so that it is not held in memory.
+const PATIENCE: TimeDelta = TimeDelta::seconds(5);
 /// The pause while accounts cannot be looked up.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -42,6 +36,23 @@ pub(super) struct Sender {
     gateway: Gateway,
     http: Arc<ProviderHttp>,
     journal: Journal,
+    gate: Arc<Gate>,
+}
+
+/// What became of a message in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Its outcome is written, or there is none to write.
+    Done,
+    /// It was halted before its outcome was written: the record has to come again.
+    Halted,
+    /// It is to be taken up again then, and need not be in hand until then.
+    Later {
+        /// When.
+        until: DateTime<Utc>,
+        /// Whether it has its turn at the account's rate then.
+        scheduled: bool,
+    },
 }
 
 /// Outcome of all parts of a message, so far.
@@ -53,23 +64,31 @@ struct Progress {
 }
 
 impl Sender {
-    pub(super) const fn new(gateway: Gateway, http: Arc<ProviderHttp>, journal: Journal) -> Self {
-        Self { gateway, http, journal }
+    pub(super) const fn new(
+        gateway: Gateway,
+        http: Arc<ProviderHttp>,
+        journal: Journal,
+        gate: Arc<Gate>,
+    ) -> Self {
+        Self { gateway, http, journal, gate }
+    }
+
+    pub(super) const fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     pub(super) fn stream(&self) -> Arc<dyn Stream> {
         Arc::clone(&self.gateway.stream)
     }
 
-    /// Does what a record says. Returns false if it was halted before the outcome was written: the record has to come
-    /// again then.
-    pub(super) async fn send(&self, job: &Job, halt: &CancellationToken) -> bool {
+    /// Does what a record says. `scheduled` says that it has waited for its turn at the account's rate.
+    pub(super) async fn send(&self, job: &Job, scheduled: bool, halt: &CancellationToken) -> Sent {
         let span = debug_span!("dispatcher.message.send", channel.id = %job.channel);
         trace::adopt(&span, &job.trace);
-        self.send_once(job, halt).instrument(span).await
+        self.send_once(job, scheduled, halt).instrument(span).await
     }
 
-    async fn send_once(&self, job: &Job, halt: &CancellationToken) -> bool {
+    async fn send_once(&self, job: &Job, scheduled: bool, halt: &CancellationToken) -> Sent {
         let channel = self.gateway.channels.channel(job.kind);
         let message = match &job.body.what {
             Outbound::Send(message) => message,
@@ -77,18 +96,18 @@ impl Sender {
                 if let Some(http) = channel.http() {
                     self.signal(job, http, halt).await;
                 }
-                return true;
+                return Sent::Done;
             }
         };
         let done = match channel.http() {
-            Some(http) => self.to_provider(job, message, channel, http, halt).await,
+            Some(http) => self.to_provider(job, message, channel, http, scheduled, halt).await,
             None => self.to_visitor(job, message).await,
         };
         match done {
             Ok(done) => done,
             Err(refused) => {
                 error!(message.id = %message.message, error = %refused, "message goes to the dead letter");
-                self.bury(job, &refused).await
+                if self.bury(job, &refused).await { Sent::Done } else { Sent::Halted }
             }
         }
     }
@@ -114,7 +133,7 @@ impl Sender {
     }
 
     /// The chat on a website: adding the frame to the visitor's history is the sending.
-    async fn to_visitor(&self, job: &Job, message: &SendMessage) -> Result<bool, String> {
+    async fn to_visitor(&self, job: &Job, message: &SendMessage) -> Result<Sent, String> {
         let frame = NewFrame {
             id: MessageId::new(self.gateway.ids.next()),
             channel: job.channel,
@@ -131,7 +150,7 @@ impl Sender {
         if let Some(seq) = shown.map_err(|error| error.to_string())? {
             self.gateway.hub.push(job.channel, &job.body.to, &Frame { seq, payload });
         }
-        Ok(true)
+        Ok(Sent::Done)
     }
 
     async fn to_provider(
@@ -140,13 +159,31 @@ impl Sender {
         message: &SendMessage,
         channel: &dyn Channel,
         http: &dyn HttpChannel,
+        scheduled: bool,
         halt: &CancellationToken,
-    ) -> Result<bool, String> {
+    ) -> Result<Sent, String> {
         let mut progress = Progress { taken: Vec::new(), changed: false };
+        let mut scheduled = scheduled;
         loop {
+            let Some(account) = self.account(job, halt).await else { return Ok(Sent::Halted) };
+            let now = self.gateway.clock.now();
+            // Asked before the attempt is written down as started: what waits here has not been tried.
+            if let Some(account) = &account
+                && now <= message.not_after
+                && let Some(wait) = self.gate.wait(channel, account, &job.body.to, &mut scheduled)
+            {
+                let until = later(now, wait).min(message.not_after + TimeDelta::milliseconds(1));
+                match self.pause(until, scheduled, halt).await {
+                    None => continue,
+                    Some(sent) => return Ok(sent),
+                }
+            }
             let attempt = match self.claim(job, message).await? {
-                Claim::Granted { attempt } => attempt,
-                Claim::Settled | Claim::Unknown => return Ok(true),
+                Claim::Granted { attempt, taken } => {
+                    progress.taken = taken;
+                    attempt
+                }
+                Claim::Settled | Claim::Unknown => return Ok(Sent::Done),
                 Claim::Uncertain => {
                     let failure = Failure {
                         code: "uncertain".to_owned(),
@@ -166,11 +203,10 @@ impl Sender {
                         None,
                     )
                     .await?;
-                    return Ok(true);
+                    return Ok(Sent::Done);
                 }
             };
             fail::fail_point!("send.after_claim", |_| std::process::abort());
-            let Some(account) = self.account(job, halt).await else { return Ok(false) };
             let started = self.gateway.clock.now();
             let result = if started > message.not_after {
                 Err(Failed::Expired)
@@ -184,7 +220,7 @@ impl Sender {
                 }
             };
             fail::fail_point!("send.after_call", |_| std::process::abort());
-            let wait = match result {
+            let until = match result {
                 Ok(downgrades) => {
                     let sent = Settled::Sent { provider_ids: progress.taken.clone() };
                     let mut detail = Map::new();
@@ -194,14 +230,15 @@ impl Sender {
                     }
                     self.settle(job, message, attempt, sent, Stage::Accepted, detail, Some(started)).await?;
                     fail::fail_point!("send.after_outcome", |_| std::process::abort());
-                    return Ok(true);
+                    return Ok(Sent::Done);
                 }
                 Err(failed) => {
                     let now = self.gateway.clock.now();
                     let failure = failed.failure();
                     match failed.retry(message.message, attempt) {
                         Some(wait) if now + wait < message.not_after => {
-                            let retry = Settled::Retry { at: now + wait, failure };
+                            let until = later(now + wait, self.gate.retry(job.channel));
+                            let retry = Settled::Retry { at: until, failure, taken: progress.taken.clone() };
                             self.settle(
                                 job,
                                 message,
@@ -212,7 +249,7 @@ impl Sender {
                                 Some(started),
                             )
                             .await?;
-                            wait
+                            until
                         }
                         _ => {
                             let stage = failed.stage();
@@ -222,15 +259,27 @@ impl Sender {
                             };
                             self.settle(job, message, attempt, settled, stage, Map::new(), Some(started))
                                 .await?;
-                            return Ok(true);
+                            return Ok(Sent::Done);
                         }
                     }
                 }
             };
-            tokio::select! {
-                () = halt.cancelled() => return Ok(false),
-                () = tokio::time::sleep(wait.to_std().unwrap_or(BASE)) => {}
+            scheduled = false;
+            if let Some(sent) = self.pause(until, scheduled, halt).await {
+                return Ok(sent);
             }
+        }
+    }
+
+    /// Waits until then. If that is long, or it is halted, it says what becomes of the message instead.
+    async fn pause(&self, until: DateTime<Utc>, scheduled: bool, halt: &CancellationToken) -> Option<Sent> {
+        let wait = until - self.gateway.clock.now();
+        if wait > PATIENCE {
+            return Some(Sent::Later { until, scheduled });
+        }
+        tokio::select! {
+            () = halt.cancelled() => Some(Sent::Halted),
+            () = tokio::time::sleep(wait.to_std().unwrap_or_default()) => None,
         }
     }
 
@@ -294,13 +343,41 @@ impl Sender {
         let requests = sending.http.encode(sending.account, part)?;
         let mut id = None;
         for request in requests {
-            let response = self.http.call(request).await?;
-            id = Some(sending.http.interpret(&response)?.0);
+            let answered = self.http.call(request).await;
+            let result = answered.and_then(|response| sending.http.interpret(&response));
+            if let Some(change) = self.gate.report(sending.account.channel, &result) {
+                self.tell_health(sending.job, change, result.as_ref().err()).await;
+            }
+            id = Some(result?.0);
         }
         id.ok_or_else(|| SendError::Permanent {
             code: "empty".to_owned(),
             message: "the channel has no request for this content".to_owned(),
         })
+    }
+
+    /// Shows operators that the account stopped working, or works again.
+    async fn tell_health(&self, job: &Job, change: breaker::Change, error: Option<&SendError>) {
+        let health = match (change, error) {
+            (breaker::Change::Closed, _) => Health::Healthy,
+            (
+                breaker::Change::Opened,
+                Some(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }),
+            ) => Health::Down,
+            (breaker::Change::Opened, _) => Health::Degraded,
+        };
+        warn!(channel.id = %job.channel, health = health.as_str(), "health of the account changed");
+        let failure = error.map(|error| (error.code(), error.to_string()));
+        let (gateway, scope) = (&self.gateway, OrgScope::of_service(job.org));
+        let told = async {
+            let mut tx = gateway.store.begin(&scope).await?;
+            let (channel, now) = (job.channel, gateway.clock.now());
+            channels::set_health(&mut tx, &scope, channel, health, failure.as_ref(), now).await?;
+            tx.commit().await
+        };
+        if let Err(error) = told.await {
+            warn!(channel.id = %job.channel, error = %error, "health of the account was not written");
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "one row of the journal")]
@@ -370,44 +447,6 @@ struct Sending<'a> {
     account: &'a Account,
 }
 
-/// Why a message was not sent.
-enum Failed {
-    Send(SendError),
-    NotPossible(String),
-    Disconnected,
-    Expired,
-}
-
-impl Failed {
-    fn failure(&self) -> Failure {
-        let (code, provider_code, message) = match self {
-            Self::Send(error) => (error.code(), error.provider_code().map(str::to_owned), error.to_string()),
-            Self::NotPossible(reason) => ("not_possible", None, reason.clone()),
-            Self::Disconnected => ("channel_disconnected", None, "the channel is not connected".to_owned()),
-            Self::Expired => ("expired", None, "its time had passed before it could be sent".to_owned()),
-        };
-        Failure { code: code.to_owned(), provider_code, message }
-    }
-
-    const fn stage(&self) -> Stage {
-        match self {
-            Self::Send(SendError::Uncertain { .. }) => Stage::Uncertain,
-            Self::Expired => Stage::Expired,
-            Self::Send(_) | Self::NotPossible(_) | Self::Disconnected => Stage::Refused,
-        }
-    }
-
-    /// How long to wait before the next attempt, if there is to be one.
-    fn retry(&self, message: MessageId, attempt: u32) -> Option<TimeDelta> {
-        let wait = match self {
-            Self::Send(SendError::RetryAfter { after: Some(after), .. }) => *after,
-            Self::Send(error) if error.is_retriable() => backoff(message, attempt),
-            _ => return None,
-        };
-        TimeDelta::from_std(wait).ok()
-    }
-}
-
 /// Options as numbered lines, which a typed number answers; anything else as it is, since texts carry no markup.
 fn text_only(content: Content) -> Content {
     match content {
@@ -431,16 +470,12 @@ fn link_text(content: Content) -> Content {
     }
 }
 
-/// Full jitter over an exponential delay. The jitter comes from the message's id, so that it needs no randomness and
-/// two messages that failed together do not come back together.
-fn backoff(message: MessageId, attempt: u32) -> Duration {
-    let cap = if attempt >= MANY { LATE_CAP } else { CAP };
-    let most = BASE.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(cap);
-    let (_, random) = message.uuid().as_u64_pair();
-    let mixed = random.rotate_left(attempt.wrapping_mul(7)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let parts_of_1000 = u32::try_from(mixed >> 54).unwrap_or(0).min(1000);
-    // Never at once: a provider that just failed is given a moment.
-    (most * parts_of_1000 / 1000).max(Duration::from_millis(50))
+/// So much later; as late as can be said if that is beyond it.
+fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait)
+        .ok()
+        .and_then(|wait| now.checked_add_signed(wait))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn micros(span: TimeDelta) -> Option<u64> {
@@ -460,76 +495,5 @@ fn entry(job: &Job, message: &SendMessage, at: DateTime<Utc>, stage: Stage, atte
         duration_us: None,
         detail: Map::new(),
         trace_id: job.trace.trace_id().map(str::to_owned),
-    }
-}
-
-/// Calls providers.
-pub struct ProviderHttp {
-    client: http::Client,
-}
-
-impl ProviderHttp {
-    /// Calls through this client.
-    pub const fn new(client: http::Client) -> Self {
-        Self { client }
-    }
-
-    async fn call(&self, request: ProviderRequest) -> Result<ProviderResponse, SendError> {
-        let response = self.client.send(prepare(request)?).await.map_err(|error| lost(&error))?;
-        let retry_after = response
-            .headers
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        Ok(ProviderResponse { status: response.status.as_u16(), retry_after, body: response.body })
-    }
-}
-
-fn prepare(request: ProviderRequest) -> Result<http::Request, SendError> {
-    let refused =
-        |error: http::Error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() };
-    let method = Method::from_bytes(request.method.as_bytes())
-        .map_err(|error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() })?;
-    let mut call = http::Request::new(method, request.url.expose()).map_err(refused)?;
-    if let Some(token) = &request.bearer {
-        call = call.bearer(token).map_err(refused)?;
-    }
-    Ok(match request.body {
-        RequestBody::Json(body) => call.json(body.to_string()),
-        RequestBody::Empty => call,
-    })
-}
-
-/// What a call without an answer means. What cannot have arrived may be tried again; of the rest nobody knows.
-fn lost(error: &http::Error) -> SendError {
-    if error.may_have_arrived() {
-        return SendError::Uncertain { message: error.to_string() };
-    }
-    match error {
-        http::Error::Connect(_) => {
-            SendError::Transient { code: "connect".to_owned(), message: error.to_string() }
-        }
-        _ => SendError::Permanent { code: "request".to_owned(), message: error.to_string() },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    #[test]
-    fn delays_grow_and_stay_below_their_cap() {
-        for id in 0..1000_u128 {
-            let message = MessageId::new(Uuid::from_u128(id.wrapping_mul(0x1234_5678_9ABC_DEF1)));
-            for attempt in 1..20 {
-                let wait = backoff(message, attempt);
-                let cap = if attempt >= MANY { LATE_CAP } else { CAP };
-                assert!(wait >= Duration::from_millis(50) && wait <= cap, "{wait:?}");
-                if attempt == 1 {
-                    assert!(wait <= BASE);
-                }
-            }
-        }
     }
 }

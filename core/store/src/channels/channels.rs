@@ -254,3 +254,53 @@ pub async fn set_base_url(tx: &mut Tx, scope: &OrgScope, id: ChannelId, url: &st
     .await?;
     Ok(())
 }
+
+/// How a channel's account does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It sends.
+    Healthy,
+    /// Its provider has trouble.
+    Degraded,
+    /// Its provider takes nothing from it.
+    Down,
+}
+
+impl Health {
+    /// The word in `channels.health`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Writes how a channel's account does, with the code and the text of what went wrong.
+#[tracing::instrument(level = "debug", name = "store.channels.set_health", skip_all)]
+pub async fn set_health(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: ChannelId,
+    health: Health,
+    failure: Option<&(&'static str, String)>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE channels SET health = $3, health_checked_at = $4, error_code = left($5, 64),
+                            error_message = left($6, 2000)
+        WHERE organization_id = $1 AND id = $2
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        health.as_str(),
+        now,
+        failure.map(|(code, _)| *code),
+        failure.map(|(_, message)| message.as_str()),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

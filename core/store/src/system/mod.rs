@@ -4,4 +4,5 @@ pub mod dedupe_keys;
 pub mod idempotency_keys;
 pub mod message_events;
 pub mod outbox_events;
+pub mod parked_messages;
 pub mod retention;

@@ -16,6 +16,8 @@ pub enum Claim {
     Granted {
         /// The number of the attempt, from 1.
         attempt: u32,
+        /// The provider's ids of the parts that earlier attempts got through, in order.
+        taken: Vec<String>,
     },
     /// An earlier attempt was started and its outcome was never written: it is uncertain and is not sent again.
     Uncertain,
@@ -45,7 +47,7 @@ pub async fn claim_many(
         FROM unnest($2::uuid[], $3::timestamptz[]) AS k(id, created)
         WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
           AND m.direction = 'outbound' AND m.status = 'queued'
-        RETURNING m.id, m.attempts, old.attempt_started_at IS NOT NULL AS "started!"
+        RETURNING m.id, m.attempts, old.attempt_started_at IS NOT NULL AS "started!", m.payload->'parts' AS parts
         "#,
         scope.org().uuid(),
         &keys,
@@ -58,7 +60,9 @@ pub async fn claim_many(
         .into_iter()
         .map(|row| {
             let attempt = u32::try_from(row.attempts).unwrap_or(1);
-            (row.id, if row.started { Claim::Uncertain } else { Claim::Granted { attempt } })
+            // A list of ids that we wrote ourselves; anything else in its place means that nothing was taken.
+            let taken = row.parts.and_then(|parts| serde_json::from_value(parts).ok()).unwrap_or_default();
+            (row.id, if row.started { Claim::Uncertain } else { Claim::Granted { attempt, taken } })
         })
         .collect();
     // Rare: most messages are claimed once, while they are queued.
@@ -121,6 +125,8 @@ pub enum Settled {
         at: DateTime<Utc>,
         /// Why it was not taken this time.
         failure: Failure,
+        /// The provider's ids of the parts that got through so far.
+        taken: Vec<String>,
     },
     /// Whether the provider took it is not known.
     Uncertain(Failure),
@@ -146,12 +152,13 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
         let (result, provider_ids, at, failure) = match &outcome.result {
             Settled::Sent { provider_ids } => ("sent", provider_ids.as_slice(), outcome.at, None),
             Settled::Failed(failure) => ("failed", [].as_slice(), outcome.at, Some(failure)),
-            Settled::Retry { at, failure } => ("retry", [].as_slice(), *at, Some(failure)),
+            Settled::Retry { at, failure, taken } => ("retry", taken.as_slice(), *at, Some(failure)),
             Settled::Uncertain(failure) => ("uncertain", [].as_slice(), outcome.at, Some(failure)),
         };
         results.push(result);
+        let unfinished = result == "retry" && !provider_ids.is_empty();
         first_ids.push(provider_ids.first().map(String::as_str));
-        parts.push((provider_ids.len() > 1).then(|| serde_json::json!(provider_ids)));
+        parts.push((unfinished || provider_ids.len() > 1).then(|| serde_json::json!(provider_ids)));
         times.push(at);
         codes.push(failure.map(|failure| failure.code.as_str()));
         reasons.push(failure.map(|failure| failure.message.as_str()));

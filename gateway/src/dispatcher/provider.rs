@@ -1,0 +1,57 @@
+//! The only way out to providers.
+
+use std::time::Duration;
+
+use axum::http::{Method, header};
+use botbuilder_adapter_kit::{ProviderRequest, ProviderResponse, RequestBody, SendError};
+use botbuilder_service::http;
+
+/// Calls providers.
+pub struct ProviderHttp {
+    client: http::Client,
+}
+
+impl ProviderHttp {
+    /// Calls through this client.
+    pub const fn new(client: http::Client) -> Self {
+        Self { client }
+    }
+
+    pub(super) async fn call(&self, request: ProviderRequest) -> Result<ProviderResponse, SendError> {
+        let response = self.client.send(prepare(request)?).await.map_err(|error| lost(&error))?;
+        let retry_after = response
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        Ok(ProviderResponse { status: response.status.as_u16(), retry_after, body: response.body })
+    }
+}
+
+fn prepare(request: ProviderRequest) -> Result<http::Request, SendError> {
+    let refused =
+        |error: http::Error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() };
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|error| SendError::Permanent { code: "request".to_owned(), message: error.to_string() })?;
+    let mut call = http::Request::new(method, request.url.expose()).map_err(refused)?;
+    if let Some(token) = &request.bearer {
+        call = call.bearer(token).map_err(refused)?;
+    }
+    Ok(match request.body {
+        RequestBody::Json(body) => call.json(body.to_string()),
+        RequestBody::Empty => call,
+    })
+}
+
+/// What a call without an answer means. What cannot have arrived may be tried again; of the rest nobody knows.
+fn lost(error: &http::Error) -> SendError {
+    if error.may_have_arrived() {
+        return SendError::Uncertain { message: error.to_string() };
+    }
+    match error {
+        http::Error::Connect(_) => {
+            SendError::Transient { code: "connect".to_owned(), message: error.to_string() }
+        }
+        _ => SendError::Permanent { code: "request".to_owned(), message: error.to_string() },
+    }
+}

@@ -1,0 +1,135 @@
+//! Keeps to the rates that networks allow: one for each account, one for each of its recipients.
+//!
+//! Each rate is the *generic cell rate algorithm*: what is kept is the instant at which the next send would be due at
+//! the steady rate; a burst may run ahead of it. To ask is to take the turn, now or later.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use botbuilder_adapter_kit::{Rate, Rates};
+use botbuilder_domain::ChannelId;
+
+/// Beyond so many recipients those are forgotten whose pause is over.
+const MOST: usize = 20_000;
+
+/// The turns given so far, by account and by recipient.
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    /// Until when an account's provider wants nothing.
+    held: Mutex<HashMap<ChannelId, Instant>>,
+    accounts: Mutex<Turns<ChannelId>>,
+    recipients: Mutex<Turns<(ChannelId, String)>>,
+}
+
+#[derive(Debug)]
+struct Turns<K>(HashMap<K, Instant>);
+
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl Throttle {
+    /// Takes a turn, and tells how long to wait for it.
+    pub(super) fn turn(&self, rates: &Rates, account: ChannelId, recipient: &str, now: Instant) -> Duration {
+        let of_account = rates.account.map(|rate| lock(&self.accounts).take(account, rate, now));
+        let of_recipient = rates
+            .recipient
+            .map(|rate| lock(&self.recipients).take((account, recipient.to_owned()), rate, now));
+        of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default()
+    }
+
+    /// Gives nobody of the account a turn before this instant.
+    pub(super) fn hold(&self, account: ChannelId, until: Instant) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held.entry(account).or_insert(until);
+        *known = until.max(*known);
+    }
+
+    fn held_for(&self, account: ChannelId, now: Instant) -> Option<Duration> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *held.get(&account)?;
+        if until <= now {
+            held.remove(&account);
+            return None;
+        }
+        Some(until - now)
+    }
+}
+
+impl<K: Eq + Hash> Turns<K> {
+    fn take(&mut self, key: K, rate: Rate, now: Instant) -> Duration {
+        if self.0.len() >= MOST {
+            self.0.retain(|_, due| *due > now);
+        }
+        let due = self.0.entry(key).or_insert(now);
+        let at = (*due).max(now);
+        *due = at + rate.every;
+        let ahead = rate.every * rate.burst.saturating_sub(1);
+        at.saturating_duration_since(now).saturating_sub(ahead)
+    }
+}
+
+fn lock<K>(turns: &Mutex<Turns<K>>) -> std::sync::MutexGuard<'_, Turns<K>> {
+    turns.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_domain::Id;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_recipient_does_not_hold_back_another() {
+        let rates = Rates { account: None, recipient: Some(Rate::per_second(1, 2)) };
+        let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
+        let waits: Vec<u64> = ["a", "a", "a", "b", "a"]
+            .map(|to| throttle.turn(&rates, account, to, now).as_millis().try_into().unwrap())
+            .into();
+        assert_eq!(waits, [0, 0, 1000, 0, 2000]);
+    }
+
+    #[test]
+    fn an_account_that_is_held_gives_no_turn_before() {
+        let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
+        let rates = Rates::default();
+        throttle.hold(account, now + Duration::from_secs(3));
+        assert_eq!(throttle.turn(&rates, account, "a", now), Duration::from_secs(3));
+        assert_eq!(throttle.turn(&rates, account, "a", now + Duration::from_secs(3)), Duration::ZERO);
+    }
+
+    proptest! {
+        /// Whoever sends when it is their turn never sends more than burst + rate within any second, and loses no turn.
+        #[test]
+        fn never_more_than_burst_and_rate(
+            per_second in 1_u32..200,
+            burst in 1_u32..50,
+            pauses in prop::collection::vec(0_u64..50, 1..300),
+        ) {
+            let rates = Rates { account: Some(Rate::per_second(per_second, burst)), recipient: None };
+            let (throttle, account, start) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
+            let mut now = start;
+            let mut sent: Vec<Instant> = Vec::new();
+            for pause in pauses {
+                now += Duration::from_millis(pause);
+                sent.push(now + throttle.turn(&rates, account, "", now));
+            }
+            prop_assert!(sent.is_sorted());
+            for (place, first) in sent.iter().enumerate() {
+                let within = sent[place..].iter().take_while(|at| **at - *first < Duration::from_secs(1)).count();
+                prop_assert!(within <= (per_second + burst) as usize + 1, "{within}");
+            }
+            let span = *sent.last().unwrap() - start;
+            let allowed = f64::from(burst) + (span.as_secs_f64() + 1.0) * f64::from(per_second);
+            prop_assert!(f64::from(u32::try_from(sent.len()).unwrap()) <= allowed + 1.0);
+        }
+    }
+}
