@@ -1,46 +1,62 @@
 //! What understanding reaches on public data sets:
-//! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [PART…]`.
+//! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [--models DIR] [PART…]`.
 //!
 //! DATA is a folder with `banking77/`, `clinc150/` and `snips/` (`docs/nlu.md` says where they are published).
-//! Parts are `banking`, `few`, `typing`, `clinc`, `snips`, `slots`; without any, all are run. One configuration
+//! DIR is the models directory; without it, words and letters decide alone. Parts are `banking`, `few`, `typing`, `clinc`, `snips`, `slots`; without any, all are run. One configuration
 //! serves all sets, and nothing looks at a test set before it is tested.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod data;
+mod models;
 
 use std::path::Path;
 use std::time::Instant;
 
-use botbuilder_nlu::{Decision, Embedders, Model, Report, Request, Settings, calibration_error, train};
+use botbuilder_nlu::{
+    Decision, Embedder, Embedders, Model, Report, Request, Settings, calibration_error, train,
+};
 use data::{Labelled, Random, Set, corpus, draw, mistype};
+use models::{Models, Remembering};
 
 fn main() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
     let root = arguments.next().ok_or("usage: evaluate DATA [PART…]")?;
-    let parts: Vec<String> = arguments.collect();
+    let mut parts: Vec<String> = arguments.collect();
+    let models = parts.iter().position(|part| part == "--models");
+    let models = models.and_then(|at| parts.drain(at..(at + 2).min(parts.len())).nth(1));
+    let models = models.map(|directory| Models::load(Path::new(&directory))).transpose()?;
+    let plain = models.as_ref().map_or_else(Embedders::default, Models::embedders);
+    let remembering = (plain.fast.map(Remembering::new), plain.full.map(Remembering::new));
+    let with = With {
+        training: Embedders {
+            fast: remembering.0.as_ref().map(|fast| fast as &dyn Embedder),
+            full: remembering.1.as_ref().map(|full| full as &dyn Embedder),
+        },
+        testing: plain,
+    };
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
     let root = Path::new(&root);
     if wanted("banking") || wanted("few") || wanted("typing") {
         let set = data::banking(root)?;
-        whole("BANKING77", &set, wanted("typing"), wanted("banking") || wanted("typing"));
+        whole(with, "BANKING77", &set, wanted("typing"), wanted("banking") || wanted("typing"));
         if wanted("few") {
-            few("BANKING77", &set);
+            few(with, "BANKING77", &set);
         }
     }
     if wanted("clinc") || wanted("few") {
         let set = data::clinc(root)?;
         if wanted("clinc") {
-            out_of_scope(&set);
+            out_of_scope(with, &set);
         }
         if wanted("few") {
-            few("CLINC150", &set);
+            few(with, "CLINC150", &set);
         }
     }
     if wanted("snips") || wanted("slots") {
         let (set, slots) = data::snips(root)?;
         if wanted("snips") {
-            whole("SNIPS", &set, false, true);
+            whole(with, "SNIPS", &set, false, true);
         }
         println!(
             "SNIPS slots: {} / {} / {} sentences",
@@ -52,15 +68,22 @@ fn main() -> Result<(), String> {
     Ok(())
 }
 
+/// The models for training, which remember, and those for tests, which are timed.
+#[derive(Clone, Copy)]
+struct With<'a> {
+    training: Embedders<'a>,
+    testing: Embedders<'a>,
+}
+
 fn settings() -> Settings {
     Settings { threads: 1, ..Settings::default() }
 }
 
-fn learn(texts: &[Labelled], outside: &[String]) -> (Model, Report) {
+fn learn(with: With<'_>, texts: &[Labelled], outside: &[String]) -> (Model, Report) {
     let mut corpus = corpus(texts);
     corpus.out_of_scope = outside.to_vec();
     let start = Instant::now();
-    let trained = train(&corpus, Embedders::default(), &settings());
+    let trained = train(&corpus, with.training, &settings());
     let (model, report) = match trained {
         Ok(trained) => trained,
         Err(error) => panic!("training failed: {error}"),
@@ -87,13 +110,13 @@ struct Answer {
     decision: Decision,
 }
 
-fn test(name: &str, model: &Model, texts: &[Labelled]) -> Vec<Answer> {
+fn test(with: With<'_>, name: &str, model: &Model, texts: &[Labelled]) -> Vec<Answer> {
     let mut times = Vec::with_capacity(texts.len());
     let answers: Vec<Answer> = texts
         .iter()
         .map(|(text, intent)| {
             let start = Instant::now();
-            let found = model.recognise(&Request::text(text), Embedders::default());
+            let found = model.recognise(&Request::text(text), with.testing);
             times.push(start.elapsed());
             let Ok(found) = found else { panic!("recognition failed") };
             let right = found.intent.as_deref() == Some(intent.as_str());
@@ -117,13 +140,13 @@ fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }
 
-fn whole(name: &str, set: &Set, typing: bool, clean: bool) {
+fn whole(with: With<'_>, name: &str, set: &Set, typing: bool, clean: bool) {
     if !clean {
         return;
     }
     println!("{name}, all examples");
-    let (model, _) = learn(&set.train, &[]);
-    test("test", &model, &set.test);
+    let (model, _) = learn(with, &set.train, &[]);
+    test(with, "test", &model, &set.test);
     if typing {
         for mistakes in [1, 2] {
             let mut random = Random(42);
@@ -132,18 +155,18 @@ fn whole(name: &str, set: &Set, typing: bool, clean: bool) {
                 .iter()
                 .map(|(text, intent)| (mistype(text, mistakes, &mut random), intent.clone()))
                 .collect();
-            test(&format!("{mistakes} typing mistakes"), &model, &typed);
+            test(with, &format!("{mistakes} typing mistakes"), &model, &typed);
         }
     }
 }
 
-fn few(name: &str, set: &Set) {
+fn few(with: With<'_>, name: &str, set: &Set) {
     for count in [10, 5] {
         println!("{name}, {count} examples an intent, three draws");
         let mut reached = Vec::new();
         for seed in [1, 2, 3] {
-            let (model, _) = learn(&draw(&set.train, count, seed), &[]);
-            let answers = test("test", &model, &set.test);
+            let (model, _) = learn(with, &draw(&set.train, count, seed), &[]);
+            let answers = test(with, "test", &model, &set.test);
             reached.push(percent(answers.iter().filter(|a| a.right).count(), answers.len()));
         }
         let mean = reached.iter().sum::<f64>() / 3.0;
@@ -152,22 +175,22 @@ fn few(name: &str, set: &Set) {
     }
 }
 
-fn out_of_scope(set: &Set) {
+fn out_of_scope(with: With<'_>, set: &Set) {
     println!("CLINC150, nothing known of what is out of scope");
-    let (model, _) = learn(&set.train, &[]);
-    scope(&model, set);
+    let (model, _) = learn(with, &set.train, &[]);
+    scope(with, &model, set);
     println!("CLINC150, 100 messages known to be out of scope");
-    let (model, _) = learn(&set.train, &set.outside_train);
-    scope(&model, set);
+    let (model, _) = learn(with, &set.train, &set.outside_train);
+    scope(with, &model, set);
 }
 
-fn scope(model: &Model, set: &Set) {
+fn scope(with: With<'_>, model: &Model, set: &Set) {
     for (name, inside, outside) in
         [("validation", &set.validation, &set.outside_validation), ("test", &set.test, &set.outside_test)]
     {
-        let inside = test(name, model, inside);
+        let inside = test(with, name, model, inside);
         let outside: Vec<Labelled> = outside.iter().map(|text| (text.clone(), String::new())).collect();
-        let outside = test("out of scope", model, &outside);
+        let outside = test(with, "out of scope", model, &outside);
         for (line, stays) in
             [("ask", vec![Decision::Accept, Decision::Ask]), ("accept", vec![Decision::Accept])]
         {
