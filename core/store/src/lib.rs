@@ -4,20 +4,32 @@
 //! first after the transaction and stands in the `WHERE`. To add a table: write its migration, then its file here
 //! (record, new row, the SQL), then name it in the domain's `mod.rs`.
 
+pub mod agents;
 pub mod audit;
+pub mod billing;
 pub mod bots;
 pub mod channels;
+pub mod clones;
 mod error;
 pub mod identity;
 pub mod integrations;
+pub mod knowledge;
 pub mod migrate;
+pub mod models;
+pub mod nlu;
 pub mod page;
 pub mod patch;
+pub mod plugins;
 mod pool;
+pub mod recovery;
 mod scope;
 pub mod secret;
+pub mod sso;
 pub mod system;
+pub mod table;
 pub mod tenancy;
+pub mod voice;
+pub mod widget;
 
 pub use error::Error;
 pub use pool::PoolOptions;

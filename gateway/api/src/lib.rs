@@ -16,6 +16,7 @@ pub mod identity;
 pub mod input;
 pub mod permission;
 pub mod request_id;
+pub mod resource;
 pub mod routes;
 
 use std::sync::Arc;

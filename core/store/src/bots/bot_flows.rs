@@ -1,8 +1,11 @@
 //! `bot_flows`: a conversation flow, its draft and its published version.
 
+mod table;
+
 use botbuilder_domain::{BotId, FlowId, VersionId};
 use serde_json::Value;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes the default flow of a bot, published as `version`.

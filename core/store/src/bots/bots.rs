@@ -1,7 +1,10 @@
 //! `bots`: one assistant.
 
+mod table;
+
 use botbuilder_domain::BotId;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes an active bot.

@@ -1,10 +1,13 @@
 //! `entity_versions`: immutable numbered snapshots; the only source the runtime executes.
 
+mod table;
+
 use botbuilder_domain::{BotId, VersionId};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// Writes the next version of a flow.

@@ -1,9 +1,12 @@
 //! `channel_contacts`: an end user on one channel.
 
+mod table;
+
 use botbuilder_domain::{ChannelId, ContactId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// What a turn knows of a contact: a new row, or what it changes on the row that is there.

@@ -1,5 +1,7 @@
 //! `channel_messages`: every message in or out, and its delivery.
 
+mod table;
+
 mod attempts;
 
 pub use attempts::{Claim, Outcome, Settled, claim_many, settle_many};
@@ -11,6 +13,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::table::TABLE;
 use crate::{
     Error, OrgScope, Tx,
     system::message_events::{self, Entry},

@@ -1,10 +1,13 @@
 //! `channel_webhooks`: provider callbacks as they came, for diagnosis and replay.
 
+mod table;
+
 use botbuilder_domain::ChannelId;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// A callback as it came.

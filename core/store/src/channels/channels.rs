@@ -1,9 +1,12 @@
 //! `channels`: a connected account on a messaging network, with sealed credentials.
 
+mod table;
+
 use botbuilder_domain::{BotId, ChannelId, ChannelKind, OrgId, Secret};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+pub use self::table::TABLE;
 use crate::{
     Error, OrgScope, Tx,
     secret::{DataKeys, Place, RootKey},

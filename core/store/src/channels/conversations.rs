@@ -1,10 +1,13 @@
 //! `conversations`: the thread between a contact and an organization on one channel, with the runtime's state.
 
+mod table;
+
 use botbuilder_domain::{BotId, ChannelId, ContactId, ConversationId, OrgId, VersionId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::table::TABLE;
 use crate::{Error, OrgScope, Tx};
 
 /// Which conversation a turn is about: looked up by address, because that is what the record knows.

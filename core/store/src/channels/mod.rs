@@ -2,6 +2,7 @@
 
 pub mod channel_contacts;
 pub mod channel_messages;
+pub mod channel_templates;
 pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main table have the same name")]
 pub mod channels;

@@ -1,0 +1,379 @@
+//! The handlers behind every plain resource.
+
+use std::collections::HashMap;
+
+use axum::{
+    RequestExt as _,
+    extract::{Path, Request},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use botbuilder_store::{
+    Error,
+    table::{
+        Table,
+        rows::{self, Condition, Place, Row, Test},
+    },
+};
+use serde_json::{Map, Value, json, value::RawValue};
+use uuid::Uuid;
+
+use super::{
+    Inner, Transition,
+    fields::{self, Mode},
+    query,
+};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    etag::{IfMatch, etag},
+    input::{Body, Cursor, Object, query_pairs},
+};
+
+/// What an address and its headers say.
+struct Meant {
+    parent: Option<Uuid>,
+    id: Option<Uuid>,
+    if_match: IfMatch,
+    pairs: Vec<(String, String)>,
+}
+
+impl Meant {
+    async fn of(resource: &Inner, request: &mut Request) -> Result<Self, ApiError> {
+        let Path(path): Path<HashMap<String, String>> =
+            request.extract_parts().await.map_err(|_| ApiError::NotFound)?;
+        let id = |name: &str| match path.get(name) {
+            Some(text) if fields::is_uuid(text) => text.parse().map(Some).map_err(|_| ApiError::NotFound),
+            Some(_) => Err(ApiError::NotFound),
+            None => Ok(None),
+        };
+        let parent = match &resource.table.parent {
+            Some(parent) => id(parent.column)?,
+            None => None,
+        };
+        let id = id("id")?;
+        let if_match = request.extract_parts().await.unwrap_or(IfMatch::Absent);
+        let (parts, body) = std::mem::take(request).into_parts();
+        let pairs = query_pairs(&parts);
+        *request = Request::from_parts(parts, body);
+        Ok(Self { parent, id, if_match, pairs })
+    }
+
+    /// The row of an item's address.
+    fn place(&self) -> Result<Place, ApiError> {
+        Ok(Place { parent: self.parent, id: self.id.ok_or(ApiError::NotFound)? })
+    }
+
+    /// Refuses parameters of the query, where there are none.
+    fn no_query(&self) -> Result<(), ApiError> {
+        match self.pairs.first() {
+            Some((name, _)) => Err(ApiError::invalid(name.clone(), "is not known; there is none")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A row as an answer, with its tag.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The row.
+    pub row: Row,
+    /// Its address, where it is new.
+    pub location: Option<String>,
+}
+
+/// A row as an answer of 200.
+pub fn answer(row: Row) -> Answer {
+    Answer { status: StatusCode::OK, row, location: None }
+}
+
+/// A new row as an answer of 201, below the address of its collection.
+pub fn created(row: Row, collection: &str) -> Answer {
+    let location = format!("{}/{}", collection.trim_end_matches('/'), row.id);
+    Answer { status: StatusCode::CREATED, row, location: Some(location) }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let body = match RawValue::from_string(self.row.json) {
+            Ok(row) => json_text(&[("data", Some(&row))]),
+            Err(error) => return ApiError::defect(error).into_response(),
+        };
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(version) = self.row.version {
+            headers.insert(header::ETAG, etag(version));
+        }
+        if let Some(location) = self.location.and_then(|location| location.parse().ok()) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// An object of JSON that is there already.
+fn json_text(members: &[(&str, Option<&RawValue>)]) -> String {
+    let members: Vec<String> = members
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":{}", value.map_or("null", RawValue::get)))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// A violated constraint in the words of the table, by the field it is about.
+pub fn broken_rule(table: &Table, error: Error) -> ApiError {
+    let Error::Conflict { constraint } = &error else { return error.into() };
+    let rule = table.rules.iter().find(|rule| rule.constraint == constraint);
+    let prefix = format!("fk_{}_", table.name);
+    let refers = constraint.strip_prefix(&prefix).filter(|column| table.has(column));
+    match (rule, refers) {
+        (Some(rule), _) if constraint.starts_with("uq_") => {
+            ApiError::conflict("taken", format!("{}: {}", rule.field, rule.text)).about(rule.field)
+        }
+        (Some(rule), _) => ApiError::invalid(rule.field, rule.text),
+        (None, Some(column)) => ApiError::invalid(column.to_owned(), "there is no such thing"),
+        (None, None) => error.into(),
+    }
+}
+
+pub(super) async fn list(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<Response, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    let mut asked = query::of_list(resource.table, &meant.pairs)?;
+    asked.query.parent = meant.parent;
+    for (name, value) in resource.fixed {
+        if let Some(column) = resource.table.column(name) {
+            asked.query.conditions.push(Condition { column, test: Test::Among(vec![(*value).to_owned()]) });
+        }
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    parent_exists(&mut tx, caller, resource, &meant).await?;
+    let rows = rows::list(&mut tx, &caller.scope, resource.table, &asked.query).await;
+    let rows = rows.map_err(|error| match error {
+        Error::Conflict { .. } => ApiError::invalid("cursor", "or a filter cannot be read"),
+        other => other.into(),
+    })?;
+    tx.commit().await?;
+    let (rows, more) = asked.page.cut(rows);
+    let next =
+        rows.last().filter(|_| more).map(|last| Cursor::new(&asked.sort, last.sort_key.clone(), last.id));
+    let data: Vec<&str> = rows.iter().map(|row| row.json.as_str()).collect();
+    let next = json!(next.map(|cursor| cursor.text()));
+    let body = format!("{{\"data\":[{}],\"next_cursor\":{next}}}", data.join(","));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// Whether the row that the address hangs below is there.
+async fn parent_exists(
+    tx: &mut botbuilder_store::Tx,
+    caller: &Caller,
+    resource: &Inner,
+    meant: &Meant,
+) -> Result<(), ApiError> {
+    if let (Some(parent), Some(id)) = (&resource.table.parent, meant.parent) {
+        let there = rows::exists(tx, &caller.scope, parent.table, id).await?;
+        return if there { Ok(()) } else { Err(ApiError::NotFound) };
+    }
+    Ok(())
+}
+
+/// Whether a row belongs to this collection, where several share a table.
+fn belongs(resource: &Inner, row: &Row) -> Result<(), ApiError> {
+    if resource.fixed.is_empty() {
+        return Ok(());
+    }
+    let row: Value = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
+    let fits =
+        resource.fixed.iter().all(|(name, value)| row.get(name).and_then(Value::as_str) == Some(value));
+    if fits { Ok(()) } else { Err(ApiError::NotFound) }
+}
+
+pub(super) async fn get(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<Answer, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    let fields = query::of_one(resource.table, &meant.pairs)?;
+    let place = meant.place()?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let whole = rows::get(&mut tx, &caller.scope, resource.table, place, None).await?;
+    let row = whole.ok_or(ApiError::NotFound)?;
+    belongs(resource, &row)?;
+    let row = match fields {
+        Some(fields) => rows::get(&mut tx, &caller.scope, resource.table, place, Some(&fields))
+            .await?
+            .ok_or(ApiError::NotFound)?,
+        None => row,
+    };
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+pub(super) async fn create(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<Answer, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    meant.no_query()?;
+    let collection = request.uri().path().to_owned();
+    let Body(mut values): Body<Object> = request.extract().await?;
+    let table = resource.table;
+    let mut given: Vec<&str> = resource.fixed.iter().map(|(name, _)| *name).collect();
+    given.extend(table.parent.as_ref().filter(|_| meant.parent.is_some()).map(|parent| parent.column));
+    fields::check(table, &values, Mode::Create, &given)?;
+    // What is empty by saying so takes the default, as what is left out does.
+    values.retain(|_, value| !value.is_null());
+    if let Some(prepare) = resource.prepare {
+        prepare(&mut values, Mode::Create)?;
+    }
+    for (name, value) in resource.fixed {
+        values.insert((*name).to_owned(), json!(value));
+    }
+    if let (Some(parent), Some(id)) = (&table.parent, meant.parent) {
+        values.insert(parent.column.to_owned(), json!(id));
+    }
+    if let Some(user) = caller.user().filter(|_| table.has("created_by")) {
+        values.insert("created_by".to_owned(), json!(user));
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    parent_exists(&mut tx, caller, resource, &meant).await?;
+    let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
+        .await
+        .map_err(|error| broken_rule(table, error))?;
+    tx.commit().await?;
+    Ok(created(row, &collection))
+}
+
+pub(super) async fn update(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<Answer, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    meant.no_query()?;
+    let place = meant.place()?;
+    let Body(mut values): Body<Object> = request.extract().await?;
+    let table = resource.table;
+    fields::check(table, &values, Mode::Update, &[])?;
+    if let Some(prepare) = resource.prepare {
+        prepare(&mut values, Mode::Update)?;
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
+    belongs(resource, &before)?;
+    if table.is_versioned() {
+        fits(&before, meant.if_match.demand()?)?;
+    }
+    let row = rows::update(&mut tx, &caller.scope, table, place, values)
+        .await
+        .map_err(|error| broken_rule(table, error))?
+        .ok_or(ApiError::NotFound)?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+/// Whether a row is in the state that the caller changes.
+fn fits(row: &Row, demanded: Option<i32>) -> Result<(), ApiError> {
+    match demanded {
+        Some(version) if row.version != Some(version) => Err(ApiError::Stale),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn delete(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<StatusCode, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    meant.no_query()?;
+    let place = meant.place()?;
+    let table = resource.table;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
+    belongs(resource, &before)?;
+    if table.is_versioned() {
+        fits(&before, meant.if_match.allow()?)?;
+    }
+    rows::delete(&mut tx, &caller.scope, table, place).await.map_err(|error| match error {
+        Error::Conflict { .. } => ApiError::conflict("in_use", "something still refers to it"),
+        other => other.into(),
+    })?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn restore(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    mut request: Request,
+) -> Result<Answer, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    let place = meant.place()?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let row = rows::restore(&mut tx, &caller.scope, resource.table, place)
+        .await
+        .map_err(|error| broken_rule(resource.table, error))?
+        .ok_or(ApiError::NotFound)?;
+    belongs(resource, &row)?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+pub(super) async fn transition(
+    api: &Api,
+    caller: &Caller,
+    resource: &Inner,
+    transition: &Transition,
+    mut request: Request,
+) -> Result<Answer, ApiError> {
+    let meant = Meant::of(resource, &mut request).await?;
+    let place = meant.place()?;
+    let Body(body): Body<Object> = request.extract().await?;
+    if let Some(name) = body.keys().next() {
+        return Err(ApiError::invalid(name.clone(), "is not known; this takes no fields"));
+    }
+    let table = resource.table;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
+    belongs(resource, &before)?;
+    fits(&before, meant.if_match.allow()?)?;
+    let values: Map<String, Value> = serde_json::from_str(&before.json).map_err(ApiError::defect)?;
+    let state = values.get(transition.column).and_then(Value::as_str).unwrap_or_default();
+    if state == transition.to {
+        // It is there already: a repeat is no error.
+        tx.commit().await?;
+        return Ok(answer(before));
+    }
+    if !transition.from.contains(&state) {
+        let detail = format!("it is {state}; this can be done when it is {}", transition.from.join(" or "));
+        return Err(ApiError::conflict("wrong_state", detail).with(json!({ "state": state })));
+    }
+    let mut change = Map::new();
+    change.insert(transition.column.to_owned(), json!(transition.to));
+    for column in transition.now {
+        change.insert((*column).to_owned(), json!(api.clock.now()));
+    }
+    for column in transition.clear {
+        change.insert((*column).to_owned(), Value::Null);
+    }
+    let row = rows::update(&mut tx, &caller.scope, table, place, change)
+        .await
+        .map_err(|error| broken_rule(table, error))?
+        .ok_or(ApiError::NotFound)?;
+    tx.commit().await?;
+    Ok(answer(row))
+}

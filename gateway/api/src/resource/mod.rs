@@ -1,0 +1,334 @@
+//! Plain resources: the routes that a described table ([`Table`]) gets without code of its own.
+//!
+//! ```text
+//! Resource::new(&TABLE, "intent", Area::Nlu, "/v1/bots/{bot_id}/intents").full().routes()
+//! ```
+//!
+//! Three shapes: **full** (list, read, create, change, delete; restore where deletion is soft), **log** (list, read) and
+//! single verbs for the rest. An action that only moves a row from one state to another is a [`Transition`]; an action
+//! whose engine is not there yet answers 501 ([`Resource::unavailable`]); everything else is an ordinary handler in the
+//! same file, added with [`Routes::add`].
+
+mod fields;
+mod handlers;
+mod query;
+mod schema;
+
+use std::sync::Arc;
+
+use axum::{extract::Request, http::Method};
+use botbuilder_store::table::Table;
+use serde_json::{Map, Value};
+
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    permission::{Area, Permission, Verb},
+    routes::{Operation, Routes},
+};
+
+pub use fields::{Mode, check};
+pub use handlers::{Answer, answer, broken_rule, created};
+pub use schema::{of_column, of_row};
+
+/// What is done to the fields of a new row or a change before they are written, after they were checked.
+pub type Prepare = fn(&mut Map<String, Value>, Mode) -> Result<(), ApiError>;
+
+/// A plain resource.
+#[derive(Clone)]
+pub struct Resource {
+    inner: Inner,
+    routes: Vec<Route>,
+}
+
+/// What the handlers know of it.
+#[derive(Clone)]
+pub(crate) struct Inner {
+    pub table: &'static Table,
+    /// The thing in a word, with spaces: `flow variable`.
+    pub name: &'static str,
+    pub area: Area,
+    /// The address of the collection. A parameter is the column that names the row above.
+    pub path: &'static str,
+    pub prepare: Option<Prepare>,
+    /// Columns that every new row gets, and by which lists are narrowed: one table, several collections.
+    pub fixed: &'static [(&'static str, &'static str)],
+    pub limit: usize,
+}
+
+#[derive(Clone)]
+enum Route {
+    List,
+    Get,
+    Create,
+    Update,
+    Delete,
+    Restore,
+    Move(Transition),
+    Missing { method: Method, address: String, verb: Verb, what: &'static str },
+}
+
+/// An action that moves a row from one state to another.
+#[derive(Debug, Clone)]
+pub struct Transition {
+    /// The action, the last segment of its address.
+    pub action: &'static str,
+    /// The right it needs in the resource's area.
+    pub verb: Verb,
+    /// The column that changes.
+    pub column: &'static str,
+    /// The states it may be taken from.
+    pub from: &'static [&'static str],
+    /// The state it leads to.
+    pub to: &'static str,
+    /// Columns that are set to the present instant.
+    pub now: &'static [&'static str],
+    /// Columns that are emptied.
+    pub clear: &'static [&'static str],
+}
+
+impl Transition {
+    /// An action that moves `status`.
+    pub const fn new(action: &'static str, from: &'static [&'static str], to: &'static str) -> Self {
+        Self { action, verb: Verb::Write, column: "status", from, to, now: &[], clear: &[] }
+    }
+
+    /// It needs this right.
+    #[must_use]
+    pub const fn needing(mut self, verb: Verb) -> Self {
+        self.verb = verb;
+        self
+    }
+
+    /// It notes the instant in these columns.
+    #[must_use]
+    pub const fn noting(mut self, columns: &'static [&'static str]) -> Self {
+        self.now = columns;
+        self
+    }
+
+    /// It empties these columns.
+    #[must_use]
+    pub const fn clearing(mut self, columns: &'static [&'static str]) -> Self {
+        self.clear = columns;
+        self
+    }
+}
+
+impl Resource {
+    /// The resource of a table, without routes yet.
+    pub fn new(table: &'static Table, name: &'static str, area: Area, path: &'static str) -> Self {
+        let limit = crate::routes::BODY_LIMIT;
+        let inner = Inner { table, name, area, path, prepare: None, fixed: &[], limit };
+        Self { inner, routes: Vec::new() }
+    }
+
+    /// Every verb, and restoring where deletion is soft.
+    #[must_use]
+    pub fn full(self) -> Self {
+        let full = self.log().creatable().updatable().deletable();
+        if full.inner.table.is_soft() { full.restorable() } else { full }
+    }
+
+    /// Listing and reading only: the platform writes it.
+    #[must_use]
+    pub fn log(self) -> Self {
+        self.listable().readable()
+    }
+
+    /// Listing.
+    #[must_use]
+    pub fn listable(self) -> Self {
+        self.with(Route::List)
+    }
+
+    /// Reading one.
+    #[must_use]
+    pub fn readable(self) -> Self {
+        self.with(Route::Get)
+    }
+
+    /// Making one.
+    #[must_use]
+    pub fn creatable(self) -> Self {
+        self.with(Route::Create)
+    }
+
+    /// Changing one.
+    #[must_use]
+    pub fn updatable(self) -> Self {
+        self.with(Route::Update)
+    }
+
+    /// Deleting one.
+    #[must_use]
+    pub fn deletable(self) -> Self {
+        self.with(Route::Delete)
+    }
+
+    /// Taking a deletion back.
+    #[must_use]
+    pub fn restorable(self) -> Self {
+        self.with(Route::Restore)
+    }
+
+    /// Checks or completes the fields of a new row or a change.
+    #[must_use]
+    pub fn prepared(mut self, prepare: Prepare) -> Self {
+        self.inner.prepare = Some(prepare);
+        self
+    }
+
+    /// Takes bodies up to this length.
+    #[must_use]
+    pub fn up_to(mut self, bytes: usize) -> Self {
+        self.inner.limit = bytes;
+        self
+    }
+
+    /// Only rows with this value, which new rows get.
+    #[must_use]
+    pub fn only(mut self, fixed: &'static [(&'static str, &'static str)]) -> Self {
+        self.inner.fixed = fixed;
+        self
+    }
+
+    /// An action that moves a row from one state to another.
+    #[must_use]
+    pub fn moving(self, transition: Transition) -> Self {
+        self.with(Route::Move(transition))
+    }
+
+    /// An action on one row whose engine is not there yet.
+    #[must_use]
+    pub fn unavailable(self, action: &'static str, verb: Verb, what: &'static str) -> Self {
+        let address = format!("{}/{{id}}/{action}", self.inner.path);
+        self.with(Route::Missing { method: Method::POST, address, verb, what })
+    }
+
+    /// A question about one row whose engine is not there yet.
+    #[must_use]
+    pub fn unanswered(self, question: &'static str, what: &'static str) -> Self {
+        let address = format!("{}/{{id}}/{question}", self.inner.path);
+        self.with(Route::Missing { method: Method::GET, address, verb: Verb::Read, what })
+    }
+
+    fn with(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Its routes.
+    pub fn routes(self) -> Routes {
+        let inner = Arc::new(self.inner);
+        self.routes.into_iter().fold(Routes::new(), |routes, route| route.add_to(routes, &inner))
+    }
+}
+
+impl Inner {
+    fn may(&self, verb: Verb) -> Permission {
+        Permission::new(self.area, verb)
+    }
+
+    fn item(&self) -> String {
+        format!("{}/{{id}}", self.path)
+    }
+}
+
+impl Route {
+    fn add_to(self, routes: Routes, inner: &Arc<Inner>) -> Routes {
+        let (path, item, name) = (inner.path, inner.item(), inner.name);
+        let row = of_row(inner.table);
+        let resource = Arc::clone(inner);
+        match self {
+            Self::List => {
+                let operation = schema::list(inner, Operation::get(path, inner.may(Verb::Read), many(name)));
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::list(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Get => {
+                let operation = Operation::get(item, inner.may(Verb::Read), format!("one {name}")).gives(row);
+                let operation = schema::fields_parameter(operation);
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::get(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Create => {
+                let operation = Operation::post(path, inner.may(Verb::Write), format!("makes a new {name}"))
+                    .answers(201)
+                    .takes(schema::of_input(inner.table, Mode::Create))
+                    .gives(row)
+                    .up_to(inner.limit);
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::create(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Update => {
+                let operation = Operation::patch(item, inner.may(Verb::Write), format!("changes one {name}"))
+                    .takes(schema::of_input(inner.table, Mode::Update))
+                    .gives(row)
+                    .up_to(inner.limit);
+                let operation = if inner.table.is_versioned() { operation.matches() } else { operation };
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::update(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Delete => {
+                let operation =
+                    Operation::delete(item, inner.may(Verb::Delete), format!("deletes one {name}"));
+                let operation = if inner.table.is_versioned() { operation.matches() } else { operation };
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::delete(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Restore => {
+                let path = format!("{item}/restore");
+                let summary = format!("takes the deletion of one {name} back, within 30 days");
+                let operation = Operation::post(path, inner.may(Verb::Delete), summary).gives(row);
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::restore(&api, &caller, &resource, request).await
+                })
+            }
+            Self::Move(transition) => {
+                let path = format!("{item}/{}", transition.action);
+                let summary = format!("moves one {name} to {}", transition.to);
+                let operation = Operation::post(path, inner.may(transition.verb), summary).gives(row);
+                routes.add(operation, async move |api: S, caller: Caller, request: Request| {
+                    handlers::transition(&api, &caller, &resource, &transition, request).await
+                })
+            }
+            Self::Missing { method, address, verb, what } => {
+                missing(routes, &method, address, inner.may(verb), what)
+            }
+        }
+    }
+}
+
+type S = axum::extract::State<Api>;
+
+/// Adds an address whose engine is not there yet: 501 `not_available`, for whoever would be allowed to use it.
+pub fn missing(
+    routes: Routes,
+    method: &Method,
+    path: impl Into<String>,
+    permission: Permission,
+    what: &'static str,
+) -> Routes {
+    let summary = format!("not available yet: {what}");
+    let operation = match *method {
+        Method::GET => Operation::get(path, permission, summary),
+        _ => Operation::post(path, permission, summary),
+    };
+    routes.add(operation.answers(501), async move || ApiError::NotAvailable(what))
+}
+
+/// A name in the plural.
+fn many(name: &str) -> String {
+    match name.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
+        _ if name.ends_with(['s', 'x']) || name.ends_with("ch") => format!("{name}es"),
+        _ => format!("{name}s"),
+    }
+}
