@@ -6,18 +6,29 @@
 //! ([`error::ApiError`], `application/problem+json` with a stable code). `docs/API-DESIGN.md` has the conventions,
 //! `docs/adding-a-resource.md` the way from a table to its routes.
 
+pub mod agents;
 pub mod auth;
+pub mod billing;
+pub mod bots;
 pub mod channels;
+pub mod clones;
 pub mod error;
 pub mod etag;
 mod guard;
 pub mod idempotency;
 pub mod identity;
 pub mod input;
+pub mod knowledge;
+pub mod models;
+pub mod nlu;
 pub mod permission;
+pub mod plugins;
+pub mod recovery;
 pub mod request_id;
 pub mod resource;
 pub mod routes;
+pub mod sso;
+pub mod voice;
 
 use std::sync::Arc;
 
@@ -73,7 +84,22 @@ impl Api {
 
 /// Every route.
 pub fn routes() -> Routes {
-    Routes::new().merge(channels::channels::routes()).merge(channels::messages::routes())
+    [
+        bots::routes(),
+        nlu::routes(),
+        agents::routes(),
+        knowledge::routes(),
+        models::routes(),
+        channels::routes(),
+        voice::routes(),
+        clones::routes(),
+        billing::routes(),
+        plugins::routes(),
+        sso::routes(),
+        recovery::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }
 
 /// The router of the management API.

@@ -1,6 +1,8 @@
 //! `audit_logs`: what was done that matters to security, in the transaction of the act itself. The database chains the
 //! entries of an organization, or of an account outside of any, by their hashes.
 
+use std::borrow::Cow;
+
 use botbuilder_domain::{Id, OrgId};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -101,9 +103,9 @@ impl Outcome {
 #[derive(Debug, Clone)]
 pub struct Act {
     /// In words with dots: `member.role.change`.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// The kind of thing it was done to.
-    pub resource_type: &'static str,
+    pub resource_type: Cow<'static, str>,
     /// The thing.
     pub resource: Option<Uuid>,
     /// How it went.
@@ -118,10 +120,14 @@ pub struct Act {
 
 impl Act {
     /// Something that was done.
-    pub fn new(action: &'static str, resource_type: &'static str, resource: Option<Uuid>) -> Self {
+    pub fn new(
+        action: impl Into<Cow<'static, str>>,
+        resource_type: impl Into<Cow<'static, str>>,
+        resource: Option<Uuid>,
+    ) -> Self {
         Self {
-            action,
-            resource_type,
+            action: action.into(),
+            resource_type: resource_type.into(),
             resource,
             outcome: Outcome::Success,
             old: None,
@@ -186,8 +192,8 @@ pub async fn append(tx: &mut Tx, org: Option<OrgId>, id: Uuid, actor: &Actor, ac
         actor.kind,
         actor.id,
         label,
-        action,
-        resource_type,
+        action.as_ref(),
+        resource_type.as_ref(),
         resource,
         outcome.as_str(),
         old.map(redact),

@@ -39,5 +39,4 @@ pub static TABLE: Table = Table {
         Rule::new("uq_plugin_versions_1", "version", "is taken: there is one like it already"),
     ],
     tenancy: Tenancy::Policy,
-    ..Table::PLAIN
 };

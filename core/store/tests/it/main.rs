@@ -10,5 +10,6 @@ mod migrations;
 mod partitions;
 mod plans;
 mod searches;
+mod tables;
 mod tenancy;
 mod validators;

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use uuid::Uuid;
 
 use super::{
-    Inner, Transition,
+    Inner, Transition, changes,
     fields::{self, Mode},
     query,
 };
@@ -250,6 +250,7 @@ pub(super) async fn create(
     let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
         .await
         .map_err(|error| broken_rule(table, error))?;
+    changes::note(api, &mut tx, caller, table, "created", None, Some(&row)).await?;
     tx.commit().await?;
     Ok(created(row, &collection))
 }
@@ -279,6 +280,7 @@ pub(super) async fn update(
         .await
         .map_err(|error| broken_rule(table, error))?
         .ok_or(ApiError::NotFound)?;
+    changes::note(api, &mut tx, caller, table, "updated", Some(&before), Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))
 }
@@ -311,6 +313,7 @@ pub(super) async fn delete(
         Error::Conflict { .. } => ApiError::conflict("in_use", "something still refers to it"),
         other => other.into(),
     })?;
+    changes::note(api, &mut tx, caller, table, "deleted", Some(&before), None).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -329,6 +332,7 @@ pub(super) async fn restore(
         .map_err(|error| broken_rule(resource.table, error))?
         .ok_or(ApiError::NotFound)?;
     belongs(resource, &row)?;
+    changes::note(api, &mut tx, caller, resource.table, "restored", None, Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))
 }
@@ -362,6 +366,7 @@ pub(super) async fn transition(
         let detail = format!("it is {state}; this can be done when it is {}", transition.from.join(" or "));
         return Err(ApiError::conflict("wrong_state", detail).with(json!({ "state": state })));
     }
+    let verb = transition.action.replace('-', "_");
     let mut change = Map::new();
     change.insert(transition.column.to_owned(), json!(transition.to));
     for column in transition.now {
@@ -374,6 +379,7 @@ pub(super) async fn transition(
         .await
         .map_err(|error| broken_rule(table, error))?
         .ok_or(ApiError::NotFound)?;
+    changes::note(api, &mut tx, caller, table, &verb, Some(&before), Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))
 }

@@ -1,0 +1,14 @@
+//! Work clones.
+
+pub mod clone_responses;
+pub mod clone_sessions;
+pub mod work_clones;
+
+use crate::routes::Routes;
+
+/// The routes of this domain.
+pub fn routes() -> Routes {
+    [clone_responses::routes(), clone_sessions::routes(), work_clones::routes()]
+        .into_iter()
+        .fold(Routes::new(), Routes::merge)
+}

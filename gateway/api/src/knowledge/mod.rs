@@ -1,0 +1,14 @@
+//! Knowledge bases and retrieval.
+
+pub mod agent_knowledge_bases;
+pub mod chunks;
+pub mod knowledge_bases;
+
+use crate::routes::Routes;
+
+/// The routes of this domain.
+pub fn routes() -> Routes {
+    [agent_knowledge_bases::routes(), chunks::routes(), knowledge_bases::routes()]
+        .into_iter()
+        .fold(Routes::new(), Routes::merge)
+}

@@ -1,0 +1,21 @@
+//! The plugin marketplace.
+
+pub mod plugin_categories;
+pub mod plugin_installations;
+pub mod plugin_versions;
+#[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
+pub mod plugins;
+
+use crate::routes::Routes;
+
+/// The routes of this domain.
+pub fn routes() -> Routes {
+    [
+        plugin_categories::routes(),
+        plugin_installations::routes(),
+        plugin_versions::routes(),
+        plugins::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
+}

@@ -1,0 +1,20 @@
+//! Revenue recovery and customer health.
+
+pub mod customer_health_score_history;
+pub mod customer_health_scores;
+pub mod recovery_campaigns;
+pub mod recovery_messages;
+
+use crate::routes::Routes;
+
+/// The routes of this domain.
+pub fn routes() -> Routes {
+    [
+        customer_health_score_history::routes(),
+        customer_health_scores::routes(),
+        recovery_campaigns::routes(),
+        recovery_messages::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
+}
