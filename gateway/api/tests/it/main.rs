@@ -1,0 +1,6 @@
+//! The management API over a real database.
+
+mod conventions;
+mod harness;
+mod idempotency;
+mod route_table;
