@@ -1,4 +1,4 @@
-//! Tokens, integrations, webhooks and e-mail (chapter 4.14 of the schema).
+//! Developer access, integrations and e-mail (chapter 4.14 of the schema).
 
 pub mod api_tokens;
 pub mod email_notifications;
