@@ -21,6 +21,7 @@ mod heads;
 pub mod intents;
 mod matching;
 mod random;
+pub mod slots;
 pub mod text;
 
 pub use corpus::Corpus;

@@ -13,10 +13,11 @@ mod models;
 use std::path::Path;
 use std::time::Instant;
 
+use botbuilder_nlu::slots::{Slot, TaggedSentence, Tagger, TaggerSettings};
 use botbuilder_nlu::{
     Decision, Embedder, Embedders, Model, Report, Request, Settings, calibration_error, train,
 };
-use data::{Labelled, Random, Set, corpus, draw, mistype};
+use data::{Labelled, Random, Set, Slots, corpus, draw, mistype};
 use models::{Models, Remembering};
 
 fn main() -> Result<(), String> {
@@ -58,12 +59,9 @@ fn main() -> Result<(), String> {
         if wanted("snips") {
             whole(with, "SNIPS", &set, false, true);
         }
-        println!(
-            "SNIPS slots: {} / {} / {} sentences",
-            slots.train.len(),
-            slots.validation.len(),
-            slots.test.len()
-        );
+        if wanted("slots") {
+            tagging(&set, &slots);
+        }
     }
     Ok(())
 }
@@ -221,4 +219,62 @@ fn auroc(inside: &[Answer], outside: &[Answer]) -> f64 {
         }
     }
     wins / (inside.len() * outside.len()) as f64
+}
+
+fn tagging(set: &Set, slots: &Slots) {
+    println!("SNIPS slots");
+    let sentences = slots.train.iter().zip(&set.train);
+    let train: Vec<TaggedSentence<'_>> = sentences
+        .map(|((words, tags), (_, intent))| TaggedSentence {
+            words: words.iter().map(String::as_str).collect(),
+            slots: spans(tags),
+            intent: Some(intent),
+        })
+        .collect();
+    let start = Instant::now();
+    let tagger = Tagger::train(&train, TaggerSettings { threads: 1, ..TaggerSettings::default() });
+    println!("  trained in {:.1} s", start.elapsed().as_secs_f32());
+    // The intent the tagger is given is the one that was recognised.
+    let (model, _) =
+        learn(With { training: Embedders::default(), testing: Embedders::default() }, &set.train, &[]);
+    for (name, part) in [("validation", &slots.validation), ("test", &slots.test)] {
+        let (mut found, mut wanted, mut right) = (0, 0, 0);
+        let mut times = Vec::new();
+        for (words, tags) in part {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let text = words.join(" ");
+            let recognition = model.recognise(&Request::text(&text), Embedders::default()).ok();
+            let intent = recognition.and_then(|recognition| recognition.intent);
+            let start = Instant::now();
+            let tagged = tagger.tag(&words, intent.as_deref());
+            times.push(start.elapsed());
+            let truth = spans(tags);
+            right += tagged.iter().filter(|slot| truth.contains(slot)).count();
+            found += tagged.len();
+            wanted += truth.len();
+        }
+        times.sort_unstable();
+        let (precision, recall) = (percent(right, found), percent(right, wanted));
+        println!(
+            "  {name}: F1 {:.2} (precision {precision:.2}, recall {recall:.2}); {:.3} ms p50",
+            2.0 * precision * recall / (precision + recall),
+            times[times.len() / 2].as_secs_f64() * 1e3,
+        );
+    }
+}
+
+/// The spans of a line of `B-`, `I-` and `O` tags.
+fn spans(tags: &[String]) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut open = false;
+    for (at, tag) in tags.iter().enumerate() {
+        let (kind, name) = tag.split_once('-').unwrap_or(("O", ""));
+        match slots.last_mut() {
+            Some(last) if open && kind == "I" && last.name == name => last.end = at + 1,
+            _ if kind == "O" => {}
+            _ => slots.push(Slot { name: name.to_owned(), first: at, end: at + 1 }),
+        }
+        open = kind != "O";
+    }
+    slots
 }
