@@ -7,6 +7,7 @@
 //! `docs/adding-a-resource.md` the way from a table to its routes.
 
 pub mod agents;
+pub mod audit;
 pub mod auth;
 pub mod billing;
 pub mod bots;
@@ -18,6 +19,7 @@ mod guard;
 pub mod idempotency;
 pub mod identity;
 pub mod input;
+pub mod integrations;
 pub mod knowledge;
 pub mod models;
 pub mod nlu;
@@ -27,7 +29,9 @@ pub mod recovery;
 pub mod request_id;
 pub mod resource;
 pub mod routes;
+pub mod shape;
 pub mod sso;
+pub mod tenancy;
 pub mod voice;
 
 use std::sync::Arc;
@@ -85,6 +89,10 @@ impl Api {
 /// Every route.
 pub fn routes() -> Routes {
     [
+        identity::routes(),
+        tenancy::routes(),
+        integrations::routes(),
+        audit::routes(),
         bots::routes(),
         nlu::routes(),
         agents::routes(),

@@ -264,6 +264,15 @@ pub async fn rotate(
     Ok(())
 }
 
+/// Notes that a second factor was shown in a session.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.passed", skip_all)]
+pub async fn passed(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!("UPDATE user_sessions SET mfa_passed_at = $2 WHERE id = $1", id, now)
+        .execute(&mut *tx.inner)
+        .await?;
+    Ok(())
+}
+
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {

@@ -156,6 +156,15 @@ pub async fn count_attempt(tx: &mut Tx, id: Uuid) -> Result<i32, Error> {
     .await?)
 }
 
+/// Nothing has failed any more.
+#[tracing::instrument(level = "debug", name = "store.users.clear_attempts", skip_all)]
+pub async fn clear_attempts(tx: &mut Tx, id: Uuid) -> Result<(), Error> {
+    sqlx::query!("UPDATE users SET failed_logins = 0, delay_until = NULL WHERE id = $1", id)
+        .execute(&mut *tx.inner)
+        .await?;
+    Ok(())
+}
+
 /// Lets no attempt be looked at before this instant.
 #[tracing::instrument(level = "debug", name = "store.users.delay", skip_all)]
 pub async fn delay(tx: &mut Tx, id: Uuid, until: Option<DateTime<Utc>>) -> Result<(), Error> {

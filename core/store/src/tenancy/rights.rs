@@ -281,6 +281,11 @@ impl Rights {
         &self.everywhere
     }
 
+    /// What is allowed in single bots besides.
+    pub fn bots(&self) -> impl Iterator<Item = (BotId, &Permissions)> {
+        self.bots.iter().map(|(bot, allowed)| (*bot, allowed))
+    }
+
     /// What is allowed in one bot.
     pub fn in_bot(&self, bot: BotId) -> Permissions {
         self.bots.get(&bot).map_or(self.everywhere, |more| self.everywhere.union(more))

@@ -1,14 +1,31 @@
 //! Accounts: signing in and out, passwords, second factors, links by mail, and the account's own pages under `/v1/me`.
 
+mod factor;
+mod links;
+pub(crate) mod mail;
+mod me;
 pub mod passwords;
+mod session;
+pub(crate) mod sign_in;
 pub mod throttle;
 pub mod totp;
+mod two_factor;
 
 use botbuilder_domain::Secret;
 use botbuilder_store::secret::{DataKeys, RootKey};
 
 use self::{passwords::Passwords, throttle::Throttle};
-use crate::auth::rate::Rates;
+use crate::{auth::rate::Rates, routes::Routes};
+
+/// The routes of identity.
+pub fn routes() -> Routes {
+    Routes::new()
+        .merge(sign_in::routes())
+        .merge(session::routes())
+        .merge(links::routes())
+        .merge(me::routes())
+        .merge(two_factor::routes())
+}
 
 /// What one process keeps for identity.
 pub struct Identity {

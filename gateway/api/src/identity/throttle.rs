@@ -13,6 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Failures of an account without a delay.
 const FREE_OF_ACCOUNT: u32 = 4;
+/// After how many failures in a row its owner is told.
+pub const TOLD_AFTER: u32 = 6;
 /// Failures of an address without a delay: many people may share one.
 const FREE_OF_ADDRESS: u32 = 20;
 /// The longest delay. Short enough that a stranger cannot lock anybody out.

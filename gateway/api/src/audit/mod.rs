@@ -1,0 +1,5 @@
+//! The audit trail.
+
+mod audit_logs;
+
+pub use audit_logs::routes;
