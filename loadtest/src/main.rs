@@ -56,6 +56,9 @@ enum Command {
         /// Messages a second
         #[arg(long, default_value_t = Crowd::default().rate)]
         rate: u32,
+        /// Providers that throttle, fail and break connections
+        #[arg(long)]
+        misbehave: bool,
         /// Measure with the program as it is released
         #[arg(long)]
         release: bool,
@@ -107,7 +110,7 @@ enum Command {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Kill { at, kills, deaths, point, seed, rate, release } => {
+        Command::Kill { at, kills, deaths, point, seed, rate, misbehave, release } => {
             let named: Vec<Point> = point
                 .iter()
                 .map(|name| Point::named(name).copied().with_context(|| format!("no fail point {name}")))
@@ -126,6 +129,7 @@ fn main() -> Result<()> {
                 deaths,
                 seed,
                 crowd: Crowd { rate, ..Crowd::default() },
+                misbehaving: misbehave,
                 tell: true,
             };
             let runtime =

@@ -5,7 +5,7 @@
 //! together, in the order of their ids, which is the order in which they were written.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -63,17 +63,19 @@ pub(super) struct Parked {
 #[derive(Debug)]
 struct Lane {
     until: DateTime<Utc>,
-    positions: BTreeMap<MessageId, i64>,
+    /// Messages with their places, in order. One may have several places, if a worker lost its partition while it put
+    /// the message aside.
+    messages: BTreeSet<(MessageId, i64)>,
 }
 
 impl Parked {
     /// Notes a message. The whole lane waits for as long as the one that waits longest.
     pub(super) fn add(&mut self, key: &str, message: MessageId, position: i64, until: DateTime<Utc>) {
         let lane =
-            self.lanes.entry(key.to_owned()).or_insert_with(|| Lane { until, positions: BTreeMap::new() });
+            self.lanes.entry(key.to_owned()).or_insert_with(|| Lane { until, messages: BTreeSet::new() });
         self.due.remove(&(lane.until, key.to_owned()));
         lane.until = lane.until.max(until);
-        lane.positions.insert(message, position);
+        lane.messages.insert((message, position));
         self.due.insert((lane.until, key.to_owned()));
     }
 
@@ -82,24 +84,30 @@ impl Parked {
         self.lanes.get(key).map(|lane| lane.until)
     }
 
+    /// Whether this message is put aside.
+    pub(super) fn holds(&self, key: &str, message: MessageId) -> bool {
+        let of_message = (message, i64::MIN)..=(message, i64::MAX);
+        self.lanes.get(key).is_some_and(|lane| lane.messages.range(of_message).next().is_some())
+    }
+
     /// When the next lane is to be taken up.
     pub(super) fn next_due(&self) -> Option<DateTime<Utc>> {
         self.due.first().map(|(until, _)| *until)
     }
 
     /// A lane whose time has come, with its messages in order and their places.
-    pub(super) fn take_due(&mut self, now: DateTime<Utc>) -> Option<(String, BTreeMap<MessageId, i64>)> {
+    pub(super) fn take_due(&mut self, now: DateTime<Utc>) -> Option<(String, BTreeSet<(MessageId, i64)>)> {
         if self.next_due()? > now {
             return None;
         }
         let (_, key) = self.due.pop_first()?;
         let lane = self.lanes.remove(&key)?;
-        Some((key, lane.positions))
+        Some((key, lane.messages))
     }
 
     /// The places of everything.
     pub(super) fn positions(&self) -> impl Iterator<Item = i64> + '_ {
-        self.lanes.values().flat_map(|lane| lane.positions.values().copied())
+        self.lanes.values().flat_map(|lane| lane.messages.iter().map(|(_, position)| *position))
     }
 }
 
@@ -240,11 +248,15 @@ mod tests {
         parked.add("a", message(1), 30, at(9));
         parked.add("b", message(3), 40, at(7));
         assert_eq!(parked.until("a"), Some(at(9)));
+        assert!(
+            parked.holds("a", message(1)) && !parked.holds("a", message(3)) && !parked.holds("c", message(1))
+        );
         assert_eq!(parked.next_due(), Some(at(7)));
         assert_eq!(parked.take_due(at(6)), None);
         assert_eq!(parked.take_due(at(9)), Some(("b".to_owned(), [(message(3), 40)].into())));
         let (lane, positions) = parked.take_due(at(9)).unwrap();
-        assert_eq!((lane.as_str(), positions.into_values().collect()), ("a", vec![30, 20]));
+        let positions: Vec<i64> = positions.into_iter().map(|(_, position)| position).collect();
+        assert_eq!((lane.as_str(), positions), ("a", vec![30, 20]));
         assert_eq!(parked.until("a"), None);
         assert_eq!(parked.take_due(at(99)), None);
     }

@@ -173,6 +173,9 @@ impl Worker {
                 let item = Item { origin: Origin::Record(offset), job, scheduled: false };
                 if let Some(waiting) = self.lanes.get_mut(&lane) {
                     waiting.push_back(item);
+                } else if item.message().is_some_and(|message| self.parked.holds(&lane, message)) {
+                    // It comes again because the position was not stored after it had been put aside.
+                    self.progress.finish(offset);
                 } else if let Some(until) = self.parked.until(&lane) {
                     self.lanes.insert(lane.clone(), VecDeque::new());
                     self.park(lane, vec![item], until, halt);
@@ -205,7 +208,7 @@ impl Worker {
                 }
                 continue;
             }
-            let positions: Vec<i64> = messages.into_values().collect();
+            let positions: Vec<i64> = messages.into_iter().map(|(_, position)| position).collect();
             self.taken_up.extend(&positions);
             self.lanes.insert(lane.clone(), VecDeque::new());
             let sender = Arc::clone(&self.sender);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use botbuilder_testkit::fake::{telegram, whatsapp};
+use botbuilder_testkit::fake::{Behaviour, Fault, StatusBehaviour, telegram, whatsapp};
 use serde::Serialize;
 
 use crate::{
@@ -57,6 +57,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Who writes.
     pub crowd: Crowd,
+    /// Whether the providers misbehave.
+    pub misbehaving: bool,
     /// Whether each step is told on standard error.
     pub tell: bool,
 }
@@ -70,6 +72,8 @@ pub struct Report {
     pub server: String,
     /// Who wrote.
     pub crowd: Crowd,
+    /// Whether the providers misbehaved.
+    pub misbehaving: bool,
     /// Random kills.
     pub kills: u32,
     /// Deaths at each point, by name.
@@ -93,6 +97,10 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let began = Instant::now();
     let whatsapp = whatsapp::Fake::start(whatsapp::Options::default()).await?;
     let telegram = telegram::Fake::start(telegram::Options::default()).await?;
+    if plan.misbehaving {
+        whatsapp.set_behaviour(misbehaviour(plan.seed));
+        telegram.set_behaviour(misbehaviour(plan.seed + 1));
+    }
     let platform = Platform::assemble(Parts {
         purpose: "kill",
         server: plan.server,
@@ -117,6 +125,33 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
         eprintln!("what the program warned of:\n{}", platform.program.warnings());
     }
     outcome
+}
+
+/// A provider on a bad day: it throttles, for longer than a message is held in memory, fails, breaks connections
+/// before and after it took a message, and reports twice and in another order.
+fn misbehaviour(seed: u64) -> Behaviour {
+    let percent = [
+        (Fault::Throttle, 0.2),
+        (Fault::ThrottleSilently, 2.0),
+        (Fault::ServerError, 2.0),
+        (Fault::Html, 1.0),
+        (Fault::Reset, 1.0),
+        (Fault::ResetAfterAccept, 1.0),
+    ];
+    let statuses = StatusBehaviour {
+        delay_ms: 20,
+        duplicate_percent: 20.0,
+        reorder_percent: 20.0,
+        ..StatusBehaviour::default()
+    };
+    Behaviour {
+        seed,
+        percent: percent.into(),
+        retry_after_s: 6,
+        jitter_ms: 30,
+        statuses,
+        ..Behaviour::default()
+    }
 }
 
 struct Suite<'a> {
@@ -171,6 +206,7 @@ impl Suite<'_> {
             seed,
             server: self.platform.database.server().await?,
             crowd,
+            misbehaving: self.plan.misbehaving,
             kills: self.plan.kills,
             points,
             ready_ms: (millis(middle), millis(most)),
@@ -301,11 +337,12 @@ impl Report {
         // Writing to a text has no way to fail.
         let _ = writeln!(
             text,
-            "seed {}, {} messages/s of {} contacts, {}; ready after {ready} ms (median), {slowest} ms (most); \
+            "seed {}, {} messages/s of {} contacts{}, {}; ready after {ready} ms (median), {slowest} ms (most); \
              at rest {} ms after the last restart; {} s in all",
             self.seed,
             self.crowd.rate,
             self.crowd.whatsapp + self.crowd.telegram,
+            if self.misbehaving { ", providers that misbehave" } else { "" },
             self.server,
             self.rest_ms,
             self.seconds,

@@ -27,6 +27,7 @@ async fn killed_at_random_everything_accepted_is_answered_once_and_in_order() {
         deaths: 0,
         seed: u64::from(std::process::id()),
         crowd: Crowd::default(),
+        misbehaving: false,
         tell: false,
     };
     let outcome = run::run(&plan).await.expect("the suite runs to its end");
