@@ -1,5 +1,6 @@
 //! The list of channels. To add one, add a [`ChannelKind`] and follow the compiler here.
 
+use botbuilder_adapter_instagram::Instagram;
 use botbuilder_adapter_kit::Channel;
 use botbuilder_adapter_slack::Slack;
 use botbuilder_adapter_telegram::Telegram;
@@ -11,6 +12,7 @@ use botbuilder_domain::ChannelKind;
 pub fn channel(kind: ChannelKind) -> &'static dyn Channel {
     match kind {
         ChannelKind::Whatsapp => &Whatsapp,
+        ChannelKind::Instagram => &Instagram,
         ChannelKind::Telegram => &Telegram,
         ChannelKind::Slack => &Slack,
         ChannelKind::Web => &Web,

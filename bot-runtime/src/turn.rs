@@ -396,7 +396,7 @@ fn contact(job: &Job, loaded: &Loaded, ids: &dyn Ids) -> Seen {
 /// How long after a contact's message anything may be sent (`channels.md` 1.10 and 3.6).
 const fn reply_window(kind: ChannelKind) -> Option<TimeDelta> {
     match kind {
-        ChannelKind::Whatsapp => Some(TimeDelta::hours(24)),
+        ChannelKind::Whatsapp | ChannelKind::Instagram => Some(TimeDelta::hours(24)),
         ChannelKind::Telegram | ChannelKind::Slack | ChannelKind::Web => None,
     }
 }

@@ -76,6 +76,8 @@ impl Platform {
             telegram_url,
             telegram_token: telegram.bot_token,
             telegram_secret: secrets.telegram_secret.clone(),
+            slack: None,
+            instagram: None,
         };
         let store = Store::connect(database.url(), 2).await?;
         let root = RootKey::new(Secret::new(ROOT_KEY));

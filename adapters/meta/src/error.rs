@@ -15,6 +15,9 @@ pub struct GraphError {
     /// What decides.
     #[serde(default, deserialize_with = "opt_integer")]
     pub code: Option<i64>,
+    /// What tells apart the causes of one code, where the network uses it.
+    #[serde(default, rename = "error_subcode", deserialize_with = "opt_integer")]
+    pub subcode: Option<i64>,
     /// Whether Graph itself says that it may work later.
     #[serde(default)]
     pub is_transient: Option<bool>,
@@ -35,9 +38,13 @@ impl GraphError {
         Self::deserialize(value).unwrap_or_default()
     }
 
-    /// Its code as text.
+    /// Its code as text, with the subcode behind a slash where there is one.
     pub fn code_text(&self) -> String {
-        self.code.map_or_else(|| "unknown".into(), |code| code.to_string())
+        match (self.code, self.subcode) {
+            (Some(code), Some(subcode)) => format!("{code}/{subcode}"),
+            (Some(code), None) => code.to_string(),
+            (None, _) => "unknown".into(),
+        }
     }
 
     /// The most telling text it has, redacted.
@@ -90,8 +97,11 @@ pub fn classify(error: &GraphError, status: u16, retry_after: Option<Duration>) 
     }
 }
 
+/// What an error means on one network: its error, the HTTP status, and how long it says to wait.
+pub type Classify = fn(&GraphError, u16, Option<Duration>) -> SendError;
+
 /// What an answer without a success in it means: an error body, or no JSON at all.
-pub fn interpret_refusal(response: &ProviderResponse) -> SendError {
+pub fn interpret_refusal(response: &ProviderResponse, classify: Classify) -> SendError {
     let status = response.status;
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     let error = body.as_ref().and_then(|body| body.get("error")).filter(|error| error.is_object());

@@ -6,7 +6,7 @@ pub mod error;
 pub mod handshake;
 pub mod signature;
 
-pub use error::{GraphError, classify, interpret_refusal};
+pub use error::{Classify, GraphError, classify, interpret_refusal};
 pub use handshake::{answer_challenge, verify_token};
 pub use signature::{HEADER, sign, verify};
 

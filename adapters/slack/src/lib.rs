@@ -20,7 +20,7 @@ mod wire;
 pub use settings::DEFAULT_BASE_URL;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW, sign};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -53,6 +53,12 @@ impl Channel for Slack {
             read_receipts: false,
             reply_window_hours: None,
         }
+    }
+
+    /// Several hundred messages a minute for a workspace, one a second in a channel, where short bursts pass
+    /// (`channels.md` 4.10).
+    fn rates(&self) -> Rates {
+        Rates { account: Some(Rate::per_second(5, 50)), recipient: Some(Rate::per_second(1, 10)) }
     }
 
     fn webhook(&self) -> Option<&dyn Webhook> {

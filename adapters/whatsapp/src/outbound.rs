@@ -53,7 +53,7 @@ impl HttpChannel for Whatsapp {
                 return Ok(ProviderMessageId(String::new()));
             }
         }
-        Err(meta::interpret_refusal(response))
+        Err(meta::interpret_refusal(response, meta::classify))
     }
 }
 

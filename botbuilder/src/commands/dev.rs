@@ -15,8 +15,8 @@ use botbuilder_store::{
     channels::channels::{self, Found},
 };
 use botbuilder_testkit::{
-    fake::{telegram, whatsapp},
-    seed::{self, Plan},
+    fake::{instagram, slack, telegram, whatsapp},
+    seed::{self, Plan, Provider},
 };
 use serde_json::{Value, json};
 
@@ -30,6 +30,8 @@ const SLUG: &str = "demo";
 /// Where the fake providers listen, so that printed lines stay the same from one start to the next.
 const FAKE_WHATSAPP: u16 = 8091;
 const FAKE_TELEGRAM: u16 = 8092;
+const FAKE_SLACK: u16 = 8093;
+const FAKE_INSTAGRAM: u16 = 8094;
 
 /// Runs everything until a signal ends it.
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
@@ -55,16 +57,44 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     })
     .await
     .context("the fake Telegram")?;
-    for fake in [whatsapp.base_url(), telegram.base_url()] {
+    let slack = slack::Fake::start(slack::Options {
+        bind: local(FAKE_SLACK),
+        webhook_url: Some(format!("{public_url}/hooks/{SLUG}-slack")),
+        ..slack::Options::default()
+    })
+    .await
+    .context("the fake Slack")?;
+    let instagram = instagram::Fake::start(instagram::Options {
+        bind: local(FAKE_INSTAGRAM),
+        webhook_url: Some(format!("{public_url}/hooks/{SLUG}-instagram")),
+        ..instagram::Options::default()
+    })
+    .await
+    .context("the fake Instagram")?;
+    let urls = Urls {
+        whatsapp: whatsapp.base_url(),
+        telegram: telegram.base_url(),
+        slack: slack.base_url(),
+        instagram: instagram.base_url(),
+    };
+    for fake in [&urls.whatsapp, &urls.telegram, &urls.slack, &urls.instagram] {
         config.outbound.allow.push(fake.parse()?);
     }
     config.validate()?;
 
     let platform = platform::telemetry(&config)?;
     let platform = Platform::start(config, platform).await?;
-    let token = seed(&platform, &data_dir, whatsapp.base_url(), telegram.base_url()).await?;
-    say(welcome(&public_url, &token, &whatsapp.base_url(), &telegram.base_url()));
+    let token = seed(&platform, &data_dir, &urls).await?;
+    say(welcome(&public_url, &token, &urls));
     platform.run().await.context("the program stopped")
+}
+
+/// Where the fake providers are.
+struct Urls {
+    whatsapp: String,
+    telegram: String,
+    slack: String,
+    instagram: String,
 }
 
 fn local(port: u16) -> SocketAddr {
@@ -72,12 +102,7 @@ fn local(port: u16) -> SocketAddr {
 }
 
 /// Makes the demo organization, once; its token is kept in the data directory for the next start to show again.
-async fn seed(
-    platform: &Platform,
-    data_dir: &Path,
-    whatsapp_url: String,
-    telegram_url: String,
-) -> anyhow::Result<Secret<String>> {
+async fn seed(platform: &Platform, data_dir: &Path, urls: &Urls) -> anyhow::Result<Secret<String>> {
     let kept = data_dir.join("demo-token");
     let gateway = &platform.gateway;
     let mut tx = gateway.store.begin_auth().await?;
@@ -90,8 +115,10 @@ async fn seed(
         let mut tx = gateway.store.begin(&scope).await?;
         for channel in channels::list(&mut tx, &scope).await? {
             let url = match channel.kind.as_str() {
-                "whatsapp" => &whatsapp_url,
-                "telegram" => &telegram_url,
+                "whatsapp" => &urls.whatsapp,
+                "telegram" => &urls.telegram,
+                "slack" => &urls.slack,
+                "instagram" => &urls.instagram,
                 _ => continue,
             };
             let id = channel.id.into();
@@ -101,16 +128,29 @@ async fn seed(
         return Ok(Secret::new(token.trim().to_owned()));
     }
     let (meta, bot) = (whatsapp::Options::default(), telegram::Options::default());
+    let (workspace, profile) = (slack::Options::default(), instagram::Options::default());
     let plan = Plan {
         slug: SLUG.to_owned(),
         flow: serde_json::from_str(DEMO_FLOW)?,
-        whatsapp_url,
+        whatsapp_url: urls.whatsapp.clone(),
         whatsapp_token: meta.access_token,
         phone_number_id: meta.default_phone_number_id,
         app_secret: meta.app_secret,
-        telegram_url,
+        telegram_url: urls.telegram.clone(),
         telegram_token: bot.bot_token,
         telegram_secret: bot.secret_token,
+        slack: Some(Provider {
+            url: urls.slack.clone(),
+            account: workspace.team_id,
+            token: workspace.bot_token,
+            secret: workspace.signing_secret,
+        }),
+        instagram: Some(Provider {
+            url: urls.instagram.clone(),
+            account: profile.ig_user_id,
+            token: profile.access_token,
+            secret: profile.app_secret,
+        }),
     };
     let seeded = seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;
     gateway.accounts.forget();
@@ -131,7 +171,9 @@ fn write_private(path: &PathBuf, text: &str) -> anyhow::Result<()> {
 }
 
 /// What to try, as it is printed.
-fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegram_url: &str) -> String {
+fn welcome(public_url: &str, token: &Secret<String>, urls: &Urls) -> String {
+    let Urls { whatsapp: whatsapp_url, telegram: telegram_url, slack: slack_url, instagram: instagram_url } =
+        urls;
     let (body, signature) = whatsapp::message_webhook(
         &whatsapp::Options::default().app_secret,
         &whatsapp::Options::default().default_phone_number_id,
@@ -177,6 +219,19 @@ fn welcome(public_url: &str, token: &Secret<String>, whatsapp_url: &str, telegra
         telegram::Options::default().secret_token
     ));
     line(format_args!("    the reply arrived here: curl -s {telegram_url}/__fake/messages"));
+    line(format_args!(""));
+    // Slack's address ends with what its methods begin with; the fake's own routes are beside it.
+    let slack_url = slack_url.trim_end_matches("/api");
+    line(format_args!("  as a person on Slack or Instagram, whose signatures the fakes make:"));
+    line(format_args!(
+        "    curl -s {slack_url}/__fake/say -H 'content-type: application/json' -d '{{\"from\":\"U0ADA\",\"text\":\"hello\"}}'"
+    ));
+    line(format_args!(
+        "    curl -s {instagram_url}/__fake/say -H 'content-type: application/json' -d '{{\"from\":\"42\",\"text\":\"hello\"}}'"
+    ));
+    line(format_args!(
+        "    the replies arrived here: curl -s {slack_url}/__fake/messages {instagram_url}/__fake/messages"
+    ));
     line(format_args!(""));
     line(format_args!("  the story of a message: {program} trail MESSAGE_ID, or"));
     line(format_args!(

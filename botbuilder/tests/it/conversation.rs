@@ -102,3 +102,97 @@ async fn visitor_of_the_website_is_led_through_the_flow_by_text_and_buttons() {
     visitor.say("hello again").await;
     assert!(visitor.frame().await.text().starts_with("Hello there!"));
 }
+
+/// The value of a button of a Slack message, by what is read on it.
+fn slack_button(message: &Accepted, title: &str) -> String {
+    let blocks = message.body["blocks"].as_array();
+    let elements = blocks.into_iter().flatten().filter_map(|block| block["elements"].as_array()).flatten();
+    let button = elements.into_iter().find(|element| element["text"]["text"] == title);
+    let value = button.and_then(|button| button["value"].as_str());
+    value.unwrap_or_else(|| panic!("no button {title:?} in {}", message.body)).to_owned()
+}
+
+/// The payload of a button of an Instagram message, by what is read on it.
+fn instagram_button(message: &Accepted, title: &str) -> String {
+    let template = message.body.pointer("/message/attachment/payload/buttons");
+    let buttons = template.or(message.body.pointer("/message/quick_replies")).and_then(Value::as_array);
+    let button = buttons.into_iter().flatten().find(|button| button["title"] == title);
+    let payload = button.and_then(|button| button["payload"].as_str());
+    payload.unwrap_or_else(|| panic!("no button {title:?} in {}", message.body)).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn person_on_slack_is_led_through_the_flow_by_text_and_buttons() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let ada = "U0ADA";
+    acme.slack.say(ada, "hello").await.expect("taken");
+    let replies = acme.slack_replies(ada, 2).await;
+    assert!(replies[0].text.as_deref().is_some_and(|text| text.starts_with("Hello there!")), "{replies:?}");
+
+    let menu = acme.slack.messages().pop().expect("the menu");
+    let order = slack_button(&menu, "Order status");
+    acme.slack.tap(ada, &order, "Order status").await.expect("taken");
+    let replies = acme.slack_replies(ada, 3).await;
+    assert!(replies[2].text.as_deref().is_some_and(|text| text.starts_with("What is your order number?")));
+
+    acme.slack.say(ada, "1001").await.expect("taken");
+    let replies = acme.slack_replies(ada, 5).await;
+    assert!(
+        replies[3].text.as_deref().is_some_and(|text| text.starts_with("Order 1001 is packed")),
+        "{replies:?}"
+    );
+    platform.settled().await;
+    for table in ["channel_contacts", "conversations"] {
+        assert_eq!(platform.count(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mention_in_a_slack_channel_is_answered_once_and_in_its_thread() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let first = acme.slack.mention("C0SHOP", "U0ADA", "hello", None).await.expect("taken");
+    // Another person's thread in the same channel is another conversation.
+    let second = acme.slack.mention("C0SHOP", "U0BOB", "hello", None).await.expect("taken");
+    let replies = acme.slack_replies("C0SHOP", 4).await;
+    platform.settled().await;
+    let in_thread = |root: &str| replies.iter().filter(|reply| reply.tag.as_deref() == Some(root)).count();
+    assert_eq!((in_thread(&first), in_thread(&second)), (2, 2), "{replies:?}");
+
+    acme.slack.mention("C0SHOP", "U0ADA", "order status", Some(&first)).await.expect("taken");
+    let replies = acme.slack_replies("C0SHOP", 5).await;
+    assert_eq!(replies[4].tag.as_deref(), Some(first.as_str()));
+    platform.settled().await;
+    assert_eq!(platform.count("SELECT count(*) FROM conversations").await, 2);
+    assert_eq!(acme.slack.conversation("C0SHOP").len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn person_on_instagram_is_led_through_the_flow_by_text_and_buttons() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let ada = "1254459154682919";
+    acme.instagram.say(ada, "hello").await.expect("taken");
+    let replies = acme.instagram_replies(ada, 2).await;
+    assert!(replies[0].text.as_deref().is_some_and(|text| text.starts_with("Hello there!")), "{replies:?}");
+
+    let menu = acme.instagram.messages().pop().expect("the menu");
+    let order = instagram_button(&menu, "Order status");
+    acme.instagram.tap(ada, &order, "Order status").await.expect("taken");
+    let replies = acme.instagram_replies(ada, 3).await;
+    assert!(replies[2].text.as_deref().is_some_and(|text| text.starts_with("What is your order number?")));
+
+    acme.instagram.say(ada, "1001").await.expect("taken");
+    let replies = acme.instagram_replies(ada, 5).await;
+    assert!(
+        replies[3].text.as_deref().is_some_and(|text| text.starts_with("Order 1001 is packed")),
+        "{replies:?}"
+    );
+    platform.settled().await;
+
+    acme.instagram.see(ada, &replies[0].id).await.expect("taken");
+    platform.settled().await;
+    let read = "SELECT count(*) FROM channel_messages WHERE direction = 'outbound' AND status = 'read'";
+    assert_eq!(platform.count(read).await, 1);
+}

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum ChannelKind {
     /// WhatsApp Cloud API.
     Whatsapp,
+    /// Instagram Messaging.
+    Instagram,
     /// Telegram Bot API.
     Telegram,
     /// Slack.
@@ -18,12 +20,13 @@ pub enum ChannelKind {
 
 impl ChannelKind {
     /// Every kind, in the order they are shown.
-    pub const ALL: [Self; 4] = [Self::Web, Self::Slack, Self::Telegram, Self::Whatsapp];
+    pub const ALL: [Self; 5] = [Self::Web, Self::Instagram, Self::Slack, Self::Telegram, Self::Whatsapp];
 
     /// The word in `channels.type` and in addresses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Whatsapp => "whatsapp",
+            Self::Instagram => "instagram",
             Self::Telegram => "telegram",
             Self::Slack => "slack",
             Self::Web => "web",

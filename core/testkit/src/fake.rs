@@ -18,6 +18,7 @@ mod behaviour;
 mod caller;
 mod control;
 mod faults;
+pub mod instagram;
 mod journal;
 mod server;
 pub mod slack;

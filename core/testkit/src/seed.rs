@@ -1,5 +1,5 @@
-//! A small organization to try the program with: a bot with a published flow, a web channel with its widget, and a
-//! WhatsApp and a Telegram channel whose provider is wherever the caller says.
+//! A small organization to try the program with: a bot with a published flow, a web channel with its widget, and
+//! channels of the networks whose provider is wherever the caller says.
 
 use botbuilder_domain::{BotId, ChannelId, ChannelKind, Clock, FlowId, Ids, OrgId, Secret, VersionId};
 use botbuilder_store::{
@@ -34,6 +34,23 @@ pub struct Plan {
     pub telegram_token: String,
     /// What that provider sends along with each webhook.
     pub telegram_secret: String,
+    /// Where the Slack channel's provider is; no channel without one. Its account is the workspace.
+    pub slack: Option<Provider>,
+    /// Where the Instagram channel's provider is; no channel without one. Its account is the professional account.
+    pub instagram: Option<Provider>,
+}
+
+/// Where a channel's provider is, and what it wants.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its address.
+    pub url: String,
+    /// The id of the account there.
+    pub account: String,
+    /// The token it wants.
+    pub token: String,
+    /// What it signs webhooks with.
+    pub secret: String,
 }
 
 /// What was made.
@@ -49,12 +66,20 @@ pub struct Seeded {
     pub whatsapp: ChannelId,
     /// The Telegram channel.
     pub telegram: ChannelId,
+    /// The Slack channel, if there is one.
+    pub slack: ChannelId,
+    /// The Instagram channel, if there is one.
+    pub instagram: ChannelId,
     /// The widget's public key.
     pub widget_key: String,
     /// The last segment of the WhatsApp callback address.
     pub whatsapp_public_id: String,
     /// The last segment of the Telegram callback address.
     pub telegram_public_id: String,
+    /// The last segment of the Slack callback address.
+    pub slack_public_id: String,
+    /// The last segment of the Instagram callback address.
+    pub instagram_public_id: String,
     /// An API token with every right.
     pub token: Secret<String>,
 }
@@ -84,9 +109,13 @@ pub async fn seed(
         web: ChannelId::new(ids.next()),
         whatsapp: ChannelId::new(ids.next()),
         telegram: ChannelId::new(ids.next()),
+        slack: ChannelId::new(ids.next()),
+        instagram: ChannelId::new(ids.next()),
         widget_key: format!("{}-web", plan.slug),
         whatsapp_public_id: format!("{}-whatsapp", plan.slug),
         telegram_public_id: format!("{}-telegram", plan.slug),
+        slack_public_id: format!("{}-slack", plan.slug),
+        instagram_public_id: format!("{}-instagram", plan.slug),
         token: Secret::new(String::new()),
     };
     let scope = OrgScope::of_service(seeded.org);
@@ -106,7 +135,8 @@ pub async fn seed(
     entity_versions::insert_flow(&mut tx, &scope, version, flow.uuid(), &plan.flow).await?;
     bot_flows::insert_published(&mut tx, &scope, flow, seeded.bot, "Main", &plan.flow, version).await?;
 
-    for channel in channels_of(plan, &seeded) {
+    let networks = [slack_channel(plan, &seeded), instagram_channel(plan, &seeded)];
+    for channel in channels_of(plan, &seeded).into_iter().chain(networks.into_iter().flatten()) {
         channels::insert(&mut tx, &scope, &keys, &channel, clock.now()).await?;
     }
     widget_configs::insert(&mut tx, &scope, ids.next(), seeded.bot, seeded.web, &seeded.widget_key, &[])
@@ -115,6 +145,37 @@ pub async fn seed(
     api_tokens::insert(&mut tx, &scope, ids.next(), "development", &issued).await?;
     tx.commit().await?;
     Ok(Seeded { token: issued.token, ..seeded })
+}
+
+fn slack_channel(plan: &Plan, seeded: &Seeded) -> Option<channels::New> {
+    let Provider { url, account, token, secret } = plan.slack.clone()?;
+    Some(channels::New {
+        id: seeded.slack,
+        bot: seeded.bot,
+        kind: ChannelKind::Slack,
+        name: "Slack".to_owned(),
+        public_id: seeded.slack_public_id.clone(),
+        provider_account_id: None,
+        settings: json!({ "base_url": url, "team_id": account, "limits": no_limits() }),
+        credentials: Some(Secret::new(json!({ "bot_token": token }).to_string())),
+        webhook_secrets: vec![Secret::new(secret)],
+    })
+}
+
+fn instagram_channel(plan: &Plan, seeded: &Seeded) -> Option<channels::New> {
+    let Provider { url, account, token, secret } = plan.instagram.clone()?;
+    let credentials = json!({ "access_token": token, "verify_token": secret });
+    Some(channels::New {
+        id: seeded.instagram,
+        bot: seeded.bot,
+        kind: ChannelKind::Instagram,
+        name: "Instagram".to_owned(),
+        public_id: seeded.instagram_public_id.clone(),
+        provider_account_id: None,
+        settings: json!({ "base_url": url, "ig_user_id": account, "limits": no_limits() }),
+        credentials: Some(Secret::new(credentials.to_string())),
+        webhook_secrets: vec![Secret::new(secret)],
+    })
 }
 
 fn channels_of(plan: &Plan, seeded: &Seeded) -> [channels::New; 3] {

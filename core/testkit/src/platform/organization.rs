@@ -6,9 +6,9 @@ use botbuilder_store::{Store, secret::RootKey};
 use serde_json::{Value, json};
 
 use crate::{
-    fake::{Delivered, telegram, whatsapp},
+    fake::{Delivered, instagram, slack, telegram, whatsapp},
     local_client::Url,
-    seed::{self, Plan, Seeded},
+    seed::{self, Plan, Provider, Seeded},
 };
 
 /// An organization.
@@ -19,6 +19,10 @@ pub struct Organization {
     pub whatsapp: whatsapp::Fake,
     /// Its Telegram.
     pub telegram: telegram::Fake,
+    /// Its Slack.
+    pub slack: slack::Fake,
+    /// Its Instagram.
+    pub instagram: instagram::Fake,
     /// What its WhatsApp signs with.
     pub app_secret: String,
     /// What its Telegram sends along.
@@ -60,6 +64,18 @@ impl Organization {
         };
         let whatsapp = whatsapp::Fake::start(meta.clone()).await.expect("a fake whatsapp");
         let telegram = telegram::Fake::start(bot.clone()).await.expect("a fake telegram");
+        let workspace = slack::Options {
+            signing_secret: format!("signing-secret-of-{slug}"),
+            webhook_url: Some(format!("{base_url}/hooks/{slug}-slack")),
+            ..slack::Options::default()
+        };
+        let profile = instagram::Options {
+            app_secret: format!("instagram-secret-of-{slug}"),
+            webhook_url: Some(format!("{base_url}/hooks/{slug}-instagram")),
+            ..instagram::Options::default()
+        };
+        let slack = slack::Fake::start(workspace.clone()).await.expect("a fake slack");
+        let instagram = instagram::Fake::start(profile.clone()).await.expect("a fake instagram");
         let plan = Plan {
             slug: slug.to_owned(),
             flow: flow.clone(),
@@ -70,12 +86,26 @@ impl Organization {
             telegram_url: telegram.base_url(),
             telegram_token: bot.bot_token,
             telegram_secret: bot.secret_token.clone(),
+            slack: Some(Provider {
+                url: slack.base_url(),
+                account: workspace.team_id,
+                token: workspace.bot_token,
+                secret: workspace.signing_secret,
+            }),
+            instagram: Some(Provider {
+                url: instagram.base_url(),
+                account: profile.ig_user_id,
+                token: profile.access_token,
+                secret: profile.app_secret,
+            }),
         };
         let seeded = seed::seed(store, root, &SystemClock, &SystemIds, &plan).await.expect("an organization");
         Self {
             seeded,
             whatsapp,
             telegram,
+            slack,
+            instagram,
             app_secret: meta.app_secret,
             telegram_secret: bot.secret_token,
             phone_number_id: meta.default_phone_number_id,
@@ -87,8 +117,14 @@ impl Organization {
     /// # Panics
     ///
     /// Never: they are addresses.
-    pub fn provider_urls(&self) -> [Url; 2] {
-        [self.whatsapp.base_url(), self.telegram.base_url()].map(|url| url.parse().expect("an address"))
+    pub fn provider_urls(&self) -> [Url; 4] {
+        let urls = [
+            self.whatsapp.base_url(),
+            self.telegram.base_url(),
+            self.slack.base_url(),
+            self.instagram.base_url(),
+        ];
+        urls.map(|url| url.parse().expect("an address"))
     }
 
     /// The path of its WhatsApp callback.
@@ -134,6 +170,22 @@ impl Organization {
     pub async fn whatsapp_replies(&self, to: &str, count: usize) -> Vec<Delivered> {
         super::eventually(&format!("{count} replies to {to} over WhatsApp"), async || {
             Some(self.whatsapp.conversation(to)).filter(|replies| replies.len() >= count)
+        })
+        .await
+    }
+
+    /// What a person or channel was sent over Slack, once it is `count` messages.
+    pub async fn slack_replies(&self, to: &str, count: usize) -> Vec<Delivered> {
+        super::eventually(&format!("{count} replies to {to} over Slack"), async || {
+            Some(self.slack.conversation(to)).filter(|replies| replies.len() >= count)
+        })
+        .await
+    }
+
+    /// What a person was sent over Instagram, once it is `count` messages.
+    pub async fn instagram_replies(&self, to: &str, count: usize) -> Vec<Delivered> {
+        super::eventually(&format!("{count} replies to {to} over Instagram"), async || {
+            Some(self.instagram.conversation(to)).filter(|replies| replies.len() >= count)
         })
         .await
     }

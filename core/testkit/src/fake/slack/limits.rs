@@ -179,14 +179,14 @@ mod tests {
 
     use super::*;
 
-    fn code(arguments: Value) -> Result<Taken, String> {
+    fn code(arguments: &Value) -> Result<Taken, String> {
         check(arguments.as_object().unwrap()).map_err(|refusal| refusal.code)
     }
 
     #[test]
     fn texts_and_addresses_are_checked() {
         assert_eq!(
-            code(json!({ "channel": "U1", "text": "a &lt; b" })),
+            code(&json!({ "channel": "U1", "text": "a &lt; b" })),
             Ok(Taken { to: "U1".into(), text: Some("a < b".into()) })
         );
         for (arguments, expected) in [
@@ -200,7 +200,7 @@ mod tests {
             (json!({ "channel": "C1", "blocks": [{ "type": "hologram" }] }), "invalid_blocks"),
             (json!({ "channel": "C1", "blocks": [{ "type": "actions", "elements": [] }] }), "invalid_blocks"),
         ] {
-            assert_eq!(code(arguments.clone()), Err(expected.to_owned()), "{arguments}");
+            assert_eq!(code(&arguments), Err(expected.to_owned()), "{arguments}");
         }
     }
 
@@ -211,16 +211,16 @@ mod tests {
         let button = |title: usize, value: usize| {
             blocks(json!({ "type": "button", "text": plain(title), "value": "v".repeat(value) }))
         };
-        assert!(code(button(75, 2000)).is_ok());
+        assert!(code(&button(75, 2000)).is_ok());
         assert!(
-            code(button(76, 1)).is_err() && code(button(0, 1)).is_err() && code(button(1, 2001)).is_err()
+            code(&button(76, 1)).is_err() && code(&button(0, 1)).is_err() && code(&button(1, 2001)).is_err()
         );
         let select = |title: usize, value: usize, count: usize| {
             let option = json!({ "text": plain(title), "value": "v".repeat(value) });
             blocks(json!({ "type": "static_select", "options": vec![option; count] }))
         };
-        assert!(code(select(75, 150, 100)).is_ok());
-        assert!(code(select(76, 1, 1)).is_err() && code(select(1, 151, 1)).is_err());
-        assert!(code(select(1, 1, 101)).is_err());
+        assert!(code(&select(75, 150, 100)).is_ok());
+        assert!(code(&select(76, 1, 1)).is_err() && code(&select(1, 151, 1)).is_err());
+        assert!(code(&select(1, 1, 101)).is_err());
     }
 }

@@ -1,0 +1,265 @@
+//! An Instagram Messaging API of our own: `POST /{version}/{account or "me"}/messages`.
+
+mod limits;
+mod webhook;
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use botbuilder_domain::{Clock as _, Ids as _, SystemClock, SystemIds};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use self::limits::{Refusal, Taken, check};
+pub use self::webhook::SIGNATURE_HEADER;
+use super::{
+    Accepted, Behaviour, Counters, Delivered, Error,
+    caller::Caller,
+    control::{self, Control, Said, Tapped, lock, taken},
+    faults::{self, Worded},
+    journal::{Arrived, Journal},
+    server::{self, Server},
+};
+
+/// How long after a person's last word anything may be sent.
+const WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// How a fake is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where it listens; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The bearer token it wants.
+    pub access_token: String,
+    /// The professional account.
+    pub ig_user_id: String,
+    /// What it signs webhooks with.
+    pub app_secret: String,
+    /// Where it sends webhooks; can be set later.
+    pub webhook_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            access_token: "fake-access-token".into(),
+            ig_user_id: "17841400008460056".into(),
+            app_secret: "fake-app-secret".into(),
+            webhook_url: None,
+        }
+    }
+}
+
+/// A running fake. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Fake {
+    state: Arc<Inner>,
+    server: Server,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: Options,
+    /// When each person last wrote or chose something.
+    heard: Mutex<HashMap<String, DateTime<Utc>>>,
+    control: Arc<Control>,
+}
+
+impl Fake {
+    /// Starts one.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
+        let bind = options.bind;
+        let state = Arc::new(Inner { options, heard: Mutex::default(), control: Arc::clone(&control) });
+        let router = Router::new()
+            .route("/{version}/{account}/messages", post(send))
+            .route("/__fake/say", post(say))
+            .route("/__fake/tap", post(tap))
+            .with_state(Arc::clone(&state))
+            .merge(control::routes(control));
+        Ok(Self { state, server: server::serve(bind, router).await? })
+    }
+
+    /// What an account's `base_url` is set to.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    /// Where webhooks go from now on.
+    pub fn set_webhook_url(&self, url: Option<&str>) -> Result<(), Error> {
+        self.state.control.caller.set_url(url)
+    }
+
+    /// How it misbehaves from now on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.state.control.set_behaviour(behaviour);
+    }
+
+    /// When a person is taken to have written last: their window is 24 hours from then.
+    pub fn set_heard(&self, person: &str, at: DateTime<Utc>) {
+        lock(&self.state.heard).insert(person.to_owned(), at);
+    }
+
+    /// The messages accepted, oldest first; the newest 10 000 are kept.
+    pub fn messages(&self) -> Vec<Accepted> {
+        self.state.control.with_journal(|journal| journal.messages(None, 0, usize::MAX))
+    }
+
+    /// What one person was sent, in order of acceptance.
+    pub fn conversation(&self, to: &str) -> Vec<Delivered> {
+        self.state.control.with_journal(|journal| journal.conversation(to))
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> Counters {
+        self.state.control.counters()
+    }
+
+    /// Empties what is kept.
+    pub fn forget(&self) {
+        self.state.control.with_journal(Journal::forget);
+    }
+
+    /// A person writes; returns once the webhook has taken it.
+    pub async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
+        self.state.say(from, text).await
+    }
+
+    /// A person presses a button of a template; returns once the webhook has taken it.
+    pub async fn tap(&self, from: &str, payload: &str, title: &str) -> Result<(), Error> {
+        self.state.tap(from, payload, title).await
+    }
+
+    /// A person has seen a message, and everything before it.
+    pub async fn see(&self, from: &str, mid: &str) -> Result<(), Error> {
+        self.state.item(from, "read", &json!({ "mid": mid })).await
+    }
+
+    /// Any kind of item of a person, for instance `reaction` or `message_edit`.
+    pub async fn item(&self, from: &str, kind: &str, value: &Value) -> Result<(), Error> {
+        self.state.item(from, kind, value).await
+    }
+}
+
+impl Inner {
+    fn inbound_id() -> String {
+        format!("mid.in.{}", SystemIds.next().simple())
+    }
+
+    async fn item(&self, from: &str, kind: &str, value: &Value) -> Result<(), Error> {
+        let (body, signature) =
+            webhook::item(&self.options.app_secret, &self.options.ig_user_id, from, kind, value);
+        self.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await
+    }
+
+    async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
+        lock(&self.heard).insert(from.to_owned(), SystemClock.now());
+        self.item(from, "message", &json!({ "mid": Self::inbound_id(), "text": text })).await
+    }
+
+    async fn tap(&self, from: &str, payload: &str, title: &str) -> Result<(), Error> {
+        lock(&self.heard).insert(from.to_owned(), SystemClock.now());
+        let value = json!({ "mid": Self::inbound_id(), "title": title, "payload": payload });
+        self.item(from, "postback", &value).await
+    }
+
+    fn is_open(&self, person: &str) -> bool {
+        let last = lock(&self.heard).get(person).copied();
+        last.is_some_and(|last| SystemClock.now() - last <= WINDOW)
+    }
+}
+
+async fn send(
+    State(state): State<Arc<Inner>>,
+    Path((_version, account)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let control = &state.control;
+    let fault = control.befall().await;
+    if let Some(response) = faults::before(control, fault, worded).await {
+        return response;
+    }
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if bearer.and_then(|value| value.strip_prefix("Bearer ")) != Some(&state.options.access_token) {
+        return refuse(control, StatusCode::UNAUTHORIZED, &Refusal::new(190, Some(467), "Invalid token"));
+    }
+    if account != "me" && account != state.options.ig_user_id {
+        let refusal = Refusal::new(100, Some(33), "Object with that ID does not exist");
+        return refuse(control, StatusCode::BAD_REQUEST, &refusal);
+    }
+    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+        return refuse(control, StatusCode::BAD_REQUEST, &Refusal::new(100, None, "body is not JSON"));
+    };
+    let (to, kind, text) = match check(&body) {
+        Ok(Taken::Message { to, kind, text }) => (to, kind, text),
+        Ok(Taken::Action { to }) => {
+            control.count(|counters| counters.signals += 1);
+            return Json(json!({ "recipient_id": to })).into_response();
+        }
+        Err(refusal) => return refuse(control, StatusCode::BAD_REQUEST, &refusal),
+    };
+    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
+        let refusal = Refusal::new(551, None, "This person isn't available right now.");
+        return refuse(control, StatusCode::BAD_REQUEST, &refusal);
+    }
+    // A private reply answers a comment, whenever that was.
+    let answers_a_comment = body.pointer("/recipient/comment_id").is_some();
+    if !answers_a_comment && !state.is_open(&to) {
+        let words = "This message is sent outside of allowed window.";
+        return refuse(control, StatusCode::FORBIDDEN, &Refusal::new(10, Some(2_534_022), words));
+    }
+    let arrived = Arrived { to, tag: None, kind, text, body };
+    let accepted = control.accept(arrived, |place, _| format!("mid.fake.{place}"));
+    if let Some(response) = faults::after(fault).await {
+        return response;
+    }
+    Json(json!({ "recipient_id": accepted.to, "message_id": accepted.id })).into_response()
+}
+
+/// The faults in Graph's words.
+fn worded(fault: Worded) -> Response {
+    match fault {
+        Worded::Throttled(_) => answer(
+            StatusCode::TOO_MANY_REQUESTS,
+            &Refusal::new(613, None, "Calls to this api have exceeded the rate"),
+        ),
+        Worded::ServerError => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &Refusal::new(2, Some(1_545_133), "Service unavailable"),
+        ),
+        Worded::Refused(code) => {
+            let code = code.unwrap_or(100);
+            answer(StatusCode::BAD_REQUEST, &Refusal::new(code, None, "refused, as the behaviour says"))
+        }
+    }
+}
+
+fn answer(status: StatusCode, refusal: &Refusal) -> Response {
+    (status, Json(refusal.body())).into_response()
+}
+
+fn refuse(control: &Control, status: StatusCode, refusal: &Refusal) -> Response {
+    control.count(|counters| counters.refused += 1);
+    answer(status, refusal)
+}
+
+async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
+    taken(state.say(&said.from, &said.text).await)
+}
+
+async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
+    taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
+}
