@@ -16,6 +16,7 @@
 
 pub mod corpus;
 pub mod embedder;
+pub mod entities;
 mod features;
 mod heads;
 pub mod intents;

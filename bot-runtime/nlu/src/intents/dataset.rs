@@ -111,7 +111,7 @@ impl Dataset {
 const MANY: usize = 2_000;
 
 const LEXICAL: Fit = Fit { c: 30.0, stop: Stop { iterations: 60, tolerance: 3e-4 }, threads: 1 };
-const DENSE: Fit = Fit { c: 30.0, stop: Stop { iterations: 100, tolerance: 3e-4 }, threads: 1 };
+const DENSE: Fit = Fit { c: 30.0, stop: Stop { iterations: 120, tolerance: 1e-4 }, threads: 1 };
 
 impl Fit {
     fn with_threads(self, threads: usize) -> Self {

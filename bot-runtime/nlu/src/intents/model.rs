@@ -34,8 +34,8 @@ pub struct Model {
     pub(crate) thresholds: Thresholds,
     /// For when the vectors of training are missing: thresholds of the lexical head's probability.
     pub(crate) without_vectors: Thresholds,
-    /// Probability from which the fast tier decides; none if it is off.
-    pub(crate) fast_from: Option<f32>,
+    /// When the fast tier decides; none if it never does.
+    pub(crate) fast_rule: Option<FastRule>,
     /// Digests of normalised examples, sorted, with their intents.
     pub(crate) exact: Vec<(u64, u32)>,
     pub(crate) keywords: Vec<KnownKeyword>,
@@ -63,6 +63,17 @@ pub(crate) struct KnownKeyword {
     pub phrase: String,
     pub intent: u32,
     pub whole: bool,
+}
+
+/// When the fast tier decides alone: it is sure, and the text is like what was taught.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FastRule {
+    /// The least probability.
+    pub probability: f32,
+    /// The least score.
+    pub score: f32,
+    pub neighbours: Neighbours,
+    pub gate: Option<Gate>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -149,6 +160,7 @@ impl Model {
             && vectors(&self.fast)
             && vectors(&self.full)
             && self.neighbours.is_sound(classes)
+            && self.fast_rule.as_ref().is_none_or(|rule| rule.neighbours.is_sound(classes))
             && self.exact.is_sorted()
             && self.exact.iter().all(|(_, intent)| in_range(*intent))
             && self.keywords.iter().all(|keyword| in_range(keyword.intent))

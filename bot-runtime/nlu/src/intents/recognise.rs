@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gate::Signs;
+use super::gate::{Gate, Signs};
 use super::model::{Model, Thresholds, VectorHead};
-use super::neighbours::Probe;
+use super::neighbours::{Nearness, Probe};
 use super::tiers::{Blend, Tier, opinion, ranking};
 use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
 use crate::matching::{digest_of_words, padded_words};
@@ -102,6 +102,14 @@ struct Weighed {
     order: Vec<usize>,
 }
 
+impl Weighed {
+    /// How well the text fits what was taught.
+    fn score(&self, near: Nearness, gate: Option<&Gate>) -> f32 {
+        let signs = Signs::new(&self.sum, &self.probabilities, &self.order, near);
+        gate.map_or_else(|| signs.simple(), |gate| gate.score(&signs))
+    }
+}
+
 impl Model {
     /// What a text means. A pure function, but for what the embedders do; they are asked only when words alone
     /// do not decide.
@@ -148,10 +156,11 @@ impl Model {
         };
 
         let fast = opinion_of(self.fast.as_ref(), embedders.fast, plain)?;
-        if let (Some((head, _, opinion)), Some(from)) = (&fast, self.fast_from) {
+        if let (Some((head, vector, opinion)), Some(rule)) = (&fast, &self.fast_rule) {
             let weighed = weigh(&head.blend, Some(opinion));
-            if weighed.probabilities[weighed.order[0]] >= from {
-                let score = weighed.probabilities[weighed.order[0]];
+            let near = rule.neighbours.near(&Probe::Dense(vector), &weighed.order);
+            let score = weighed.score(near, rule.gate.as_ref());
+            if weighed.probabilities[weighed.order[0]] >= rule.probability && score >= rule.score {
                 return Ok(self.answer(&weighed, Engine::Fast, Decision::Accept, score, language));
             }
         }
@@ -174,8 +183,7 @@ impl Model {
         let probe = best
             .map_or(Probe::Sparse { row: &row, features: self.lexicon.len() }, |(_, v, _)| Probe::Dense(v));
         let near = self.neighbours.near(&probe, &weighed.order);
-        let signs = Signs::new(&weighed.sum, &weighed.probabilities, &weighed.order, near);
-        let score = self.gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(&signs));
+        let score = weighed.score(near, self.gate.as_ref());
         let decision = self.decide(weighed.order[0], score, self.thresholds);
         Ok(self.answer(&weighed, engine, decision, score, language))
     }

@@ -3,14 +3,15 @@
 
 use super::dataset::{Dataset, Heads, Vectors};
 use super::gate::{ENOUGH, Gate, Signs};
-use super::model::{KnownIntent, KnownKeyword, Model, Thresholds, VectorHead};
+use super::model::{FastRule, KnownIntent, KnownKeyword, Model, Thresholds, VectorHead};
 use super::neighbours::{Nearness, Neighbours, Probe};
 use super::report::{Judged, Report, Summary, share};
 use super::tiers::{Blend, Opinions, Tier, opinion, ranking};
 use crate::corpus::{Corpus, EntityKind};
 use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
 use crate::heads::calibrate::temperature;
-use crate::heads::{StoredHead, Weights};
+use crate::heads::matrix::add_scaled_lines;
+use crate::heads::{Matrix, StoredHead, Weights};
 use crate::matching::{digest_of_words, padded_words};
 use crate::text::{Spelling, normalise};
 
@@ -85,6 +86,8 @@ struct HeldOut {
     example: usize,
     opinions: Opinions,
     near: Nearness,
+    /// Among the vectors of the fast model, where the full model decides in the end.
+    near_fast: Nearness,
 }
 
 /// Trains a model and says how good it is.
@@ -109,8 +112,9 @@ pub fn train(
     let full_blend = data.full.as_ref().map(|_| warmed(choose_blend(&held_out), Tier::Full, &held_out));
     let blend = full_blend.or(fast_blend).unwrap_or(lexical_blend);
 
-    let inside_signs: Vec<Signs> = held_out.iter().map(|one| signs(one, &blend, best)).collect();
-    let outside_signs: Vec<Signs> = held_outside.iter().map(|one| signs(one, &blend, best)).collect();
+    let inside_signs: Vec<Signs> = held_out.iter().map(|one| signs(one, &blend, best, one.near)).collect();
+    let outside_signs: Vec<Signs> =
+        held_outside.iter().map(|one| signs(one, &blend, best, one.near)).collect();
     let gate = (outside_signs.len() >= ENOUGH).then(|| Gate::train(&inside_signs, &outside_signs));
     let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
     let scores: Vec<f32> = inside_signs.iter().map(score).collect();
@@ -122,7 +126,7 @@ pub fn train(
     let tested = data.origins.iter().flatten().count();
     let enough_for_fast = best == Tier::Full && tested >= FAST_TIER_EXAMPLES * data.classes;
     let both = fast_blend.zip(full_blend).filter(|_| enough_for_fast);
-    let fast = both.and_then(|(fast, full)| fast_tier(&held_out, &fast, &full));
+    let fast = both.and_then(|blends| fast_tier(&held_out, &held_outside, blends, settings));
 
     let judged: Vec<Judged<'_>> = held_out
         .iter()
@@ -146,13 +150,19 @@ pub fn train(
         doubtful: summary.doubtful,
         thresholds,
         lexical_weight: full_blend.map(|blend| blend.lexical),
-        fast_share: fast.map(|(_, decided)| decided),
+        fast_share: fast.as_ref().map(|fast| fast.share),
         refused: refused(&scores),
         out_of_scope_refused: (!outside_scores.is_empty()).then(|| refused(&outside_scores)),
     };
 
     let everything: Vec<usize> = (0..data.texts.len()).collect();
     let heads = data.fit(&everything, settings.threads);
+    let fast_rule = fast.map(|fast| FastRule {
+        probability: fast.probability,
+        score: fast.score,
+        neighbours: neighbours(&data, &heads, &everything, Tier::Fast),
+        gate: fast.gate,
+    });
     let neighbours = neighbours(&data, &heads, &everything, best);
     let stored = |vectors: &Option<Vectors>, weights: &Option<Weights>, blend: Option<Blend>| {
         let (vectors, weights, blend) = (vectors.as_ref()?, weights.as_ref()?, blend?);
@@ -173,7 +183,7 @@ pub fn train(
         gate,
         thresholds,
         without_vectors,
-        fast_from: fast.map(|(from, _)| from),
+        fast_rule,
         exact: exact(&data),
         keywords: keywords(corpus)?,
         spelling: spelling(corpus),
@@ -225,71 +235,86 @@ fn cross_validate(
         }
         let rest: Vec<usize> = (0..data.texts.len()).filter(|example| left[*example]).collect();
         let heads = data.fit(&rest, threads);
-        let neighbours = neighbours(data, &heads, &rest, best);
-        let judge = |text: &str, fast: Option<&[f32]>, full: Option<&[f32]>| {
-            judge(&heads, &neighbours, best, text, fast, full)
+        let judge_with = Judge {
+            heads: &heads,
+            neighbours: neighbours(data, &heads, &rest, best),
+            fast: (best == Tier::Full && data.fast.is_some())
+                .then(|| neighbours(data, &heads, &rest, Tier::Fast)),
+            best,
         };
         let vector = |vectors: &'_ Option<Vectors>, example: usize| -> Option<Vec<f32>> {
             vectors.as_ref().map(|vectors| vectors.values[example].clone())
         };
         for example in fold {
             let (fast, full) = (vector(&data.fast, *example), vector(&data.full, *example));
-            let (opinions, near) = judge(&data.texts[*example], fast.as_deref(), full.as_deref());
+            let (opinions, near, near_fast) =
+                judge_with.judge(&data.texts[*example], fast.as_deref(), full.as_deref());
             held_out.push(HeldOut {
                 truth: data.labels[*example] as usize,
                 example: *example,
                 opinions,
                 near,
+                near_fast,
             });
         }
         // No head has seen these, so one fold's heads are as fair as another's.
         for example in (number..outside.texts.len()).step_by(folds.len()) {
             let fast = outside.fast.as_ref().map(|vectors| vectors[example].as_slice());
             let full = outside.full.as_ref().map(|vectors| vectors[example].as_slice());
-            let (opinions, near) = judge(&outside.texts[example], fast, full);
-            held_outside.push(HeldOut { truth: usize::MAX, example, opinions, near });
+            let (opinions, near, near_fast) = judge_with.judge(&outside.texts[example], fast, full);
+            held_outside.push(HeldOut { truth: usize::MAX, example, opinions, near, near_fast });
         }
     }
     (held_out, held_outside)
 }
 
-fn judge(
-    heads: &Heads,
-    neighbours: &Neighbours,
+/// What judges a text in cross-validation.
+struct Judge<'a> {
+    heads: &'a Heads,
+    neighbours: Neighbours,
+    fast: Option<Neighbours>,
     best: Tier,
-    text: &str,
-    fast: Option<&[f32]>,
-    full: Option<&[f32]>,
-) -> (Opinions, Nearness) {
-    let row = heads.lexicon.row(text);
-    let mut lexical = heads.lexical.biases.clone();
-    crate::heads::Matrix::sparse(std::slice::from_ref(&row), heads.lexicon.len()).multiply_row(
-        0,
-        &heads.lexical.lines,
-        &mut lexical,
-    );
-    let dense = |weights: &Option<Weights>, vector: Option<&[f32]>| {
-        let mut logits = weights.as_ref()?.biases.clone();
-        crate::heads::matrix::add_scaled_lines(&mut logits, vector?, &weights.as_ref()?.lines);
-        Some(opinion(logits))
-    };
-    let opinions = Opinions {
-        lexical: opinion(lexical),
-        fast: dense(&heads.fast, fast),
-        full: dense(&heads.full, full),
-    };
-    let blend = match best {
-        Tier::Lexical => Blend::LEXICAL,
-        Tier::Fast => Blend::FAST,
-        Tier::Full => Blend::FULL,
-    };
-    let order = ranking(&blend.sum(&opinions.lexical, opinions.of(best)));
-    let probe = match (best, fast, full) {
-        (Tier::Full, _, Some(vector)) | (Tier::Fast, Some(vector), _) => Probe::Dense(vector),
-        _ => Probe::Sparse { row: &row, features: heads.lexicon.len() },
-    };
-    let near = neighbours.near(&probe, &order);
-    (opinions, near)
+}
+
+impl Judge<'_> {
+    fn judge(
+        &self,
+        text: &str,
+        fast: Option<&[f32]>,
+        full: Option<&[f32]>,
+    ) -> (Opinions, Nearness, Nearness) {
+        let heads = self.heads;
+        let row = heads.lexicon.row(text);
+        let mut lexical = heads.lexical.biases.clone();
+        Matrix::sparse(std::slice::from_ref(&row), heads.lexicon.len()).multiply_row(
+            0,
+            &heads.lexical.lines,
+            &mut lexical,
+        );
+        let dense = |weights: &Option<Weights>, vector: Option<&[f32]>| {
+            let mut logits = weights.as_ref()?.biases.clone();
+            add_scaled_lines(&mut logits, vector?, &weights.as_ref()?.lines);
+            Some(opinion(logits))
+        };
+        let (of_fast, of_full) = (dense(&heads.fast, fast), dense(&heads.full, full));
+        let opinions = Opinions { lexical: opinion(lexical), fast: of_fast, full: of_full };
+        let blend = match self.best {
+            Tier::Lexical => Blend::LEXICAL,
+            Tier::Fast => Blend::FAST,
+            Tier::Full => Blend::FULL,
+        };
+        let order = ranking(&blend.sum(&opinions.lexical, opinions.of(self.best)));
+        let probe = match (self.best, fast, full) {
+            (Tier::Full, _, Some(vector)) | (Tier::Fast, Some(vector), _) => Probe::Dense(vector),
+            _ => Probe::Sparse { row: &row, features: heads.lexicon.len() },
+        };
+        let near = self.neighbours.near(&probe, &order);
+        let near_fast = self.fast.as_ref().zip(fast).map(|(neighbours, vector)| {
+            let order = ranking(&Blend::FAST.sum(&opinions.lexical, opinions.of(Tier::Fast)));
+            neighbours.near(&Probe::Dense(vector), &order)
+        });
+        (opinions, near, near_fast.unwrap_or_default())
+    }
 }
 
 fn neighbours(data: &Dataset, heads: &Heads, chosen: &[usize], best: Tier) -> Neighbours {
@@ -344,10 +369,10 @@ fn confidence(one: &HeldOut, blend: &Blend, tier: Tier) -> (usize, f32) {
     (best, p[best])
 }
 
-fn signs(one: &HeldOut, blend: &Blend, tier: Tier) -> Signs {
+fn signs(one: &HeldOut, blend: &Blend, tier: Tier, near: Nearness) -> Signs {
     let sum = blend.sum(&one.opinions.lexical, one.opinions.of(tier));
     let p = blend.probabilities(sum.clone());
-    Signs::new(&sum, &p, &ranking(&p), one.near)
+    Signs::new(&sum, &p, &ranking(&p), near)
 }
 
 /// The scores below which lie the shares of the bot's own examples the settings allow.
@@ -369,27 +394,51 @@ fn thresholds(scores: &[f32], settings: &Settings, untried: Thresholds) -> Thres
     Thresholds { ask, accept: at(settings.accept_share).max(ask) }
 }
 
-/// The lowest probability from which the fast tier may decide, and the share it decides: what it says must be
-/// right often enough, and no example may be lost that the full tier would have got right, but for one in two
+/// When the fast tier may decide, and what that comes to.
+struct FastTier {
+    probability: f32,
+    score: f32,
+    gate: Option<Gate>,
+    /// Of the bot's own examples.
+    share: f32,
+}
+
+/// The lowest probability from which the fast tier may decide what it would accept: what it says must be right
+/// often enough, and no example may be lost that the full tier would have got right, but for one in two
 /// thousand.
-fn fast_tier(held_out: &[HeldOut], fast: &Blend, full: &Blend) -> Option<(f32, f32)> {
+fn fast_tier(
+    held_out: &[HeldOut],
+    held_outside: &[HeldOut],
+    (fast, full): (Blend, Blend),
+    settings: &Settings,
+) -> Option<FastTier> {
+    let signs_of = |one: &HeldOut| signs(one, &fast, Tier::Fast, one.near_fast);
+    let inside: Vec<Signs> = held_out.iter().map(signs_of).collect();
+    let outside: Vec<Signs> = held_outside.iter().map(signs_of).collect();
+    let gate = (outside.len() >= ENOUGH).then(|| Gate::train(&inside, &outside));
+    let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
+    let scores: Vec<f32> = inside.iter().map(score).collect();
+    let least = thresholds(&scores, settings, UNTRIED).accept;
     let answers: Vec<(f32, bool, bool)> = held_out
         .iter()
-        .map(|one| {
-            let (predicted, p) = confidence(one, fast, Tier::Fast);
-            (p, predicted == one.truth, confidence(one, full, Tier::Full).0 == one.truth)
+        .zip(&scores)
+        .map(|(one, score)| {
+            let (predicted, p) = confidence(one, &fast, Tier::Fast);
+            let p = if *score >= least { p } else { 0.0 };
+            (p, predicted == one.truth, confidence(one, &full, Tier::Full).0 == one.truth)
         })
         .collect();
     let right_in_full = answers.iter().filter(|(_, _, full)| *full).count();
-    [0.90_f32, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99].into_iter().find_map(|from| {
-        let decided = answers.iter().filter(|(p, ..)| *p >= from).count();
-        let right = answers.iter().filter(|(p, fast, _)| *p >= from && *fast).count();
+    let probability = [0.90_f32, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99].into_iter().find(|from| {
+        let decided = answers.iter().filter(|(p, ..)| p >= from).count();
+        let right = answers.iter().filter(|(p, fast, _)| p >= from && *fast).count();
         let right_in_both =
-            answers.iter().filter(|(p, fast, full)| if *p >= from { *fast } else { *full }).count();
+            answers.iter().filter(|(p, fast, full)| if p >= from { *fast } else { *full }).count();
         let precise = decided > 0 && share(right, decided) >= FAST_TIER_PRECISION;
-        let harmless = right_in_both + answers.len() / 2_000 >= right_in_full;
-        (precise && harmless).then(|| (from, share(decided, answers.len())))
-    })
+        precise && right_in_both + answers.len() / 2_000 >= right_in_full
+    })?;
+    let decided = answers.iter().filter(|(p, ..)| *p >= probability).count();
+    Some(FastTier { probability, score: least, gate, share: share(decided, answers.len()) })
 }
 
 /// Examples that decide when they are said word for word; those of two intents do not.
