@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     Api,
-    auth::{Account, Caller, rate::Rate},
+    auth::{Caller, rate::Rate},
     error::ApiError,
     idempotency,
     routes::{Access, Operation, Table},
@@ -60,7 +60,12 @@ async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError
         .ok_or_else(|| ApiError::defect("a route without an entry in the table"))?;
     let caller = match operation.access {
         Access::Public => None,
-        Access::Account => request.extract_parts_with_state::<Account, _>(&guard.api).await?.caller().ok(),
+        // Who is in no organization is no caller, and may still act on the account; the handler tells persons apart.
+        Access::Account => match caller(&guard.api, &mut request).await {
+            Ok(caller) => Some(caller),
+            Err(ApiError::Refused(_)) => None,
+            Err(other) => return Err(other),
+        },
         Access::Caller => Some(caller(&guard.api, &mut request).await?),
         Access::Permission(permission) => {
             let caller = caller(&guard.api, &mut request).await?;
