@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
-use botbuilder_gateway::{Gateway, dispatcher, internal, public};
+use botbuilder_gateway::{Gateway, dispatcher, hub, internal, public};
 use botbuilder_runtime::{Options, Runtime, bots::Bots, jobs, worker};
 use botbuilder_service::{
     config::{Config, Role, stream::Backend},
@@ -243,14 +243,14 @@ async fn build(
     let routes = internal::router(gateway.clone(), render, stopping.clone());
     supervisor.start(Server::new("internal listener", internal, routes, &config.limits));
     if let Some(listener) = public {
-        let capabilities = botbuilder_adapters::registry()
-            .all()
-            .map(|channel| (channel.kind(), channel.capabilities()));
+        let capabilities =
+            botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let accounts = Arc::clone(&gateway.accounts);
         let api = Api::new(store, root.clone(), capabilities).telling(move || accounts.forget());
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &config.limits));
+        supervisor.start(hub::Goodbye(Arc::clone(&gateway.hub)));
     }
     supervisor.start(Readiness { stopping });
     Ok((gateway, root))

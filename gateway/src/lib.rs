@@ -32,6 +32,10 @@ pub struct Gateway {
     pub channels: Registry,
     /// The connected accounts.
     pub accounts: Arc<accounts::Accounts>,
+    /// The widgets that were asked for lately.
+    pub widgets: Arc<widget::Widgets>,
+    /// What visitors' tokens are made with.
+    pub tokens: Arc<widget::Tokens>,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -52,8 +56,10 @@ impl Gateway {
         ids: Arc<dyn Ids>,
     ) -> Self {
         Self {
+            tokens: Arc::new(widget::Tokens::new(root.clone())),
+            widgets: Arc::default(),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
-            hub: Arc::new(hub::Hub::new(Limits::default().websocket.queue_messages)),
+            hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),
             channels: botbuilder_adapters::registry(),
             store,
             stream,
@@ -66,7 +72,7 @@ impl Gateway {
     /// The same gateway with other limits, before anybody is connected to it.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        let hub = Arc::new(hub::Hub::new(limits.websocket.queue_messages));
+        let hub = Arc::new(hub::Hub::new(&limits.websocket, Arc::clone(&self.clock)));
         Self { hub, limits: Arc::new(limits), ..self }
     }
 }

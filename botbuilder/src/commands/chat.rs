@@ -83,7 +83,9 @@ pub async fn run(config: &Config, arguments: Arguments) -> anyhow::Result<()> {
 
 /// Prints a frame.
 fn show(frame: &Value) {
+    let is_own = frame.get("role").and_then(Value::as_str) == Some("visitor");
     match frame.get("type").and_then(Value::as_str) {
+        Some("frame") if is_own => {}
         Some("frame") => {
             let content = frame.get("content").unwrap_or(&Value::Null);
             let text = content.get("text").or_else(|| content.get("caption")).and_then(Value::as_str);

@@ -16,7 +16,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
-use botbuilder_gateway::{Gateway, dispatcher, public};
+use botbuilder_gateway::{Gateway, dispatcher, hub, public};
 use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, jobs, worker};
 use botbuilder_service::{
     config::{Limits, Outbound},
@@ -199,15 +199,15 @@ impl TestPlatform {
         let client = http::Client::new(&self.outbound).expect("an http client");
         let provider = dispatcher::ProviderHttp::new(client);
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
-        let capabilities = botbuilder_adapters::registry()
-            .all()
-            .map(|channel| (channel.kind(), channel.capabilities()));
+        let capabilities =
+            botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let accounts = Arc::clone(&self.gateway.accounts);
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .telling(move || accounts.forget());
         let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &Limits::default()));
+        supervisor.start(hub::Goodbye(Arc::clone(&self.gateway.hub)));
         self.supervisor = Some(supervisor);
     }
 

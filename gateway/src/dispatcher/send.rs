@@ -93,8 +93,9 @@ impl Sender {
         let message = match &job.body.what {
             Outbound::Send(message) => message,
             Outbound::Typing | Outbound::MarkRead { .. } => {
-                if let Some(http) = channel.http() {
-                    self.signal(job, http, halt).await;
+                match channel.http() {
+                    Some(http) => self.signal(job, http, halt).await,
+                    None => self.gateway.hub.show(job.channel, &job.body),
                 }
                 return Sent::Done;
             }

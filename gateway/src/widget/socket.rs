@@ -8,9 +8,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use botbuilder_adapter_kit::Account;
 use botbuilder_service::config::limits;
-use botbuilder_store::bots::widget_configs::Widget;
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -18,20 +17,45 @@ use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Message,
+        Message, Utf8Bytes,
         handshake::derive_accept_key,
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 use tracing::debug;
 
-use super::{FromVisitor, PAGE, Refused, Session, enter, protocol, refill, take};
-use crate::Gateway;
+use super::{
+    Desk, Known, Refused, Session, enter,
+    history::{self, PAGE},
+    protocol::{self, First, FromVisitor},
+    say::Taken,
+    session,
+};
+use crate::{
+    Gateway,
+    hub::{Push, Reader},
+};
 
 /// A frame that cannot be written within this time ends the socket.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// Most bytes of a frame to a visitor, beyond the buffer.
 const WRITE_MAX: usize = 512 << 10;
+/// A visitor who goes on after so many more refusals than frames taken is closed.
+const REFUSALS_MAX: u32 = 100;
+/// After a restart the visitors come back over this time, in milliseconds.
+const RECONNECT_OVER: u32 = 5000;
+
+/// The token is not accepted.
+const TOKEN: u16 = 4401;
+/// The visitor has opened too many others.
+const DISPLACED: u16 = 4409;
+/// Too many frames.
+const TOO_MANY: u16 = 4429;
+
+/// How a socket is ended, where there is anybody left to hear it.
+type Goodbye = (CloseCode, &'static str);
+
+const AGAIN: Goodbye = (CloseCode::Again, "reconnect");
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
@@ -56,10 +80,11 @@ pub(super) async fn open(
     let Some(accept) = accept_key(request.headers()) else {
         return (StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n").into_response();
     };
-    let (widget, account) = match enter(&gateway, &public_key, request.headers()).await {
-        Ok(entered) => entered,
+    let known = match enter(&gateway, &public_key, request.headers()).await {
+        Ok(known) => known,
         Err(refused) => return refused.into_response(),
     };
+    let headers = request.headers().clone();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match upgrade.await {
@@ -67,7 +92,7 @@ pub(super) async fn open(
                 let io = TokioIo::new(upgraded);
                 let config = config(&gateway.limits.websocket);
                 let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                converse(gateway, widget, account, socket).await;
+                converse(&gateway, &public_key, &known, &headers, socket).await;
             }
             Err(error) => debug!(error = %error, "socket was not opened"),
         }
@@ -96,123 +121,210 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-async fn converse(gateway: Gateway, widget: Widget, account: Arc<Account>, mut socket: Socket) {
+/// A socket from its first frame to its last.
+async fn converse(
+    gateway: &Gateway,
+    public_key: &str,
+    known: &Arc<Known>,
+    headers: &HeaderMap,
+    mut socket: Socket,
+) {
     let hello = match timeout(gateway.limits.websocket.handshake_timeout, socket.next()).await {
-        Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<protocol::First>(&text).ok(),
+        Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<First>(&text).ok(),
         _ => None,
     };
-    let greeted =
-        hello.and_then(|protocol::First::Hello { secret, last_seq }| Some((Session::of(&secret)?, last_seq)));
-    let Some((session, last_seq)) = greeted else {
-        close(&mut socket, CloseCode::Policy, "say hello first").await;
-        return;
+    let presented = hello
+        .and_then(|First::Hello { token, secret, last_seq, tail }| Some((token.or(secret)?, last_seq, tail)));
+    let Some((presented, last_seq, tail)) = presented else {
+        return close(&mut socket, CloseCode::Policy, "say hello first").await;
     };
+    let session = match session::of_presented(gateway, public_key, known, &presented, headers) {
+        Ok(session) => session,
+        // What has not the form of either will never be one.
+        Err(_) if !presented.contains('.') => {
+            return close(&mut socket, CloseCode::Policy, "say hello first").await;
+        }
+        Err(_) => return close(&mut socket, TOKEN.into(), "token is not accepted").await,
+    };
+    let visitor = (known.widget.channel, session.visitor.clone());
     // Subscribed before the history is read, so that nothing falls between the two.
-    let mut pushed = gateway.hub.connect(widget.channel, &session.visitor);
-    let ended = chat(&gateway, &widget, &account, &session, last_seq, &mut pushed, &mut socket).await;
-    drop(pushed);
-    gateway.hub.disconnect(widget.channel, &session.visitor);
+    let reader = gateway.hub.connect(&visitor);
+    let mut chat = Chat { gateway, known, session, reader, socket: &mut socket, seen: 0, refusals: 0 };
+    let ended = match chat.begin(last_seq, tail).await {
+        Ok(()) => chat.go_on().await,
+        Err(ended) => ended,
+    };
+    drop(chat);
     if let Some((code, reason)) = ended {
         close(&mut socket, code, reason).await;
     }
 }
 
-/// Talks until one side ends it. Returns how to say goodbye, where there is anybody left to hear it.
-async fn chat(
-    gateway: &Gateway,
-    widget: &Widget,
-    account: &Arc<Account>,
-    session: &Session,
-    mut seen: i64,
-    pushed: &mut tokio::sync::mpsc::Receiver<crate::hub::Frame>,
-    socket: &mut Socket,
-) -> Option<(CloseCode, &'static str)> {
-    const AGAIN: (CloseCode, &str) = (CloseCode::Again, "reconnect");
-    // A number that the history does not have is one of another history: the data was replaced. All of it is sent then.
-    if seen > 0 {
-        let Ok(known) = refill(gateway, widget, &session.visitor, seen - 1).await else { return Some(AGAIN) };
-        let first = known.first().and_then(|frame| frame.get("seq")).and_then(Value::as_i64);
-        if first != Some(seen) {
-            seen = 0;
+/// A visitor who has said hello. What ends it is how to say goodbye, or none where nobody is left to hear it.
+struct Chat<'a> {
+    gateway: &'a Gateway,
+    known: &'a Arc<Known>,
+    session: Session,
+    reader: Reader,
+    socket: &'a mut Socket,
+    /// The number up to which everything was written.
+    seen: i64,
+    /// Frames refused for their rate, less those taken since.
+    refusals: u32,
+}
+
+impl Chat<'_> {
+    /// Writes what was missed.
+    async fn begin(&mut self, last_seq: i64, tail: i64) -> Result<(), Option<Goodbye>> {
+        let marks = history::marks(self.gateway, self.known, &self.session.visitor).await;
+        let marks = marks.map_err(|_| Some(AGAIN))?;
+        let after = history::begin_after(marks, last_seq, tail);
+        if after.is_none() {
+            self.write(&protocol::reset()).await?;
         }
+        self.seen = after.unwrap_or(0);
+        self.refill().await?;
+        self.write(&protocol::ready(self.seen, marks.read)).await
     }
-    loop {
-        let Ok(missed) = refill(gateway, widget, &session.visitor, seen).await else { return Some(AGAIN) };
-        let may_be_more = missed.len() >= PAGE;
-        for frame in missed {
-            seen = frame.get("seq").and_then(Value::as_i64).map_or(seen, |seq| seen.max(seq));
-            if !write(socket, &frame).await {
-                return None;
+
+    /// Writes everything after what was written.
+    async fn refill(&mut self) -> Result<(), Option<Goodbye>> {
+        loop {
+            let missed = history::after(self.gateway, self.known, &self.session.visitor, self.seen).await;
+            let missed = missed.map_err(|_| Some(AGAIN))?;
+            let may_be_more = missed.len() >= PAGE;
+            for (seq, text) in missed {
+                self.seen = self.seen.max(seq);
+                self.write_text(text).await?;
+            }
+            if !may_be_more {
+                return Ok(());
             }
         }
-        if !may_be_more {
-            break;
-        }
     }
-    if !write(socket, &protocol::ready(seen)).await {
-        return None;
-    }
-    let mut ping = tokio::time::interval(gateway.limits.websocket.ping_interval);
-    ping.reset();
-    let mut awaiting_pong = false;
-    loop {
-        tokio::select! {
-            frame = pushed.recv() => match frame {
-                // The queue was full and the hub let go: what is missing is in the history.
-                None => return Some(AGAIN),
-                // Already written from the history.
-                Some(frame) if frame.seq <= seen => {}
-                Some(frame) => {
-                    seen = frame.seq;
-                    if !write(socket, &protocol::frame(frame.seq, &frame.payload)).await {
+
+    /// Talks until one side ends it.
+    async fn go_on(&mut self) -> Option<Goodbye> {
+        let mut ping = tokio::time::interval(self.gateway.limits.websocket.ping_interval);
+        ping.reset();
+        let mut awaiting_pong = false;
+        let stopping = self.gateway.hub.stopping();
+        loop {
+            let done = tokio::select! {
+                pushed = self.reader.recv() => self.pushed(pushed).await,
+                message = self.socket.next() => {
+                    awaiting_pong = false;
+                    self.heard(message).await
+                }
+                _ = ping.tick() => {
+                    if awaiting_pong {
                         return None;
                     }
+                    awaiting_pong = true;
+                    self.send(Message::Ping(Bytes::new())).await
                 }
+                () = stopping.cancelled() => {
+                    // If it cannot be written, closing says enough.
+                    let _ = self.write(&protocol::reconnect(random_delay())).await;
+                    return Some((CloseCode::Restart, "restart"));
+                }
+            };
+            if let Err(ended) = done {
+                return ended;
+            }
+        }
+    }
+
+    async fn pushed(&mut self, pushed: Option<Push>) -> Result<(), Option<Goodbye>> {
+        match pushed {
+            None if self.reader.is_displaced() => Err(Some((DISPLACED.into(), "too many sockets"))),
+            // The queue was full and the hub let go: what is missing is in the history.
+            None => Err(Some(AGAIN)),
+            // Already written from the history.
+            Some(Push::Frame { seq, .. }) if seq <= self.seen => Ok(()),
+            Some(Push::Frame { seq, text }) if seq == self.seen + 1 => {
+                self.seen = seq;
+                self.write_text(text).await
+            }
+            // Two writers push in another order than they wrote, or a push was lost on its way: the history has all.
+            Some(Push::Frame { .. }) => self.refill().await,
+            Some(Push::Signal(text)) => self.write_text(text).await,
+        }
+    }
+
+    async fn heard(
+        &mut self,
+        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Result<(), Option<Goodbye>> {
+        match message {
+            Some(Ok(Message::Text(text))) => match self.take(&text).await {
+                Some(answer) if self.refusals > REFUSALS_MAX => {
+                    self.write(&answer).await?;
+                    Err(Some((TOO_MANY.into(), "too many frames")))
+                }
+                Some(answer) => self.write(&answer).await,
+                None => Ok(()),
             },
-            message = socket.next() => {
-                awaiting_pong = false;
-                match message {
-                    Some(Ok(Message::Text(text))) => {
-                        let answer = hear(gateway, account, session, &text).await;
-                        if !write(socket, &answer).await {
-                            return None;
-                        }
-                    }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                    Some(Ok(Message::Binary(_))) => return Some((CloseCode::Unsupported, "text frames only")),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                }
-            }
-            _ = ping.tick() => {
-                if awaiting_pong || !send(socket, Message::Ping(Vec::new().into())).await {
-                    return None;
-                }
-                awaiting_pong = true;
-            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+            Some(Ok(Message::Binary(_))) => Err(Some((CloseCode::Unsupported, "text frames only"))),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
+        }
+    }
+
+    /// Takes what the visitor sent; the answer says that it is durable, or what is wrong with it.
+    async fn take(&mut self, text: &str) -> Option<Value> {
+        let frame: FromVisitor = match serde_json::from_str(text) {
+            Ok(frame) => frame,
+            Err(error) => return Some(protocol::error(None, "bad_request", &error.to_string())),
+        };
+        let id = frame.client_msg_id().map(str::to_owned);
+        let desk = Desk {
+            gateway: self.gateway,
+            known: self.known,
+            session: &self.session,
+            reader: Some(self.reader.id()),
+        };
+        let taken = desk.take(frame).await;
+        self.refusals = match taken {
+            Err(Refused::TooFast(_)) => self.refusals + 1,
+            _ => self.refusals.saturating_sub(1),
+        };
+        match taken {
+            Ok(Taken::Durable(seq)) => Some(protocol::accepted(&id.unwrap_or_default(), seq)),
+            Ok(Taken::Pong) => Some(protocol::pong()),
+            Ok(Taken::Silently) => None,
+            Err(Refused::Bad(detail)) => Some(protocol::error(id.as_deref(), "bad_request", &detail)),
+            Err(Refused::TooFast(wait)) => Some(protocol::too_fast(id.as_deref(), wait)),
+            Err(_) => Some(protocol::error(id.as_deref(), "unavailable", "try again in a moment")),
+        }
+    }
+
+    async fn write(&mut self, value: &Value) -> Result<(), Option<Goodbye>> {
+        self.send(Message::text(value.to_string())).await
+    }
+
+    async fn write_text(&mut self, text: Bytes) -> Result<(), Option<Goodbye>> {
+        // What we wrote ourselves is JSON, and so it is text.
+        match Utf8Bytes::try_from(text) {
+            Ok(text) => self.send(Message::Text(text)).await,
+            Err(_) => Err(Some(AGAIN)),
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), Option<Goodbye>> {
+        match timeout(WRITE_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(None),
         }
     }
 }
 
-/// Takes what the visitor sent; the answer says that it is durable, or what is wrong with it.
-async fn hear(gateway: &Gateway, account: &Arc<Account>, session: &Session, text: &str) -> Value {
-    let message: FromVisitor = match serde_json::from_str(text) {
-        Ok(message) => message,
-        Err(error) => return protocol::error(None, "bad_request", &error.to_string()),
-    };
-    let client_msg_id = message.client_msg_id().to_owned();
-    match take(gateway, account, session, message).await {
-        Ok(()) => protocol::accepted(&client_msg_id),
-        Err(Refused::Bad(detail)) => protocol::error(Some(&client_msg_id), "bad_request", &detail),
-        Err(_) => protocol::error(Some(&client_msg_id), "unavailable", "try again in a moment"),
-    }
-}
-
-async fn write(socket: &mut Socket, value: &Value) -> bool {
-    send(socket, Message::Text(value.to_string().into())).await
-}
-
-async fn send(socket: &mut Socket, message: Message) -> bool {
-    matches!(timeout(WRITE_WITHIN, socket.send(message)).await, Ok(Ok(())))
+/// Somewhere in [`RECONNECT_OVER`], so that a restart is not followed by everybody at once.
+fn random_delay() -> Duration {
+    let mut bytes = [0_u8; 4];
+    // Without randomness all come back at once, which is still better than not at all.
+    let _ = getrandom::fill(&mut bytes);
+    Duration::from_millis(u64::from(u32::from_le_bytes(bytes) % RECONNECT_OVER))
 }
 
 async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {

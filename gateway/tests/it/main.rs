@@ -5,4 +5,5 @@ mod ingress;
 mod outage;
 mod unsupported;
 mod widget;
+mod widget_hub;
 mod widget_socket;

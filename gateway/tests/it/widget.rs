@@ -45,15 +45,20 @@ async fn visitor_without_a_socket_is_answered_and_reads_on_from_a_number() {
     let hello = json!({ "type": "message", "client_msg_id": "1", "text": "hello" });
     let answer = send(&platform, &secret, &hello).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    let first = frames_at_least(&platform, &secret, 0, 2).await;
+    let first = frames_at_least(&platform, &secret, 0, 3).await;
     let numbers: Vec<i64> = first.iter().filter_map(|frame| frame["seq"].as_i64()).collect();
-    assert_eq!(numbers, [1, 2]);
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!((first[0]["role"].as_str(), first[0]["client_msg_id"].as_str()), (Some("visitor"), Some("1")));
+    assert_eq!((first[1]["role"].as_str(), first[1]["client_msg_id"].as_str()), (Some("bot"), None));
 
     let choice = json!({ "type": "choice", "client_msg_id": "2", "id": "order", "title": "Order status" });
     assert_eq!(send(&platform, &secret, &choice).await.status, 202);
-    let second = frames_at_least(&platform, &secret, 2, 1).await;
-    assert!(second[0].to_string().contains("What is your order number?"), "{second:?}");
-    assert_eq!(second[0]["seq"], 3);
+    let second = frames_at_least(&platform, &secret, 3, 2).await;
+    assert_eq!(
+        (second[0]["seq"].as_i64(), second[0]["content"]["text"].as_str()),
+        (Some(4), Some("Order status"))
+    );
+    assert!(second[1].to_string().contains("What is your order number?"), "{second:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,9 +69,9 @@ async fn same_message_sent_again_counts_once() {
     for _ in 0..5 {
         assert_eq!(send(&platform, &secret, &hello).await.status, 202);
     }
-    frames_at_least(&platform, &secret, 0, 2).await;
+    frames_at_least(&platform, &secret, 0, 3).await;
     platform.settled().await;
-    assert_eq!(frames(&platform, &secret, 0).await.len(), 2);
+    assert_eq!(frames(&platform, &secret, 0).await.len(), 3);
     assert_eq!(platform.count("SELECT count(*) FROM channel_messages WHERE direction = 'inbound'").await, 1);
 }
 
@@ -76,11 +81,11 @@ async fn one_visitor_sees_nothing_of_another() {
     let (ada, bob) = (session(&platform).await, session(&platform).await);
     let hello = json!({ "type": "message", "client_msg_id": "1", "text": "hello" });
     send(&platform, &ada, &hello).await;
-    frames_at_least(&platform, &ada, 0, 2).await;
+    frames_at_least(&platform, &ada, 0, 3).await;
     assert!(frames(&platform, &bob, 0).await.is_empty());
     // The same id of the visitor's own making is another message when it is another visitor's.
     send(&platform, &bob, &hello).await;
-    frames_at_least(&platform, &bob, 0, 2).await;
+    frames_at_least(&platform, &bob, 0, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

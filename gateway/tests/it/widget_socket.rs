@@ -1,6 +1,6 @@
 //! The website's chat over a socket.
 
-use botbuilder_testkit::platform::{Fault, TestPlatform, Visitor};
+use botbuilder_testkit::platform::{Fault, TestPlatform, Visitor, execute};
 use serde_json::json;
 
 const WIDGET: &str = "acme-web";
@@ -11,20 +11,21 @@ async fn visitor_who_reconnects_gets_what_was_missed_and_nothing_twice() {
     let mut visitor = Visitor::begin(&platform, WIDGET).await;
     assert_eq!(visitor.ready_at, 0);
     visitor.say("hello").await;
-    assert_eq!((visitor.frame().await.seq, visitor.frame().await.seq), (1, 2));
+    // The visitor's own is the first.
+    assert_eq!((visitor.frame().await.seq, visitor.frame().await.seq), (2, 3));
     visitor.choose("order", "Order status").await;
     let secret = visitor.secret.clone();
     // Gone before the answer may have come.
     drop(visitor);
     platform.settled().await;
 
-    let mut again = Visitor::resume(&platform, WIDGET, secret, 2).await;
-    assert_eq!(again.ready_at, 3);
+    let mut again = Visitor::resume(&platform, WIDGET, secret, 3).await;
+    assert_eq!(again.ready_at, 5);
     let frame = again.frame().await;
-    assert_eq!(frame.seq, 3);
+    assert_eq!(frame.seq, 5);
     assert!(frame.text().contains("What is your order number?"), "{frame:?}");
     again.say("1001").await;
-    assert_eq!(again.frame().await.seq, 4);
+    assert_eq!(again.frame().await.seq, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,18 +33,21 @@ async fn history_longer_than_a_page_comes_whole() {
     let platform = TestPlatform::start().await;
     let mut visitor = Visitor::begin(&platform, WIDGET).await;
     visitor.say("hello").await;
-    // Three frames for each time round.
-    for _ in 0..70 {
-        visitor.choose("hours", "Opening hours").await;
-        visitor.choose("yes", "Yes, back to the menu").await;
-    }
+    platform.settled().await;
+    let many = "INSERT INTO widget_messages (id, created_at, organization_id, bot_id, session_id, visitor_id, seq,
+                                             role, payload)
+                SELECT k.id, app.uuid_v7_ts(k.id), f.organization_id, f.bot_id, f.session_id, f.visitor_id, 3 + k.n,
+                       'bot', '{\"kind\": \"text\", \"text\": \"x\"}'
+                FROM (SELECT app.uuid_v7() AS id, n FROM generate_series(1, 450) AS n) AS k
+                CROSS JOIN (SELECT * FROM widget_messages WHERE seq = 1) AS f";
+    execute(&platform.pool, many).await;
     let secret = visitor.secret.clone();
     drop(visitor);
     platform.settled().await;
 
     let mut again = Visitor::resume(&platform, WIDGET, secret, 0).await;
-    assert_eq!(again.ready_at, 2 + 70 * 3);
-    for seq in 1..=again.ready_at {
+    assert_eq!(again.ready_at, 453);
+    for seq in 2..=again.ready_at {
         assert_eq!(again.frame().await.seq, seq);
     }
 }
@@ -54,15 +58,15 @@ async fn number_of_another_history_gets_all_of_this_one_and_what_follows() {
     let mut visitor = Visitor::begin(&platform, WIDGET).await;
     visitor.say("hello").await;
     platform.settled().await;
-    for last_seq in [3, 99, i64::MAX] {
+    for last_seq in [4, 99, i64::MAX] {
         let mut again = Visitor::resume(&platform, WIDGET, visitor.secret.clone(), last_seq).await;
-        assert_eq!(again.ready_at, 2, "{last_seq}");
-        assert_eq!((again.frame().await.seq, again.frame().await.seq), (1, 2), "{last_seq}");
+        assert_eq!(again.ready_at, 3, "{last_seq}");
+        assert_eq!((again.frame().await.seq, again.frame().await.seq), (2, 3), "{last_seq}");
     }
     let mut again = Visitor::resume(&platform, WIDGET, visitor.secret.clone(), 99).await;
-    assert_eq!((again.frame().await.seq, again.frame().await.seq), (1, 2));
+    assert_eq!((again.frame().await.seq, again.frame().await.seq), (2, 3));
     again.choose("order", "Order status").await;
-    assert_eq!(again.frame().await.seq, 3);
+    assert_eq!(again.frame().await.seq, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,11 +77,11 @@ async fn every_socket_of_a_visitor_gets_every_frame_and_another_visitor_none() {
     let mut other = Visitor::begin(&platform, WIDGET).await;
     first.say("hello").await;
     for socket in [&mut first, &mut second] {
-        assert_eq!((socket.frame().await.seq, socket.frame().await.seq), (1, 2));
+        assert_eq!((socket.frame().await.seq, socket.frame().await.seq), (2, 3));
     }
-    // The other's history begins at one, so nothing was put into it.
+    // The other's history begins with what the other said, so nothing was put into it.
     other.say("hello").await;
-    assert_eq!(other.frame().await.seq, 1);
+    assert_eq!(other.frame().await.seq, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +97,7 @@ async fn same_message_sent_again_over_a_new_socket_counts_once() {
     again.send(&hello).await;
     again.accepted("mine").await;
     platform.settled().await;
-    assert_eq!(Visitor::resume(&platform, WIDGET, secret, 0).await.ready_at, 2);
+    assert_eq!(Visitor::resume(&platform, WIDGET, secret, 0).await.ready_at, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +112,7 @@ async fn message_while_the_stream_refuses_is_not_accepted_and_can_be_sent_again(
     platform.stream.set_fault(None);
     visitor.send(&hello).await;
     visitor.accepted("mine").await;
-    assert_eq!(visitor.frame().await.seq, 1);
+    assert_eq!(visitor.frame().await.seq, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +131,7 @@ async fn frame_that_makes_no_sense_is_answered_and_the_socket_stays_open() {
         assert_eq!(answer["type"], "error", "{frame}: {answer}");
     }
     visitor.say("hello").await;
-    assert_eq!(visitor.frame().await.seq, 1);
+    assert_eq!(visitor.frame().await.seq, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,6 +169,6 @@ async fn frame_over_the_cap_ends_the_socket_and_no_other() {
     visitor.send(&json!({ "type": "message", "client_msg_id": "1", "text": text })).await;
     visitor.closed().await;
     other.say("hello").await;
-    assert_eq!(other.frame().await.seq, 1);
+    assert_eq!(other.frame().await.seq, 2);
     assert_eq!(platform.appended("inbound").await, 1);
 }

@@ -15,13 +15,13 @@ export class History {
     return this.frames[0]?.seq ?? 0;
   }
 
-  /** Adds a frame. False if it was there. */
-  add(frame: Frame): boolean {
+  /** Adds a frame. False if it was there. One that is not the server's leaves the highest number as it is. */
+  add(frame: Frame, counts = true): boolean {
     let place = this.frames.length;
     while (place > 0 && this.frames[place - 1]!.seq > frame.seq) place--;
     if (place > 0 && this.frames[place - 1]!.seq === frame.seq) return false;
     this.frames.splice(place, 0, frame);
-    if (frame.seq > this.lastSeq) this.lastSeq = frame.seq;
+    if (counts && frame.seq > this.lastSeq) this.lastSeq = frame.seq;
     return true;
   }
 

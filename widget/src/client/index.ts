@@ -10,6 +10,7 @@ import { type Mode, type Store, openStore } from "./storage";
 export * from "./protocol";
 export type { State } from "./connection";
 export type { Mode } from "./storage";
+export { Emitter } from "./emitter";
 
 /** How many of the newest frames are fetched at first, and with each look further back. */
 export const PAGE = 50;
@@ -65,7 +66,8 @@ export class Client extends Emitter<Events> {
   readSeq = 0;
   /** Whether there may be frames before the first one here. */
   hasEarlier = false;
-  private readonly prefix: string;
+  /** What everything in the store begins with. */
+  readonly prefix: string;
   private readonly connection: Connection;
   private readonly history = new History();
   private outbox: Outbox;
@@ -147,6 +149,11 @@ export class Client extends Emitter<Events> {
     this.connection.stop();
   }
 
+  /** Comes back now, after it made room for others. */
+  resume(): void {
+    this.connection.wake();
+  }
+
   /** Ends for good. */
   destroy(): void {
     this.disconnect();
@@ -168,6 +175,8 @@ export class Client extends Emitter<Events> {
 
   /** The conversation as it is shown: what is numbered, then what is not yet. */
   items(): Item[] {
+    const waiting = new Set<string | undefined>();
+    for (const { saying, accepted } of this.outbox.all()) if (!accepted) waiting.add(saying.client_msg_id);
     const items: Item[] = this.history.all().map((frame) => {
       const id = frame.client_msg_id;
       const mine = frame.role === "visitor";
@@ -178,7 +187,7 @@ export class Client extends Emitter<Events> {
         role: frame.role,
         at: Date.parse(frame.at),
         frame,
-        state: mine ? (seen ? "seen" : "sent") : "received",
+        state: !mine ? "received" : waiting.has(id) ? "sending" : seen ? "seen" : "sent",
       };
     });
     for (const pending of this.outbox.all()) {
@@ -248,6 +257,12 @@ export class Client extends Emitter<Events> {
     const { frames } = (await response.json()) as { frames: Frame[] };
     for (const frame of frames) this.history.add(frame);
     this.hasEarlier = this.history.firstSeq > 1 && frames.length > 0;
+    this.emit("items", undefined);
+  }
+
+  /** Shows a frame that is in no history: for pages that show what the chat can. */
+  preview(frame: Frame): void {
+    this.history.add(frame, false);
     this.emit("items", undefined);
   }
 
@@ -331,12 +346,8 @@ export class Client extends Emitter<Events> {
 
   private take(frame: Frame): void {
     if (!this.history.add(frame)) return;
-    // It is in the history, so it was taken, whether or not that was heard.
-    if (frame.client_msg_id) {
-      this.outbox.remove(frame.client_msg_id);
-      this.settled(frame.client_msg_id);
-      this.pump();
-    }
+    // It is numbered before it goes to the bot: only `accepted` says that it will be answered.
+    if (frame.client_msg_id) this.outbox.shown(frame.client_msg_id);
     if (this.ready && frame.role !== "visitor") this.emit("message", frame);
     this.emit("items", undefined);
     this.acking ??= setTimeout(() => {
@@ -349,7 +360,10 @@ export class Client extends Emitter<Events> {
 
   private accepted(id: string): void {
     this.settled(id);
-    if (this.outbox.accept(id)) this.emit("items", undefined);
+    if (this.outbox.accept(id)) {
+      if (this.history.has(id)) this.outbox.shown(id);
+      this.emit("items", undefined);
+    }
     this.pump();
   }
 

@@ -88,6 +88,11 @@ export class Outbox {
     this.add(item.saying, now);
   }
 
+  /** Its frame has come: what was accepted need not be shown from here any more. */
+  shown(id: string): void {
+    if (this.find(id)?.accepted) this.remove(id);
+  }
+
   private find(id: string): Pending | undefined {
     return this.items.find((item) => item.saying.client_msg_id === id);
   }

@@ -104,6 +104,7 @@ test("what was taken but never acknowledged is sent again and counts once", asyn
   await online(one);
   server.silent = true;
   one.say("hello");
+  await pass(0);
   server.add("visitor", "hello", String(server.socket.sent.at(-1)!.client_msg_id));
   server.socket.end(1006);
   server.silent = false;
@@ -111,6 +112,24 @@ test("what was taken but never acknowledged is sent again and counts once", asyn
   expect(one.state).toBe("online");
   expect(server.history).toHaveLength(1);
   expect(texts(one)).toEqual(["hello"]);
+});
+
+test("what is numbered but not acknowledged is said again after a reload", async () => {
+  const one = client();
+  await online(one);
+  server.silent = true;
+  one.say("hello");
+  await pass(0);
+  server.add("visitor", "hello", String(server.socket.sent.at(-1)!.client_msg_id));
+  expect(one.items()).toMatchObject([{ state: "sending", frame: { seq: 1 } }]);
+  one.destroy();
+  server.silent = false;
+  const two = client();
+  await online(two);
+  await pass(0);
+  expect(server.socket.sent.filter((frame) => frame.type === "message")).toHaveLength(1);
+  expect(two.items()).toMatchObject([{ state: "sent", frame: { seq: 1 } }]);
+  expect(store.names("bb:shop:out:")).toEqual([]);
 });
 
 test("a lost acknowledgement alone makes a new connection", async () => {

@@ -56,6 +56,12 @@ pub struct WebSocket {
     pub buffer_bytes: u64,
     /// Frames waiting for a slow reader; beyond it the reader is disconnected.
     pub queue_messages: usize,
+    /// Sockets of one visitor; beyond it the oldest is closed.
+    pub sockets_per_visitor: usize,
+    /// Messages of any kind that one visitor may send in a second, over all sockets and requests.
+    pub visitor_messages_per_second: u32,
+    /// How many of them may come at once.
+    pub visitor_messages_burst: u32,
     /// Time between pings. A socket that says nothing from one ping to the next is closed.
     #[serde(with = "units::duration")]
     pub ping_interval: Duration,
@@ -89,6 +95,9 @@ impl Default for WebSocket {
             frame_bytes: 64 << 10,
             buffer_bytes: 4 << 10,
             queue_messages: 256,
+            sockets_per_visitor: 5,
+            visitor_messages_per_second: 20,
+            visitor_messages_burst: 40,
             ping_interval: Duration::from_secs(25),
             handshake_timeout: Duration::from_secs(5),
         }
@@ -106,6 +115,9 @@ impl Limits {
             ("limits.websocket.message_bytes", socket.message_bytes),
             ("limits.websocket.frame_bytes", socket.frame_bytes),
             ("limits.websocket.buffer_bytes", socket.buffer_bytes),
+            ("limits.websocket.sockets_per_visitor", socket.sockets_per_visitor as u64),
+            ("limits.websocket.visitor_messages_per_second", u64::from(socket.visitor_messages_per_second)),
+            ("limits.websocket.visitor_messages_burst", u64::from(socket.visitor_messages_burst)),
         ] {
             Problem::unless(value > 0, key, "must be at least 1", problems);
         }

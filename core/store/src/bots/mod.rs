@@ -10,3 +10,4 @@ pub mod flow_orchestrations;
 pub mod flow_transitions;
 pub mod flow_variables;
 pub mod widget_configs;
+pub mod widget_messages;

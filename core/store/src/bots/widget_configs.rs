@@ -1,11 +1,14 @@
-//! `widget_configs` and `widget_messages`: the chat on a website and its numbered history.
+//! `widget_configs`: the chat on a website, its looks and whom it lets in.
 
-use botbuilder_domain::{BotId, ChannelId, ConversationId, MessageId, OrgId};
-use chrono::{DateTime, Utc};
+use botbuilder_domain::{BotId, ChannelId, OrgId, Secret};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Error, OrgScope, Tx};
+pub use super::widget_messages::{NewFrame, append as append_frame};
+use crate::{
+    Error, OrgScope, Tx,
+    secret::{DataKeys, Place},
+};
 
 /// Writes the widget of a bot.
 #[tracing::instrument(level = "debug", name = "store.widget_configs.insert", skip_all)]
@@ -38,6 +41,8 @@ pub async fn insert(
 /// A widget, known by its public key.
 #[derive(Debug, Clone)]
 pub struct Widget {
+    /// Its id.
+    pub id: Uuid,
     /// The tenant.
     pub org: OrgId,
     /// The bot that answers.
@@ -46,6 +51,10 @@ pub struct Widget {
     pub channel: ChannelId,
     /// The sites that may show it; empty means this server's own pages only.
     pub allowed_origins: Vec<String>,
+    /// Whether only visitors whom the site vouches for are let in.
+    pub require_identity: bool,
+    /// How many things a visitor may say in a minute.
+    pub rate_per_minute: i32,
 }
 
 /// The tenant of a public key, if it names an enabled widget. Needs [`crate::Store::begin_auth`].
@@ -62,7 +71,8 @@ pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Erro
 pub async fn get(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<Option<Widget>, Error> {
     let row = sqlx::query!(
         r#"
-        SELECT bot_id, channel_id AS "channel_id!", allowed_origins FROM widget_configs
+        SELECT id, bot_id, channel_id AS "channel_id!", allowed_origins, require_identity, rate_per_minute
+        FROM widget_configs
         WHERE organization_id = $1 AND public_key = $2 AND is_enabled AND channel_id IS NOT NULL
         "#,
         scope.org().uuid(),
@@ -71,104 +81,124 @@ pub async fn get(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<Opti
     .fetch_optional(&mut *tx.inner)
     .await?;
     Ok(row.map(|row| Widget {
+        id: row.id,
         org: scope.org(),
         bot: row.bot_id.into(),
         channel: row.channel_id.into(),
         allowed_origins: row.allowed_origins,
+        require_identity: row.require_identity,
+        rate_per_minute: row.rate_per_minute,
     }))
 }
 
-/// A frame to be added to a visitor's history.
-#[derive(Debug, Clone)]
-pub struct NewFrame {
-    /// The frame's id.
-    pub id: MessageId,
-    /// The channel of the widget.
-    pub channel: ChannelId,
-    /// The conversation, whose history it joins.
-    pub conversation: ConversationId,
-    /// The visitor's address.
-    pub visitor: String,
-    /// The message it shows.
-    pub message: MessageId,
-    /// The text a person reads.
-    pub text: Option<String>,
-    /// What it holds.
-    pub payload: Value,
-}
-
-/// A frame of a visitor's history.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Frame {
-    /// Its number.
-    pub seq: i64,
-    /// The message it shows.
-    pub message_id: Option<Uuid>,
-    /// What it holds.
-    pub payload: Value,
-    /// When it was written.
-    pub created_at: DateTime<Utc>,
-}
-
-/// Adds a bot's frame to a visitor's history under the next number, and returns that number. A message that is
-/// there already keeps its number and returns none. Concurrent writers of one visitor wait for each other.
-#[tracing::instrument(level = "debug", name = "store.widget_configs.append_frame", skip_all)]
-pub async fn append_frame(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<Option<i64>, Error> {
-    let session = frame.conversation.uuid();
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", frame.visitor)
-        .execute(&mut *tx.inner)
-        .await?;
-    let seq = sqlx::query_scalar!(
-        r#"
-        INSERT INTO widget_messages (id, created_at, organization_id, bot_id, session_id, conversation_id,
-                                     visitor_id, seq, role, frame, content, payload, message_id, status,
-                                     delivered_at)
-        SELECT $1, $2, $3, w.bot_id, $4, $4, $5,
-               1 + coalesce((SELECT max(m.seq) FROM widget_messages m
-                             WHERE m.organization_id = $3 AND m.visitor_id = $5), 0),
-               'bot', 'text', left($6, 16000), $7, $8, 'sent', NULL
-        FROM widget_configs w
-        WHERE w.organization_id = $3 AND w.channel_id = $9
-          AND NOT EXISTS (SELECT 1 FROM widget_messages m
-                          WHERE m.organization_id = $3 AND m.visitor_id = $5 AND m.message_id = $8)
-        LIMIT 1
-        RETURNING seq
-        "#,
-        frame.id.uuid(),
-        frame.id.created_at(),
+/// The public key of a bot's widget, enabled or not.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.public_key", skip_all)]
+pub async fn public_key(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT public_key FROM widget_configs WHERE organization_id = $1 AND bot_id = $2",
         scope.org().uuid(),
-        session,
-        frame.visitor,
-        frame.text,
-        frame.payload,
-        frame.message.uuid(),
-        frame.channel.uuid(),
+        bot.uuid()
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// How a widget looks and behaves: what a page may know of it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Appearance {
+    /// The bot's name.
+    pub name: String,
+    /// The language of the interface, where the page's is not known.
+    pub locale: String,
+    /// What is said before anything else.
+    pub greeting: Option<String>,
+    /// What is said outside business hours.
+    pub offline_message: Option<String>,
+    /// Whether an e-mail address is asked for: `off`, `optional` or `required`.
+    pub email_capture: String,
+    /// Whether only visitors whom the site vouches for are let in.
+    pub require_identity: bool,
+    /// Colours, sizes, position.
+    pub theme: Value,
+    /// When it opens, what it shows.
+    pub behaviour: Value,
+    /// The bot's business hours, else the organization's; the widget's own stand in `behaviour`.
+    pub business_hours: Option<Value>,
+}
+
+/// How an enabled widget looks and behaves.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.appearance", skip_all)]
+pub async fn appearance(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    public_key: &str,
+) -> Result<Option<Appearance>, Error> {
+    Ok(sqlx::query_as!(
+        Appearance,
+        r#"
+        SELECT b.name, w.locale, w.greeting, w.offline_message, w.email_capture, w.require_identity, w.theme,
+               w.behaviour,
+               coalesce(b.settings -> 'business_hours', o.settings -> 'business_hours') AS business_hours
+        FROM widget_configs w
+        JOIN bots b ON b.organization_id = w.organization_id AND b.id = w.bot_id
+        JOIN organizations o ON o.id = w.organization_id
+        WHERE w.organization_id = $1 AND w.public_key = $2 AND w.is_enabled
+        "#,
+        scope.org().uuid(),
+        public_key
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+const fn identity_place(id: Uuid) -> Place {
+    Place { table: "widget_configs", column: "identity_secret", row: id }
+}
+
+/// The key with which the site signs who its visitors are.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.identity_secret", skip_all)]
+pub async fn identity_secret(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    keys: &DataKeys,
+    id: Uuid,
+) -> Result<Option<Secret<Vec<u8>>>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT identity_secret_ct AS "ct!", identity_secret_kid AS "kid!" FROM widget_configs
+        WHERE organization_id = $1 AND id = $2 AND identity_secret_ct IS NOT NULL
+        "#,
+        scope.org().uuid(),
+        id
     )
     .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(seq)
+    row.map(|row| Ok(keys.open(identity_place(id), &row.ct, &row.kid)?)).transpose()
 }
 
-/// A visitor's history after a number, oldest first.
-#[tracing::instrument(level = "debug", name = "store.widget_configs.history", skip_all)]
-pub async fn history(
+/// Replaces that key, and says whether visitors without a signed identity are refused.
+#[tracing::instrument(level = "debug", name = "store.widget_configs.set_identity_secret", skip_all)]
+pub async fn set_identity_secret(
     tx: &mut Tx,
     scope: &OrgScope,
-    visitor: &str,
-    after: i64,
-    limit: i64,
-) -> Result<Vec<Frame>, Error> {
-    Ok(sqlx::query_as!(
-        Frame,
+    keys: &DataKeys,
+    id: Uuid,
+    secret: &Secret<Vec<u8>>,
+    require: bool,
+) -> Result<(), Error> {
+    let sealed = keys.seal(identity_place(id), secret.expose())?;
+    sqlx::query!(
         r#"
-        SELECT seq, message_id, payload, created_at FROM widget_messages
-        WHERE organization_id = $1 AND visitor_id = $2 AND seq > $3 ORDER BY seq LIMIT $4
+        UPDATE widget_configs SET identity_secret_ct = $3, identity_secret_kid = $4, require_identity = $5
+        WHERE organization_id = $1 AND id = $2
         "#,
         scope.org().uuid(),
-        visitor,
-        after,
-        limit
+        id,
+        sealed.ciphertext,
+        sealed.key_id,
+        require
     )
-    .fetch_all(&mut *tx.inner)
-    .await?)
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }

@@ -123,3 +123,48 @@ pub async fn upsert_many(
     .await?;
     Ok(())
 }
+
+/// What a visitor, or the site a visitor is on, tells about the visitor.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// The id, used when the contact is new.
+    pub id: ContactId,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The address on the channel.
+    pub external_id: String,
+    /// The name as it is shown.
+    pub display_name: Option<String>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// Attributes by name, added to those that are there: a JSON object. Null takes one away.
+    pub attributes: serde_json::Value,
+}
+
+/// Writes what is told about a contact, new or known. What is not told stays.
+#[tracing::instrument(level = "debug", name = "store.channel_contacts.tell", skip_all)]
+pub async fn tell(tx: &mut Tx, scope: &OrgScope, details: &Details, now: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        INSERT INTO channel_contacts AS c
+            (organization_id, id, channel_id, external_id, display_name, email, attributes, first_seen_at, last_seen_at)
+        VALUES ($1, $2, $3, $4, left($5, 200), $6::text::citext, jsonb_strip_nulls($7::jsonb), $8, $8)
+        ON CONFLICT (channel_id, external_id) DO UPDATE SET
+            display_name = coalesce(excluded.display_name, c.display_name),
+            email = coalesce(excluded.email, c.email),
+            attributes = jsonb_strip_nulls(c.attributes || $7::jsonb),
+            last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at)
+        "#,
+        scope.org().uuid(),
+        details.id.uuid(),
+        details.channel.uuid(),
+        details.external_id,
+        details.display_name,
+        details.email,
+        details.attributes,
+        now
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

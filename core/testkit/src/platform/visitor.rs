@@ -66,6 +66,9 @@ impl Visitor {
                 visitor.keep(&answer);
                 continue;
             }
+            if answer["type"] == "reset" {
+                continue;
+            }
             assert_eq!(answer["type"], "ready", "{answer}");
             visitor.ready_at = answer["last_seq"].as_i64().expect("a number");
             return visitor;
@@ -90,6 +93,11 @@ impl Visitor {
     /// If the socket is closed.
     pub async fn send(&mut self, frame: &Value) {
         self.socket.send(Message::text(frame.to_string())).await.expect("an open socket");
+    }
+
+    /// Sends a frame, unless the socket is closed.
+    pub async fn offer(&mut self, frame: &Value) -> bool {
+        self.socket.send(Message::text(frame.to_string())).await.is_ok()
     }
 
     /// Sends a binary frame.
@@ -135,6 +143,7 @@ impl Visitor {
             let answer = self.receive().await.expect("an answer");
             match answer["type"].as_str() {
                 Some("frame") => self.keep(&answer),
+                Some("read" | "seen" | "typing") => {}
                 Some("accepted") => {
                     assert_eq!(answer["client_msg_id"], client_msg_id);
                     return;
@@ -144,7 +153,7 @@ impl Visitor {
         }
     }
 
-    /// The next frame of the history.
+    /// The next frame of the history that is not the visitor's own.
     ///
     /// # Panics
     ///
@@ -155,12 +164,19 @@ impl Visitor {
                 return frame;
             }
             let answer = self.receive().await.expect("a frame");
+            if matches!(answer["type"].as_str(), Some("read" | "seen" | "typing")) {
+                continue;
+            }
             assert_eq!(answer["type"], "frame", "{answer}");
             self.keep(&answer);
         }
     }
 
+    /// Keeps a frame for later, unless it is what the visitor said.
     fn keep(&mut self, answer: &Value) {
+        if answer["role"] == "visitor" {
+            return;
+        }
         let seq = answer["seq"].as_i64().expect("a number");
         self.frames.push_back(Frame { seq, content: answer["content"].clone() });
     }
