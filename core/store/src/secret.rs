@@ -90,6 +90,11 @@ fn open(key: &Secret<[u8; KEY]>, sealed: &[u8], aad: &str) -> Result<Vec<u8>, Se
         .map_err(|_| SealError::Refused)
 }
 
+/// A new secret of 256 bits as text, for others to sign with.
+pub fn new_secret() -> Result<Secret<String>, SealError> {
+    random::<KEY>().map(|bytes| Secret::new(hex::encode(bytes)))
+}
+
 impl RootKey {
     /// A new random root key.
     pub fn generate() -> Result<Self, SealError> {

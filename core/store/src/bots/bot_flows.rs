@@ -55,3 +55,20 @@ pub async fn current_version(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Resul
     .await?;
     Ok(version.flatten().map(VersionId::from))
 }
+
+/// Takes the mark of the default flow away from every other flow of the bot.
+#[tracing::instrument(level = "debug", name = "store.bot_flows.clear_default", skip_all)]
+pub async fn clear_default(tx: &mut Tx, scope: &OrgScope, bot: BotId, except: FlowId) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE bot_flows SET is_default = false
+        WHERE organization_id = $1 AND bot_id = $2 AND id <> $3 AND is_default AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+        except.uuid(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -2,10 +2,14 @@
 
 mod table;
 
-use botbuilder_domain::BotId;
+use botbuilder_domain::{BotId, Secret};
+use uuid::Uuid;
 
 pub use self::table::TABLE;
-use crate::{Error, OrgScope, Tx};
+use crate::{
+    Error, OrgScope, Tx,
+    secret::{DataKeys, Place, Sealed},
+};
 
 /// Writes an active bot.
 #[tracing::instrument(level = "debug", name = "store.bots.insert", skip_all)]
@@ -44,4 +48,56 @@ pub async fn find_by_slug(tx: &mut Tx, scope: &OrgScope, slug: &str) -> Result<O
     .fetch_optional(&mut *tx.inner)
     .await?;
     Ok(id.map(BotId::from))
+}
+
+/// The secrets that sign what is sent to the bot's webhook, newest first.
+#[tracing::instrument(level = "debug", name = "store.bots.webhook_secrets", skip_all)]
+pub async fn webhook_secrets(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    keys: &DataKeys,
+    id: Uuid,
+) -> Result<Vec<Secret<String>>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT webhook_secret_ct, webhook_secret_kid FROM bots
+        WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    let Some((ciphertext, key)) = row.and_then(|row| row.webhook_secret_ct.zip(row.webhook_secret_kid))
+    else {
+        return Ok(Vec::new());
+    };
+    let place = Place { table: "bots", column: "webhook_secret", row: id };
+    let opened = keys.open(place, &ciphertext, &key)?;
+    let secrets: Vec<String> = serde_json::from_slice(opened.expose())
+        .map_err(|error| Error::inconsistent("bots", "webhook_secret", id, error))?;
+    Ok(secrets.into_iter().map(Secret::new).collect())
+}
+
+/// Replaces the sealed list of these secrets.
+#[tracing::instrument(level = "debug", name = "store.bots.set_webhook_secret", skip_all)]
+pub async fn set_webhook_secret(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: Uuid,
+    sealed: &Sealed,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE bots SET webhook_secret_ct = $3, webhook_secret_kid = $4
+        WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id,
+        sealed.ciphertext.as_slice(),
+        sealed.key_id.as_str(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub use self::table::TABLE;
-use crate::{Error, OrgScope, Tx};
+use crate::{Error, OrgScope, Tx, page::Page};
 
 /// Writes the next version of a flow.
 #[tracing::instrument(level = "debug", name = "store.entity_versions.insert_flow", skip_all)]
@@ -69,4 +69,68 @@ pub async fn get_flow(
     .fetch_optional(&mut *tx.inner)
     .await?;
     Ok(row.map(|row| Published { version, definition: row.data, fallback: row.fallback_message }))
+}
+
+/// A version as it is listed, without what it holds.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number.
+    pub version: i32,
+    /// What its author said of it.
+    pub message: Option<String>,
+    /// Its author.
+    pub created_by: Option<Uuid>,
+    /// When it was made.
+    pub created_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// The versions of a thing, oldest first.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.list", skip_all)]
+pub async fn list(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    entity_type: &str,
+    entity: Uuid,
+    page: Page,
+) -> Result<Vec<Listed>, Error> {
+    Ok(sqlx::query_as!(
+        Listed,
+        r#"
+        SELECT id, version, message, created_by, created_at FROM entity_versions
+        WHERE organization_id = $1 AND entity_type = $2 AND entity_id = $3 AND ($4::uuid IS NULL OR id > $4)
+        ORDER BY id LIMIT $5
+        "#,
+        scope.org().uuid(),
+        entity_type,
+        entity,
+        page.after,
+        page.fetch(),
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
+
+/// What a version of a thing holds, by its number.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.data", skip_all)]
+pub async fn data(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    entity_type: &str,
+    entity: Uuid,
+    version: i32,
+) -> Result<Option<Value>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT data FROM entity_versions
+        WHERE organization_id = $1 AND entity_type = $2 AND entity_id = $3 AND version = $4
+        "#,
+        scope.org().uuid(),
+        entity_type,
+        entity,
+        version,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
 }

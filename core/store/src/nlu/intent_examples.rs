@@ -1,6 +1,12 @@
 //! `intent_examples`: a training utterance with optional annotated entity spans.
 
-use crate::table::{Column, Parent, Rule, Table};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Parent, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -27,3 +33,45 @@ pub static TABLE: Table = Table {
     ],
     ..Table::PLAIN
 };
+
+/// Writes the number of examples of an intent beside it.
+#[tracing::instrument(level = "debug", name = "store.intent_examples.counted", skip_all)]
+pub async fn counted(tx: &mut Tx, scope: &OrgScope, intent: Uuid) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE intents SET example_count = (
+            SELECT count(*)::integer FROM intent_examples WHERE organization_id = $1 AND intent_id = $2)
+        WHERE organization_id = $1 AND id = $2
+        "#,
+        scope.org().uuid(),
+        intent,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// Writes examples, each with `intent_id`, `bot_id`, `text` and `text_key`; those that are there already stay as they
+/// are. The answer is how many are new.
+#[tracing::instrument(level = "debug", name = "store.intent_examples.insert_new", skip_all)]
+pub async fn insert_new(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    examples: Vec<Map<String, Value>>,
+) -> Result<u64, Error> {
+    let examples = Value::Array(examples.into_iter().map(Value::Object).collect());
+    let done = sqlx::query!(
+        r#"
+        INSERT INTO intent_examples (organization_id, intent_id, bot_id, text, text_key, language, source, entities)
+        SELECT $1, e.intent_id, e.bot_id, e.text, e.text_key, coalesce(e.language, 'en'), coalesce(e.source, 'manual'),
+               coalesce(e.entities, '[]')
+          FROM jsonb_populate_recordset(NULL::intent_examples, $2) e
+        ON CONFLICT (intent_id, language, text_key) DO NOTHING
+        "#,
+        scope.org().uuid(),
+        examples,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,14 +1,29 @@
 //! Bots, flows and their versions.
 
+pub mod bot_flows;
 pub mod bot_messages;
+#[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
+pub mod bots;
+pub mod diff;
+pub mod document;
+pub mod entity_versions;
 pub mod flow_orchestrations;
 pub mod flow_transitions;
+pub mod flow_variables;
 
 use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [bot_messages::routes(), flow_orchestrations::routes(), flow_transitions::routes()]
-        .into_iter()
-        .fold(Routes::new(), Routes::merge)
+    [
+        bots::routes(),
+        bot_messages::routes(),
+        bot_flows::routes(),
+        flow_orchestrations::routes(),
+        flow_transitions::routes(),
+        flow_variables::routes(),
+        entity_versions::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }

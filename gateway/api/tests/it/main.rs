@@ -1,5 +1,6 @@
 //! The management API over a real database.
 
+mod bots;
 mod conventions;
 mod harness;
 mod idempotency;

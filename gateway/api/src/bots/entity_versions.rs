@@ -1,0 +1,270 @@
+//! `/v1/versions/{type}/{id}`: the history of whatever keeps versions.
+
+use axum::{Json, extract::State, http::request::Parts};
+use botbuilder_store::{
+    Tx,
+    agents::{agent_workflows, agents},
+    bots::{bot_flows, bots, entity_versions, flow_orchestrations},
+    clones::work_clones,
+    recovery::recovery_campaigns,
+    table::{
+        Table, Write,
+        rows::{self, Place, Row},
+    },
+    voice::voice_bots,
+    widget::widget_configs,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{bot_flows::digest, diff::difference};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{Body, Id, Paging, query_pairs, unknown},
+    permission::{Area, Permission, Verb, read, write},
+    resource::{Answer, answer, broken_rule, changes, created, missing, of_row},
+    routes::{Access, Operation, Routes},
+};
+
+const PATH: &str = "/v1/versions/{type}/{id}";
+
+/// The routes of this resource. What they need is a right in the area of the type, which the handlers ask for.
+pub fn routes() -> Routes {
+    let version = of_row(&entity_versions::TABLE);
+    let routes = Routes::new()
+        .add(Operation::get(PATH, Access::Caller, "the versions of a thing").lists(version.clone()), list)
+        .add(
+            Operation::get(format!("{PATH}/{{version}}"), Access::Caller, "one version, by its number")
+                .gives(version.clone()),
+            get,
+        )
+        .add(
+            Operation::get(format!("{PATH}/diff"), Access::Caller, "what differs between two versions")
+                .with_query("from", json!({ "type": "integer" }), "the earlier version")
+                .with_query("to", json!({ "type": "integer" }), "the later version")
+                .gives(json!({ "type": "object" })),
+            diff,
+        )
+        .add(
+            Operation::post(
+                format!("{PATH}/commit"),
+                Access::Caller,
+                "keeps the present state as a new version",
+            )
+            .answers(201)
+            .takes(json!({
+                "type": "object",
+                "properties": { "message": { "type": "string", "maxLength": 500 } },
+                "additionalProperties": false,
+            }))
+            .gives(version.clone()),
+            commit,
+        )
+        .add(
+            Operation::post(
+                format!("{PATH}/rollback"),
+                Access::Caller,
+                "makes the thing what it was in a version",
+            )
+            .takes(json!({
+                "type": "object",
+                "properties": { "version": { "type": "integer", "minimum": 1 } },
+                "required": ["version"],
+                "additionalProperties": false,
+            }))
+            .gives(json!({ "type": "object" })),
+            rollback,
+        );
+    let what = "branches of versions are not there yet";
+    let post = axum::http::Method::POST;
+    let routes = missing(routes, &axum::http::Method::GET, format!("{PATH}/branches"), read(Area::Bot), what);
+    let routes = missing(routes, &post, format!("{PATH}/branches"), write(Area::Bot), what);
+    missing(routes, &post, format!("{PATH}/branches/{{branch}}/merge"), write(Area::Bot), what)
+}
+
+/// A kind of thing that keeps versions.
+struct Kind {
+    name: &'static str,
+    table: &'static Table,
+    area: Area,
+}
+
+impl Kind {
+    fn parse(name: &str) -> Result<Self, ApiError> {
+        let (name, table, area) = match name {
+            "bot" => ("bot", &bots::TABLE, Area::Bot),
+            "bot_flow" => ("bot_flow", &bot_flows::TABLE, Area::Flow),
+            "flow_orchestration" => ("flow_orchestration", &flow_orchestrations::TABLE, Area::Flow),
+            "agent" => ("agent", &agents::TABLE, Area::Agent),
+            "agent_workflow" => ("agent_workflow", &agent_workflows::TABLE, Area::Agent),
+            "widget_config" => ("widget_config", &widget_configs::TABLE, Area::Widget),
+            "voice_bot" => ("voice_bot", &voice_bots::TABLE, Area::Voice),
+            "work_clone" => ("work_clone", &work_clones::TABLE, Area::Clone),
+            "recovery_campaign" => ("recovery_campaign", &recovery_campaigns::TABLE, Area::Recovery),
+            _ => return Err(ApiError::NotFound),
+        };
+        Ok(Self { name, table, area })
+    }
+
+    /// What a version of it holds: of a flow its draft, of anything else what people may write.
+    fn snapshot(&self, row: &Row) -> Result<Value, ApiError> {
+        let mut fields: Map<String, Value> = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
+        if self.name == "bot_flow" {
+            return Ok(fields.remove("draft_definition").unwrap_or_default());
+        }
+        let written =
+            |name: &str| self.table.column(name).is_some_and(|column| column.write == Write::Always);
+        fields.retain(|name, _| written(name));
+        Ok(Value::Object(fields))
+    }
+
+    /// The fields that make the thing what it was.
+    fn restored(&self, data: Value) -> Result<Map<String, Value>, ApiError> {
+        match (self.name, data) {
+            ("bot_flow", data) => Ok(Map::from_iter([("draft_definition".to_owned(), data)])),
+            (_, Value::Object(mut fields)) => {
+                fields.retain(|name, _| {
+                    self.table.column(name).is_some_and(|column| column.write == Write::Always)
+                });
+                Ok(fields)
+            }
+            _ => Err(ApiError::defect("a version that is no object")),
+        }
+    }
+
+    /// The thing itself, which must be there, and the caller allowed to do this with it.
+    async fn held(&self, tx: &mut Tx, caller: &Caller, id: Uuid, verb: Verb) -> Result<Row, ApiError> {
+        caller.require(Permission::new(self.area, verb))?;
+        let place = Place { parent: None, id };
+        rows::lock(tx, &caller.scope, self.table, place).await?.ok_or(ApiError::NotFound)
+    }
+}
+
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((kind, id)): Id<(String, Uuid)>,
+    Paging(page): Paging,
+) -> Result<Json<Value>, ApiError> {
+    let kind = Kind::parse(&kind)?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    kind.held(&mut tx, &caller, id, Verb::Read).await?;
+    let versions = entity_versions::list(&mut tx, &caller.scope, kind.name, id, page).await?;
+    tx.commit().await?;
+    Ok(Json(crate::input::page(page, versions, |version| version.id)))
+}
+
+async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((kind, id, version)): Id<(String, Uuid, i32)>,
+) -> Result<Json<Value>, ApiError> {
+    let kind = Kind::parse(&kind)?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    kind.held(&mut tx, &caller, id, Verb::Read).await?;
+    let data = entity_versions::data(&mut tx, &caller.scope, kind.name, id, version).await?;
+    tx.commit().await?;
+    let data = data.ok_or(ApiError::NotFound)?;
+    Ok(Json(
+        json!({ "data": { "entity_type": kind.name, "entity_id": id, "version": version, "data": data } }),
+    ))
+}
+
+async fn diff(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((kind, id)): Id<(String, Uuid)>,
+    parts: Parts,
+) -> Result<Json<Value>, ApiError> {
+    let kind = Kind::parse(&kind)?;
+    let (mut from, mut to) = (None, None);
+    for (name, value) in query_pairs(&parts) {
+        let number =
+            value.parse::<i32>().map_err(|_| ApiError::invalid(name.clone(), "must be a version's number"));
+        match name.as_str() {
+            "from" => from = Some(number?),
+            "to" => to = Some(number?),
+            other => return Err(ApiError::invalid(name.clone(), unknown(other, ["from", "to"]))),
+        }
+    }
+    let from = from.ok_or_else(|| ApiError::invalid("from", "must be there"))?;
+    let to = to.ok_or_else(|| ApiError::invalid("to", "must be there"))?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    kind.held(&mut tx, &caller, id, Verb::Read).await?;
+    let old = entity_versions::data(&mut tx, &caller.scope, kind.name, id, from).await?;
+    let new = entity_versions::data(&mut tx, &caller.scope, kind.name, id, to).await?;
+    tx.commit().await?;
+    let (old, new) = (old.ok_or(ApiError::NotFound)?, new.ok_or(ApiError::NotFound)?);
+    Ok(Json(json!({ "data": { "from": from, "to": to, "difference": difference(&old, &new) } })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commit {
+    message: Option<String>,
+}
+
+async fn commit(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((kind, id)): Id<(String, Uuid)>,
+    Body(Commit { message }): Body<Commit>,
+) -> Result<Answer, ApiError> {
+    let kind = Kind::parse(&kind)?;
+    if message.as_ref().is_some_and(|message| message.chars().count() > 500) {
+        return Err(ApiError::invalid("message", "must have at most 500 characters"));
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let row = kind.held(&mut tx, &caller, id, Verb::Write).await?;
+    let data = kind.snapshot(&row)?;
+    let mut values = Map::new();
+    for (name, value) in [
+        ("entity_type", json!(kind.name)),
+        ("entity_id", json!(id)),
+        // The number is taken by the table's trigger.
+        ("version", json!(1)),
+        ("data_hash", json!(digest(&data.to_string()))),
+        ("data", data),
+        ("message", json!(message)),
+        ("created_by", json!(caller.user())),
+    ] {
+        values.insert(name.to_owned(), value);
+    }
+    let table = &entity_versions::TABLE;
+    let version = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
+        .await
+        .map_err(|error| broken_rule(table, error))?;
+    changes::note(&api, &mut tx, &caller, table, "created", None, Some(&version)).await?;
+    tx.commit().await?;
+    Ok(created(version, &format!("/v1/versions/{}/{id}", kind.name)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rollback {
+    version: i32,
+}
+
+async fn rollback(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((kind, id)): Id<(String, Uuid)>,
+    Body(Rollback { version }): Body<Rollback>,
+) -> Result<Answer, ApiError> {
+    let kind = Kind::parse(&kind)?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = kind.held(&mut tx, &caller, id, Verb::Write).await?;
+    let data = entity_versions::data(&mut tx, &caller.scope, kind.name, id, version).await?;
+    let data = data.ok_or_else(|| ApiError::invalid("version", "there is no such version"))?;
+    let place = Place { parent: None, id };
+    let row = rows::update(&mut tx, &caller.scope, kind.table, place, kind.restored(data)?)
+        .await
+        .map_err(|error| broken_rule(kind.table, error))?
+        .ok_or(ApiError::NotFound)?;
+    changes::note(&api, &mut tx, &caller, kind.table, "rolled_back", Some(&before), Some(&row)).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}

@@ -1,0 +1,220 @@
+//! Bots, flows, versions.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Server, flow};
+
+async fn flow_with(server: &Server, definition: Value) -> (String, crate::harness::Answer) {
+    let path = format!("/v1/bots/{}/flows", server.bot());
+    let made =
+        server.post(&path, json!({ "name": "Second", "draft_definition": definition })).await.expect(201);
+    (format!("{path}/{}", made.id()), made)
+}
+
+#[tokio::test]
+async fn a_flow_is_drafted_published_changed_and_rolled_back() {
+    let server = Server::start().await;
+    let (item, made) = flow_with(&server, flow()).await;
+    assert_eq!(made.data()["status"], "draft");
+    assert_eq!(made.data()["validation_report"]["valid"], true);
+    let published = server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    assert_eq!(
+        (&published.data()["status"], &published.data()["published_version"]),
+        (&json!("published"), &json!(1))
+    );
+    assert_eq!(server.get(&format!("{item}/diff")).await.expect(200).data()["difference"], json!({}));
+
+    let mut other = flow();
+    other["nodes"][1]["data"]["text"] = json!("good day");
+    let changed =
+        server.patch(&item, &published.etag(), json!({ "draft_definition": other })).await.expect(200);
+    let diff = server.get(&format!("{item}/diff")).await.expect(200);
+    assert_eq!(diff.data()["difference"]["nodes"]["changed"], json!([{ "id": "hello", "keys": ["data"] }]));
+    let stale =
+        server.call(Method::POST, &format!("{item}/publish"), &[("if-match", &made.etag())], None).await;
+    assert_eq!(stale.expect(412).code(), "stale");
+    let headers = [("if-match", changed.etag())];
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let second = server.call(Method::POST, &format!("{item}/publish"), &headers, None).await.expect(200);
+    assert_eq!(second.data()["published_version"], 2);
+
+    let back = server.post(&format!("{item}/rollback"), json!({ "version": 1 })).await.expect(200);
+    assert_eq!(back.data()["published_version"], 3);
+    let versions = format!("/v1/versions/bot_flow/{}", made.id());
+    let list = server.get(&versions).await.expect(200);
+    assert_eq!(list.data().as_array().map(Vec::len), Some(3));
+    let (first, third) =
+        (server.get(&format!("{versions}/1")).await, server.get(&format!("{versions}/3")).await);
+    assert_eq!(first.expect(200).data()["data"], third.expect(200).data()["data"]);
+    let between = server.get(&format!("{versions}/diff?from=1&to=2")).await.expect(200);
+    assert_eq!(between.data()["difference"]["nodes"]["changed"][0]["id"], "hello");
+    server.post(&format!("{item}/rollback"), json!({ "version": 9 })).await.expect(400);
+    server.get(&format!("{versions}/9")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_flow_that_is_wrong_is_kept_as_a_draft_and_not_published() {
+    let server = Server::start().await;
+    let definition = json!({ "schema": 1, "nodes": [{ "id": "a", "type": "start" }, { "id": "b", "type": "end" },
+        { "id": "c", "type": "end" }], "edges": [{ "id": "e", "source": "a", "target": "b" }] });
+    let (item, made) = flow_with(&server, definition).await;
+    assert_eq!(made.data()["validation_report"]["valid"], false);
+    let report = server.post(&format!("{item}/validate"), json!({})).await.expect(200);
+    assert_eq!(report.data()["problems"][0]["node"], "c");
+    let refused = server.post(&format!("{item}/publish"), json!({})).await.expect(422);
+    assert_eq!(refused.code(), "flow_invalid");
+    assert_eq!(refused.body["problems"], report.data()["problems"]);
+    assert_eq!(server.get(&item).await.expect(200).data()["status"], "draft");
+}
+
+#[tokio::test]
+async fn one_flow_is_the_default() {
+    let server = Server::start().await;
+    let (item, made) = flow_with(&server, flow()).await;
+    assert_eq!(
+        server.post(&format!("{item}/set-default"), json!({})).await.expect(200).data()["is_default"],
+        true
+    );
+    let path = format!("/v1/bots/{}/flows?filter[is_default]=true", server.bot());
+    let defaults = server.get(&path).await.expect(200);
+    assert_eq!(defaults.data().as_array().map(Vec::len), Some(1));
+    assert_eq!(defaults.data()[0]["id"], made.id());
+    let copy = server.post(&format!("{item}/duplicate"), json!({ "name": "Third" })).await.expect(201);
+    assert_eq!(copy.data()["draft_definition"], made.data()["draft_definition"]);
+    assert_eq!(copy.data()["is_default"], false);
+    server.post(&format!("{item}/duplicate"), json!({ "name": "Third" })).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_bot_lives_through_its_states() {
+    let server = Server::start().await;
+    let made = server.post("/v1/bots", json!({ "name": "Shop", "slug": "shop" })).await.expect(201);
+    let item = format!("/v1/bots/{}", made.id());
+    assert_eq!(made.data()["status"], "draft");
+    let active = server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    assert_eq!(active.data()["status"], "active");
+    assert!(active.data()["published_at"].is_string());
+    server.post(&format!("{item}/resume"), json!({})).await.expect(200);
+    server.post(&format!("{item}/pause"), json!({})).await.expect(200);
+    server.post(&format!("{item}/archive"), json!({})).await.expect(200);
+    assert_eq!(server.post(&format!("{item}/publish"), json!({})).await.expect(409).code(), "wrong_state");
+    server.post(&format!("{item}/unarchive"), json!({})).await.expect(200);
+    server.delete(&item).await.expect(204);
+    server.get(&format!("{item}/flows")).await.expect(404);
+    server.post(&format!("{item}/restore"), json!({})).await.expect(200);
+    server.get(&format!("{item}/flows")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_bots_webhook_needs_a_secret_that_is_shown_once() {
+    let server = Server::start().await;
+    let item = format!("/v1/bots/{}", server.bot());
+    let change = json!({ "webhook_url": "https://hooks.example/a" });
+    let refused = server.patch(&item, "*", change.clone()).await.expect(400);
+    assert_eq!(refused.body["field"], "webhook_url");
+    let key = [("idempotency-key", "rotate")];
+    let path = format!("{item}/webhook/rotate-secret");
+    let first = server.call(Method::POST, &path, &key, None).await.expect(200);
+    let again = server.call(Method::POST, &path, &key, None).await.expect(200);
+    assert_eq!(first.body, again.body);
+    assert_eq!(first.data()["secret"].as_str().map(str::len), Some(64));
+    let clear =
+        "SELECT count(*) FROM idempotency_keys WHERE response_body IS NOT NULL OR response_ct IS NULL";
+    assert_eq!(server.count(clear).await, 0, "the kept answer is sealed");
+    server.patch(&item, "*", change).await.expect(200);
+    let other = server.post(&path, json!({})).await.expect(200);
+    assert_ne!(other.data()["secret"], first.data()["secret"]);
+}
+
+#[tokio::test]
+async fn a_bot_is_exported_and_made_again() {
+    let server = Server::start().await;
+    let bot = format!("/v1/bots/{}", server.bot());
+    let (_, flow) = flow_with(&server, flow()).await;
+    let intent = json!({ "name": "greet", "target_flow_id": flow.id() });
+    let intent = server.post(&format!("{bot}/intents"), intent).await.expect(201);
+    let example = format!("/v1/intents/{}/examples", intent.id());
+    server.post(&example, json!({ "text": "hello there" })).await.expect(201);
+    let entity = server.post(&format!("{bot}/entities"), json!({ "name": "size" })).await.expect(201);
+    server
+        .post(&format!("/v1/entities/{}/values", entity.id()), json!({ "value": "large" }))
+        .await
+        .expect(201);
+    let variable = json!({ "name": "order_no", "value_type": "number" });
+    server.post(&format!("/v1/flows/{}/variables", flow.id()), variable).await.expect(201);
+
+    let copy = json!({ "name": "Copy", "slug": "copy" });
+    let copy = server.post(&format!("{bot}/duplicate"), copy).await.expect(201);
+    assert_eq!((&copy.data()["name"], &copy.data()["status"]), (&json!("Copy"), &json!("draft")));
+    let copied = format!("/v1/bots/{}", copy.id());
+    let intents = server.get(&format!("{copied}/intents")).await.expect(200);
+    let flows = server.get(&format!("{copied}/flows?filter[name]=Second")).await.expect(200);
+    assert_eq!(intents.data()[0]["target_flow_id"], flows.data()[0]["id"]);
+    assert_ne!(flows.data()[0]["id"], flow.data()["id"]);
+
+    // Two exports say the same but for names and ids, which a third organization's import shows too.
+    let document = server.get(&format!("{copied}/export")).await.expect(200).data().clone();
+    for (part, count) in [
+        ("flows", 2),
+        ("intents", 1),
+        ("examples", 1),
+        ("entities", 1),
+        ("entity_values", 1),
+        ("variables", 1),
+    ] {
+        assert_eq!(document[part].as_array().map(Vec::len), Some(count), "{part}");
+    }
+    let token = server.other.token.expose().clone();
+    let path = "/v1/bots/import";
+    let imported = server.call_as(&token, Method::POST, path, &[], Some(document.clone())).await.expect(201);
+    let there = format!("/v1/bots/{}/export", imported.id());
+    let other = server.call_as(&token, Method::GET, &there, &[], None).await.expect(200);
+    assert_eq!(other.data()["flows"][0]["draft_definition"], document["flows"][0]["draft_definition"]);
+    assert_eq!(other.data()["examples"][0]["text"], "hello there");
+}
+
+#[tokio::test]
+async fn a_document_that_is_wrong_is_refused_whole_with_its_place() {
+    let server = Server::start().await;
+    let bot = json!({ "id": "00000000-0000-7000-8000-000000000001", "name": "Bot", "slug": "imported" });
+    let with = |part: &str, rows: Value| {
+        let mut document = json!({ "format": "botbuilder.bot", "version": 1, "bot": bot.clone() });
+        document[part] = rows;
+        document
+    };
+    let bot_id = bot["id"].clone();
+    for (document, field) in [
+        (json!({}), "format"),
+        (json!({ "format": "botbuilder.bot", "version": 2 }), "version"),
+        (with("intnets", json!([])), "intnets"),
+        (with("intents", json!([7])), "intents"),
+        (with("intents", json!([{ "bot_id": bot_id, "name": "No Ident" }])), "intents[0].name"),
+        (with("flows", json!([{ "bot_id": bot_id, "name": "f", "nmae": 1 }])), "flows[0].nmae"),
+        (
+            with("intents", json!([{ "bot_id": bot_id, "name": "a" }, { "bot_id": bot_id, "name": "a" }])),
+            "intents[1].name",
+        ),
+    ] {
+        let answer = server.post("/v1/bots/import", document).await;
+        assert!(answer.status == 400 || answer.status == 409, "{answer:#?}");
+        assert_eq!(answer.body["field"], field);
+    }
+    let kept = server.get("/v1/bots?filter[slug]=imported").await.expect(200);
+    assert_eq!(kept.data(), &json!([]));
+}
+
+#[tokio::test]
+async fn anything_with_versions_goes_back_to_one() {
+    let server = Server::start().await;
+    let versions = format!("/v1/versions/bot/{}", server.bot());
+    let first =
+        server.post(&format!("{versions}/commit"), json!({ "message": "as it was" })).await.expect(201);
+    assert_eq!(first.data()["version"], 1);
+    let item = format!("/v1/bots/{}", server.bot());
+    let before = server.get(&item).await.expect(200).data()["name"].clone();
+    server.patch(&item, "*", json!({ "name": "Other" })).await.expect(200);
+    server.post(&format!("{versions}/rollback"), json!({ "version": 1 })).await.expect(200);
+    assert_eq!(server.get(&item).await.expect(200).data()["name"], before);
+    server.get("/v1/versions/teapot/00000000-0000-7000-8000-000000000001").await.expect(404);
+}
