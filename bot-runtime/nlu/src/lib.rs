@@ -17,6 +17,7 @@
 pub mod corpus;
 pub mod embedder;
 pub mod entities;
+pub mod exchange;
 mod features;
 mod heads;
 pub mod intents;
