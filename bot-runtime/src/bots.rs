@@ -1,28 +1,41 @@
-//! The bots' published versions. A version never changes, so it is kept once loaded; which version a new
-//! conversation starts with is looked up again every few seconds.
+//! The bots' published versions. A version never changes, so its flow is kept once read; which version a new
+//! conversation starts with, the bot's settings and the flows it may call are looked up again every few seconds.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use botbuilder_domain::{BotId, VersionId};
-use botbuilder_flow::{Bot, Limits, Settings};
+use botbuilder_domain::{BotId, FlowId, VersionId};
+use botbuilder_flow::{Bot, Flow, Library, Limits, Settings, Value, hours::BusinessHours};
 use botbuilder_store::{
     Error, OrgScope, Tx,
-    bots::{bot_flows, entity_versions},
+    bots::{bot_flows, bots, entity_versions},
 };
-use tracing::error;
+use serde::Deserialize;
+use tracing::{error, warn};
 
 /// How long the answer to "which version is current" is believed.
 const CURRENT_FOR: Duration = Duration::from_secs(2);
+/// How long a bot's settings and the flows it may call are believed.
+const SETTINGS_FOR: Duration = Duration::from_secs(10);
+/// Most flows that a bot may come to call.
+const CALLED_MAX: usize = 100;
+/// How many times the usual limit a bot may set for itself.
+const LIMIT_FACTOR: u32 = 4;
+
+/// When something was looked up, and what was found.
+type Looked<T> = (Instant, Option<T>);
+
 /// Loads and keeps published versions.
 pub struct Bots {
     most: usize,
     limits: Limits,
-    versions: Mutex<HashMap<VersionId, Option<Arc<Bot>>>>,
-    current: Mutex<HashMap<BotId, (Instant, Option<VersionId>)>>,
+    /// None where the version is gone or cannot be run.
+    flows: Mutex<HashMap<VersionId, Option<Arc<Flow>>>>,
+    ready: Mutex<HashMap<VersionId, Looked<Arc<Bot>>>>,
+    current: Mutex<HashMap<BotId, Looked<VersionId>>>,
 }
 
 impl Default for Bots {
@@ -35,7 +48,7 @@ impl Bots {
     /// Keeps so many versions at most, and lets a turn of each do so much. Beyond it all are dropped: they are loaded
     /// again as they are needed.
     pub fn new(most: usize, limits: Limits) -> Self {
-        Self { most, limits, versions: Mutex::default(), current: Mutex::default() }
+        Self { most, limits, flows: Mutex::default(), ready: Mutex::default(), current: Mutex::default() }
     }
 
     /// The version a new conversation with this bot starts with.
@@ -45,16 +58,12 @@ impl Bots {
         scope: &OrgScope,
         bot: BotId,
     ) -> Result<Option<Arc<Bot>>, Error> {
-        let known = {
-            let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            current.get(&bot).filter(|(since, _)| since.elapsed() < CURRENT_FOR).map(|(_, version)| *version)
-        };
-        let version = if let Some(version) = known {
+        let known = fresh(&lock(&self.current), &bot, CURRENT_FOR);
+        let version = if let Some((_, version)) = known {
             version
         } else {
             let version = bot_flows::current_version(tx, scope, bot).await?;
-            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            current.insert(bot, (Instant::now(), version));
+            lock(&self.current).insert(bot, (Instant::now(), version));
             version
         };
         match version {
@@ -71,27 +80,196 @@ impl Bots {
         bot: BotId,
         version: VersionId,
     ) -> Result<Option<Arc<Bot>>, Error> {
-        if let Some(known) = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&version) {
+        if let Some((_, known)) = fresh(&lock(&self.ready), &version, SETTINGS_FOR) {
+            return Ok(known);
+        }
+        let loaded = match self.flow(tx, scope, bot, version).await? {
+            Some(flow) => self.load(tx, scope, bot, version, flow).await?.map(Arc::new),
+            None => None,
+        };
+        let mut ready = lock(&self.ready);
+        if ready.len() >= self.most {
+            ready.clear();
+        }
+        ready.insert(version, (Instant::now(), loaded.clone()));
+        Ok(loaded)
+    }
+
+    /// The same bot with these versions in its library as well: flows that were called before others were published.
+    pub async fn with_called(
+        &self,
+        tx: &mut Tx,
+        scope: &OrgScope,
+        id: BotId,
+        bot: Arc<Bot>,
+        called: &[VersionId],
+    ) -> Result<Arc<Bot>, Error> {
+        if called.iter().all(|version| bot.library.version(*version).is_some()) {
+            return Ok(bot);
+        }
+        let mut library = bot.library.clone();
+        for version in called {
+            if let Some(flow) = self.flow(tx, scope, id, *version).await? {
+                library.add(*version, flow);
+            }
+        }
+        Ok(Arc::new(Bot::clone(&bot).with_library(library)))
+    }
+
+    /// The flow of a version.
+    async fn flow(
+        &self,
+        tx: &mut Tx,
+        scope: &OrgScope,
+        bot: BotId,
+        version: VersionId,
+    ) -> Result<Option<Arc<Flow>>, Error> {
+        if let Some(known) = lock(&self.flows).get(&version) {
             return Ok(known.clone());
         }
-        let loaded = match entity_versions::get_flow(tx, scope, bot, version).await? {
-            None => None,
-            Some(published) => {
-                let settings = Settings::with_fallback(published.fallback);
-                match Bot::new(version, &published.definition, settings) {
-                    Ok(bot) => Some(Arc::new(bot.with_limits(self.limits))),
-                    Err(problems) => {
-                        error!(bot.id = %bot, version.id = %version, ?problems, "published flow cannot be run");
-                        None
-                    }
-                }
+        let Some(published) = entity_versions::get_flow(tx, scope, bot, version).await? else {
+            return Ok(None);
+        };
+        Ok(self.read(version, &published.definition))
+    }
+
+    /// Reads a definition, and keeps what came of it.
+    fn read(&self, version: VersionId, definition: &serde_json::Value) -> Option<Arc<Flow>> {
+        let flow = match Flow::strict(definition) {
+            Ok(flow) => Some(Arc::new(flow)),
+            Err(problems) => {
+                error!(version.id = %version, ?problems, "published flow cannot be run");
+                None
             }
         };
-        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-        if versions.len() >= self.most {
-            versions.clear();
+        let mut flows = lock(&self.flows);
+        if flows.len() >= self.most {
+            flows.clear();
         }
-        versions.insert(version, loaded.clone());
-        Ok(loaded)
+        flows.insert(version, flow.clone());
+        flow
+    }
+
+    async fn load(
+        &self,
+        tx: &mut Tx,
+        scope: &OrgScope,
+        bot: BotId,
+        version: VersionId,
+        flow: Arc<Flow>,
+    ) -> Result<Option<Bot>, Error> {
+        let Some(known) = bots::for_turns(tx, scope, bot).await? else { return Ok(None) };
+        let library = self.library(tx, scope, bot, &flow).await?;
+        let hours = known.settings.get("business_hours").or_else(|| known.organization.get("business_hours"));
+        let constants = known.settings.get("constants").and_then(Value::from_json).unwrap_or_default();
+        let settings = Settings {
+            handoff: known.handoff,
+            hours: hours.and_then(|hours| read_hours(bot, hours)),
+            constants,
+            ..Settings::with_fallback(known.fallback)
+        };
+        let limits = budget(self.limits, known.settings.get("budget"));
+        Ok(Some(Bot::of(version, flow, settings).with_limits(limits).with_library(library)))
+    }
+
+    /// The flows that a flow may come to call, and those that they may call.
+    async fn library(
+        &self,
+        tx: &mut Tx,
+        scope: &OrgScope,
+        bot: BotId,
+        flow: &Flow,
+    ) -> Result<Library, Error> {
+        let mut library = Library::default();
+        let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
+        let mut seen = Vec::new();
+        while let Some(id) = open.pop() {
+            if seen.contains(&id) || seen.len() >= CALLED_MAX {
+                continue;
+            }
+            seen.push(id.clone());
+            let Ok(flow) = id.parse::<FlowId>() else { continue };
+            let Some((version, definition)) = bot_flows::published(tx, scope, bot, flow).await? else {
+                continue;
+            };
+            let known = lock(&self.flows).get(&version).cloned();
+            if let Some(flow) = known.unwrap_or_else(|| self.read(version, &definition)) {
+                open.extend(flow.calls().map(str::to_owned));
+                library.publish(id, version, flow);
+            }
+        }
+        Ok(library)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was found, if it was looked up lately.
+fn fresh<K: Eq + std::hash::Hash, T: Clone>(
+    known: &HashMap<K, Looked<T>>,
+    key: &K,
+    within: Duration,
+) -> Option<Looked<T>> {
+    known.get(key).filter(|(since, _)| since.elapsed() < within).cloned()
+}
+
+fn read_hours(bot: BotId, json: &serde_json::Value) -> Option<BusinessHours> {
+    match BusinessHours::deserialize(json) {
+        Ok(hours) => Some(hours),
+        Err(error) => {
+            warn!(bot.id = %bot, error = %error, "working hours cannot be read");
+            None
+        }
+    }
+}
+
+/// `bots.settings.budget`: what a turn of this bot may do.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OwnBudget {
+    steps: Option<u32>,
+    messages: Option<u32>,
+    seconds: Option<u32>,
+    calls: Option<u32>,
+    tokens: Option<u64>,
+    micros: Option<u64>,
+}
+
+/// The usual limits, with the bot's own in their places, as far as they are not beyond measure.
+fn budget(usual: Limits, own: Option<&serde_json::Value>) -> Limits {
+    let own = own.and_then(|json| OwnBudget::deserialize(json).ok()).unwrap_or_default();
+    let small = |own: Option<u32>, usual: u32| {
+        own.map_or(usual, |own| own.clamp(1, usual.saturating_mul(LIMIT_FACTOR)))
+    };
+    let large = |own: Option<u64>, usual: u64| {
+        own.map_or(usual, |own| own.min(usual.saturating_mul(LIMIT_FACTOR.into())))
+    };
+    Limits {
+        steps: small(own.steps, usual.steps),
+        messages: small(own.messages, usual.messages),
+        seconds: small(own.seconds, usual.seconds),
+        calls: small(own.calls, usual.calls),
+        tokens: large(own.tokens, usual.tokens),
+        micros: large(own.micros, usual.micros),
+        ..usual
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_bot_sets_its_own_limits_within_measure() {
+        let usual = Limits::default();
+        let own = json!({ "steps": 10, "messages": 100_000, "calls": 0, "tokens": 1 });
+        let limits = budget(usual, Some(&own));
+        assert_eq!((limits.steps, limits.messages, limits.calls, limits.tokens), (10, 256, 1, 1));
+        assert_eq!(budget(usual, None), usual);
+        assert_eq!(budget(usual, Some(&json!({ "steps": "many" }))), usual);
     }
 }

@@ -1,12 +1,13 @@
 //! Writes turns: all of an organization's in one transaction.
 
 use botbuilder_domain::{Stage, TrailEvent};
+use botbuilder_flow::Priority;
 use botbuilder_store::{
-    Error, OrgScope,
+    Error, OrgScope, Tx,
     channels::{
         channel_contacts,
         channel_messages::{self, New as NewMessage, Reported},
-        channel_webhooks, conversations,
+        channel_webhooks, conversations, turn_effects,
     },
     system::{dedupe_keys, message_events, outbox_events},
 };
@@ -89,6 +90,7 @@ pub async fn commit(
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)).collect();
     trail.extend(duplicate_entries(&mut tx, scope, &duplicates, now).await?);
     message_events::insert_many(&mut tx, scope, &trail, &*runtime.ids).await?;
+    effects(&mut tx, scope, &fresh, now).await?;
     let webhooks: Vec<channel_webhooks::New> =
         fresh.iter_mut().filter_map(|turn| turn.webhook.take()).collect();
     channel_webhooks::insert_many(&mut tx, scope, &webhooks, now).await?;
@@ -112,6 +114,28 @@ pub async fn commit(
     Ok(Committed { unpublished, duplicates: duplicates.len() })
 }
 
+/// Writes what turns change besides conversations and messages. Few turns change anything of it.
+async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Utc>) -> Result<(), Error> {
+    for turn in turns {
+        for tags in &turn.tags {
+            turn_effects::tag(tx, scope, tags).await?;
+        }
+        for mail in &turn.mails {
+            turn_effects::mail(tx, scope, mail, now).await?;
+        }
+        if let Some((conversation, priority)) = turn.handoff {
+            let priority = match priority {
+                Priority::Low => "low",
+                Priority::Normal => "normal",
+                Priority::High => "high",
+                Priority::Urgent => "urgent",
+            };
+            turn_effects::hand_off(tx, scope, conversation, priority).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Splits reports so that no statement speaks twice of one message: an update would apply only one of the two.
 fn once_each(reports: Vec<Reported>) -> Vec<Vec<Reported>> {
     let mut statements: Vec<Vec<Reported>> = Vec::new();
@@ -127,7 +151,7 @@ fn once_each(reports: Vec<Reported>) -> Vec<Vec<Reported>> {
 
 /// The entries that say of a message that it came again.
 async fn duplicate_entries(
-    tx: &mut botbuilder_store::Tx,
+    tx: &mut Tx,
     scope: &OrgScope,
     duplicates: &[&Job],
     now: DateTime<Utc>,

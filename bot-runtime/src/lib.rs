@@ -3,14 +3,16 @@
 //! One [`worker`] owns one partition. It takes a batch of records, at most one of each conversation at a time
 //! ([`batch`]), loads what they speak of ([`load`]), decides ([`turn`], pure) and writes everything in one
 //! transaction ([`commit`]). After the commit it publishes the replies ([`publish`]); what it could not publish
-//! is left to the relay in [`jobs`].
+//! is left to the relay in [`jobs`]. What a flow asks the world is answered by [`executors`].
 
 pub mod batch;
 pub mod bots;
 pub mod commit;
+pub mod executors;
 pub mod jobs;
 pub mod load;
 pub mod publish;
+mod records;
 pub mod turn;
 pub mod worker;
 
@@ -27,6 +29,8 @@ pub const GROUP: &str = "runtime";
 pub const INBOUND: &str = "inbound";
 /// What goes out to channels.
 pub const OUTBOUND: &str = "outbound";
+/// What flows ask the world.
+pub const QUESTIONS: &str = "questions";
 
 /// What every part of the runtime works with.
 #[derive(Clone)]

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use botbuilder_domain::{Inbound, MessageId};
-use botbuilder_flow::Bot;
+use botbuilder_domain::{Inbound, MessageId, VersionId};
+use botbuilder_flow::{Bot, Session};
 use botbuilder_store::{
     Error, OrgScope,
-    channels::conversations::{self, Known, Lookup},
+    channels::conversations::{self, Known, Lookup, Open},
     system::dedupe_keys,
 };
+
+use serde::Deserialize as _;
 
 use crate::{Runtime, batch::Job};
 
@@ -57,10 +59,27 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
             }
             None => None,
         };
+        let called =
+            known.as_ref().and_then(|known| known.conversation.as_ref()).map(called).unwrap_or_default();
+        let bot = match (job.envelope.bot, bot) {
+            (Some(id), Some(bot)) if !called.is_empty() => {
+                Some(runtime.bots.with_called(&mut tx, scope, id, bot, &called).await?)
+            }
+            (_, bot) => bot,
+        };
         loaded.push(Loaded { known, bot, subject });
     }
     tx.commit().await?;
     Ok(loaded)
+}
+
+/// The versions of the flows that were called in a conversation and are at work.
+fn called(open: &Open) -> Vec<VersionId> {
+    // Only a conversation that called a flow is read twice.
+    if open.state.get("called").is_none() && open.state.get("frames").is_none() {
+        return Vec::new();
+    }
+    Session::deserialize(&open.state).map(|session| session.called_versions().collect()).unwrap_or_default()
 }
 
 /// The messages that reports, edits and removals are about.

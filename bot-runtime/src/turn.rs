@@ -1,16 +1,17 @@
 //! Decides what one event changes: pure, from what was loaded to what is to be written.
 
 use botbuilder_domain::{
-    ChannelKind, ContactId, Content, ConversationId, DeliveryStatus, Envelope, Id, Ids, Inbound,
-    InboundEvent, MessageId, Outbound, OutboundEvent, Send, Stage, TrailEvent,
+    ChannelKind, ContactId, Content, ConversationId, DeliveryStatus, Ids, Inbound, MessageId, Outbound,
+    Sender, Stage, TrailEvent,
 };
-use botbuilder_flow::{Context, Effect, Input, Next, Session, Sprint, step};
+use botbuilder_flow::{Context, Effect, Email, Input, Next, Priority, Session, Sprint, step};
 use botbuilder_store::{
     channels::{
         channel_contacts::Seen,
         channel_messages::{Direction, New as NewMessage, Reported},
         channel_webhooks,
         conversations::Saved,
+        turn_effects::{Mail, Tags},
     },
     system::{dedupe_keys, outbox_events},
 };
@@ -19,9 +20,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    INBOUND, OUTBOUND, Options,
+    INBOUND, Options,
     batch::Job,
     load::{Loaded, reference_key},
+    records::{asked, outgoing, put_off, reply},
 };
 
 /// Everything one event changes. Written in one transaction, or not at all.
@@ -45,6 +47,12 @@ pub struct Turn {
     pub trail: Vec<TrailEvent>,
     /// The provider's request as it came.
     pub webhook: Option<channel_webhooks::New>,
+    /// Tags of the contact that change.
+    pub tags: Vec<Tags>,
+    /// Mails to be sent.
+    pub mails: Vec<Mail>,
+    /// The conversation that a person takes over, and how urgent that is.
+    pub handoff: Option<(ConversationId, Priority)>,
 }
 
 /// Why a turn could not be decided. The record goes to the dead letter with it.
@@ -116,7 +124,9 @@ pub fn decide(
             };
             converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
         }
-        Inbound::Timeout { .. } => converse(&mut turn, job, loaded, None, options, ids, now)?,
+        Inbound::Timeout { .. } | Inbound::Answer { .. } | Inbound::Happened { .. } => {
+            converse(&mut turn, job, loaded, None, options, ids, now)?;
+        }
         Inbound::Status { provider_id, status, failure, .. } => match loaded.subject {
             Some(message) => {
                 let at = event.occurred_at.unwrap_or(now);
@@ -168,6 +178,12 @@ fn converse(
 ) -> Result<(), Error> {
     let envelope = &job.envelope;
     let mut contact = contact(job, loaded, ids);
+    let context = Context {
+        contact: Some(contact.id.to_string()),
+        contact_name: contact.display_name.clone(),
+        locale: contact.locale.clone(),
+        channel: envelope.kind,
+    };
     let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
     let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
     contact.inbound = i32::from(received.is_some());
@@ -177,18 +193,22 @@ fn converse(
 
     let sprint = match &loaded.bot {
         Some(bot) if open.is_none_or(|open| open.mode == "bot") => {
-            let context = Context {
-                contact_name: contact.display_name.clone(),
-                locale: contact.locale.clone(),
-                channel: envelope.kind,
-            };
             let session = match open {
                 Some(open) if open.state != json!({}) => {
                     serde_json::from_value(open.state.clone()).map_err(Error::Session)?
                 }
                 _ => Session::default(),
             };
-            Input::from_event(&envelope.body.what, context).map(|input| step(bot, session, input, now))
+            let input = Input::from_event(&envelope.body.what, context);
+            // A message that comes while an answer is awaited waits in the session, as long as there is room.
+            if received.is_some()
+                && session.waits_for_answer().is_some()
+                && input.as_ref().is_some_and(|input| !session.can_keep(input))
+            {
+                turn.outbox.clear();
+                return put_off(turn, job, options, ids, now);
+            }
+            input.map(|input| step(bot, session, input, now))
         }
         _ => None,
     };
@@ -216,7 +236,7 @@ fn converse(
             },
             kind: received.kind,
             text: received.text,
-            payload: received.payload,
+            payload: with_speaker(received.payload, &envelope.body.sender),
             trace_id: envelope.trace.trace_id().map(str::to_owned),
         });
     }
@@ -243,17 +263,26 @@ fn converse(
         saved.next_timer_at = match next {
             Next::Wait { until } => until,
             Next::Done => None,
-            Next::Ask(question) => match question {},
+            Next::Ask { question, until } => {
+                turn.outbox.push(asked(envelope, conversation, question, ids, now)?);
+                Some(until)
+            }
         };
-        for effect in effects {
+        let not_after = contact
+            .window_until
+            .map_or(now + options.reply_lifetime, |end| end.min(now + options.reply_lifetime));
+        for (index, effect) in effects.into_iter().enumerate() {
             match effect {
                 Effect::Reply(content) => {
-                    let not_after = contact
-                        .window_until
-                        .map_or(now + options.reply_lifetime, |end| end.min(now + options.reply_lifetime));
                     reply(turn, envelope, &saved, content, not_after, ids, now)?;
                     saved.outbound += 1;
                 }
+                Effect::Email(Email { to, subject, text }) => {
+                    let dedupe = format!("flow:{conversation}:{}:{index}", session.sprints());
+                    turn.mails.push(Mail { id: ids.next(), to, subject, text, dedupe });
+                }
+                Effect::Tag { add, remove } => turn.tags.push(Tags { contact: contact.id, add, remove }),
+                Effect::Handoff { note: _, priority } => turn.handoff = Some((conversation, priority)),
             }
         }
     }
@@ -263,101 +292,12 @@ fn converse(
     Ok(())
 }
 
-/// A reply: its message as queued, and the record that sends it.
-fn reply(
-    turn: &mut Turn,
-    cause: &Envelope<InboundEvent>,
-    conversation: &Saved,
-    content: Content,
-    not_after: DateTime<Utc>,
-    ids: &dyn Ids,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let message = MessageId::new(ids.next());
-    turn.messages.push(NewMessage {
-        id: message,
-        channel: conversation.channel,
-        conversation: conversation.id,
-        contact: conversation.contact,
-        bot: conversation.bot,
-        direction: Direction::Outbound { version: conversation.version, expires_at: not_after },
-        kind: content.kind(),
-        text: content.plain_text().map(str::to_owned),
-        payload: json!(content),
-        trace_id: cause.trace.trace_id().map(str::to_owned),
-    });
-    let what = Outbound::Send(Box::new(Send {
-        message,
-        conversation: conversation.id,
-        content,
-        reply_to: None,
-        not_after,
-    }));
-    turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);
-    Ok(())
-}
-
-/// The record that has something sent to whoever caused it.
-fn outgoing(
-    cause: &Envelope<InboundEvent>,
-    what: Outbound,
-    message: Option<MessageId>,
-    ids: &dyn Ids,
-    now: DateTime<Utc>,
-) -> Result<outbox_events::New, Error> {
-    let record = Envelope {
-        schema: cause.schema,
-        id: Id::new(ids.next()),
-        org: cause.org,
-        bot: cause.bot,
-        channel: cause.channel,
-        kind: cause.kind,
-        key: cause.key.clone(),
-        times: cause.times,
-        trace: cause.trace.clone(),
-        body: OutboundEvent {
-            to: cause.body.sender.address.clone(),
-            thread: cause.body.thread.clone(),
-            what,
-        },
-    };
-    Ok(outbox_events::New {
-        id: record.id.uuid(),
-        topic: OUTBOUND,
-        partition_key: record.key.as_str().to_owned(),
-        event_type: if message.is_some() { "message.send" } else { "message.signal" },
-        entity: message.map(MessageId::uuid),
-        payload: serde_json::to_value(&record).map_err(Error::Encode)?,
-        available_at: now,
-    })
-}
-
-/// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is
-/// over. Its key is not taken, so that it is not mistaken for a duplicate then.
-fn put_off(
-    turn: &mut Turn,
-    job: &Job,
-    options: &Options,
-    ids: &dyn Ids,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let waited = now - job.envelope.times.received;
-    if waited >= options.park_for {
-        return Ok(());
+/// What a message holds, and who of a group said it.
+fn with_speaker(mut payload: Value, sender: &Sender) -> Value {
+    if let (Some(speaker), Value::Object(held)) = (&sender.speaker, &mut payload) {
+        held.insert("speaker".to_owned(), json!(speaker));
     }
-    turn.keys.clear();
-    // The longer it has waited, the longer it waits: 1 s at first, then as long again as so far.
-    let pause = waited.max(TimeDelta::seconds(1));
-    turn.outbox.push(outbox_events::New {
-        id: ids.next(),
-        topic: INBOUND,
-        partition_key: job.envelope.key.as_str().to_owned(),
-        event_type: "event.parked",
-        entity: None,
-        payload: serde_json::to_value(&job.envelope).map_err(Error::Encode)?,
-        available_at: now + pause,
-    });
-    Ok(())
+    payload
 }
 
 fn event_key(job: &Job, message: Option<MessageId>) -> dedupe_keys::New {

@@ -8,7 +8,7 @@ use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{Gateway, dispatcher, hub, internal, public};
-use botbuilder_runtime::{Options, Runtime, bots::Bots, jobs, worker};
+use botbuilder_runtime::{Options, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
     config::{Config, Role, stream::Backend},
     http,
@@ -228,7 +228,11 @@ async fn build(
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
             }
-            Role::Runtime => supervisor.start(worker::Workers::new(runtime.clone())),
+            Role::Runtime => {
+                supervisor.start(worker::Workers::new(runtime.clone()));
+                let client = http::Client::new(&config.outbound)?;
+                supervisor.start(executors::Executors::new(runtime.clone(), client));
+            }
             Role::Voice => info!("the voice role has nothing to run yet"),
             Role::Gateway => {
                 let client = http::Client::new(&config.outbound)?;

@@ -1,5 +1,7 @@
 //! A bot: the flow of one published version, its texts, its limits.
 
+use std::{collections::HashMap, sync::Arc};
+
 use botbuilder_domain::{Content, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -7,12 +9,14 @@ use serde_json::Value as Json;
 use crate::{expression::Value, flow::Flow, hours::BusinessHours, problem::Problem};
 
 /// What a bot is, for one version. It does not change; the runtime caches and shares it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Bot {
     /// The version of the flow.
     pub version: VersionId,
     /// The flow.
-    pub flow: Flow,
+    pub flow: Arc<Flow>,
+    /// The flows that it may call.
+    pub library: Library,
     /// The bot's own texts.
     pub settings: Settings,
     /// How much a turn may do.
@@ -28,6 +32,8 @@ pub struct Settings {
     pub fallback: Content,
     /// Answers to single words, the more important first.
     pub keywords: Vec<Keyword>,
+    /// Whether conversations may be handed to a person.
+    pub handoff: bool,
     /// When somebody works, for `is_open()` and its kin.
     pub hours: Option<BusinessHours>,
     /// `bot` in expressions: `bots.settings.constants`.
@@ -62,6 +68,7 @@ impl Default for Settings {
         Self {
             fallback: Content::text("Sorry, something went wrong. Please write again to start over."),
             keywords: Vec::new(),
+            handoff: true,
             hours: None,
             constants: Value::Null,
         }
@@ -84,6 +91,16 @@ pub struct Limits {
     pub steps: u32,
     /// Messages sent in a turn. The fallback message comes on top.
     pub messages: u32,
+    /// Questions asked outside in a turn.
+    pub calls: u32,
+    /// Seconds from the beginning of a turn to the last answer it takes.
+    pub seconds: u32,
+    /// Tokens of models in a turn.
+    pub tokens: u64,
+    /// What a turn may cost, in millionths of the currency's major unit.
+    pub micros: u64,
+    /// Flows that may be in each other's calls at a time.
+    pub nesting: usize,
     /// Units of [`crate::expression::Budget`] in a turn.
     pub cost: u64,
     /// Longest text of a message, in bytes; a longer one is cut.
@@ -100,6 +117,11 @@ impl Default for Limits {
         Self {
             steps: 250,
             messages: 64,
+            calls: 20,
+            seconds: 30,
+            tokens: 50_000,
+            micros: 500_000,
+            nesting: 8,
             cost: 1_000_000,
             text_bytes: 16_384,
             value_bytes: 4_096,
@@ -108,17 +130,59 @@ impl Default for Limits {
     }
 }
 
+/// Flows that may be called, by their ids and by their versions.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    current: HashMap<String, VersionId>,
+    versions: HashMap<VersionId, Arc<Flow>>,
+}
+
+impl Library {
+    /// Adds a version of a flow that is at work somewhere.
+    pub fn add(&mut self, version: VersionId, flow: Arc<Flow>) {
+        self.versions.insert(version, flow);
+    }
+
+    /// Adds the version of a flow that new calls take.
+    pub fn publish(&mut self, id: impl Into<String>, version: VersionId, flow: Arc<Flow>) {
+        self.current.insert(id.into(), version);
+        self.add(version, flow);
+    }
+
+    /// The flow that a call of that id runs.
+    pub(crate) fn current(&self, id: &str) -> Option<(VersionId, &Flow)> {
+        let version = *self.current.get(id)?;
+        Some((version, self.version(version)?))
+    }
+
+    /// That version.
+    pub fn version(&self, version: VersionId) -> Option<&Flow> {
+        self.versions.get(&version).map(|flow| &**flow)
+    }
+}
+
 impl Bot {
+    /// A bot of a flow that was read before.
+    pub fn of(version: VersionId, flow: Arc<Flow>, settings: Settings) -> Self {
+        Self { version, flow, library: Library::default(), settings, limits: Limits::default() }
+    }
+
+    /// The same bot with flows to call.
+    #[must_use]
+    pub fn with_library(self, library: Library) -> Self {
+        Self { library, ..self }
+    }
+
     /// A bot from the definition of a published version. Returns every problem at once.
     pub fn new(version: VersionId, definition: &Json, settings: Settings) -> Result<Self, Vec<Problem>> {
         let flow = Flow::strict(definition)?;
-        Ok(Self { version, flow, settings, limits: Limits::default() })
+        Ok(Self::of(version, Arc::new(flow), settings))
     }
 
     /// A bot from a draft, to be tested: problems that do not stop it from running are let pass.
     pub fn draft(version: VersionId, definition: &Json, settings: Settings) -> Result<Self, Vec<Problem>> {
         match Flow::draft(definition) {
-            (Some(flow), _) => Ok(Self { version, flow, settings, limits: Limits::default() }),
+            (Some(flow), _) => Ok(Self::of(version, Arc::new(flow), settings)),
             (None, problems) => Err(problems),
         }
     }

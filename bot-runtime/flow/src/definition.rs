@@ -28,6 +28,8 @@ pub const NODES_MAX: usize = 500;
 pub const EDGES_MAX: usize = 2_000;
 /// Most variables.
 pub const VARIABLES_MAX: usize = 100;
+/// Longest wait: thirty days, in seconds.
+pub const SECONDS_MAX: u32 = 2_592_000;
 /// Longest id of a node or an option, or name of a variable, in characters.
 pub const NAME_MAX: usize = 64;
 
@@ -69,6 +71,9 @@ pub(crate) struct Variable {
     pub(crate) kind: VariableType,
     #[serde(default)]
     pub(crate) default: Value,
+    /// Whether its value is shown to nobody: it goes into calls of services and into conditions, and nowhere else.
+    #[serde(default)]
+    pub(crate) secret: bool,
     /// For the author.
     #[serde(default, rename = "description")]
     pub(crate) _description: Option<String>,
@@ -127,6 +132,9 @@ impl VariableType {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlowSettings {
+    /// After how many seconds without a word of the person a conversation that waits for one ends.
+    #[serde(default)]
+    pub(crate) expire_seconds: Option<u32>,
     /// The flow's clock; without it that of the bot's working hours.
     #[serde(default)]
     pub(crate) time_zone: Option<Zone>,
@@ -178,6 +186,10 @@ pub(crate) fn read(json: &Json, problems: &mut Vec<Problem>) -> Definition {
     }
     if settings.utc_offset_minutes.is_some_and(|minutes| !(-24 * 60..=24 * 60).contains(&minutes)) {
         problems.push(Problem::flow(Code::Malformed, "`utc_offset_minutes` is more than a day"));
+    }
+    if settings.expire_seconds.is_some_and(|seconds| !(60..=SECONDS_MAX).contains(&seconds)) {
+        let message = format!("`expire_seconds` is not between 60 and {SECONDS_MAX}");
+        problems.push(Problem::flow(Code::Malformed, message));
     }
     let variables: Vec<Variable> = read_list(fields, "variables", VARIABLES_MAX, problems);
     for variable in &variables {
@@ -262,6 +274,10 @@ fn check_variable(variable: &Variable, problems: &mut Vec<Problem>) {
         let message = format!(
             "not a name: up to {NAME_MAX} letters, digits and underscores, and no word of the expression language"
         );
+        problems.push(Problem::variable(Code::Malformed, &variable.name, message));
+    }
+    if variable.secret && variable.default != Value::Null {
+        let message = "a secret has no default: a definition is no place for it";
         problems.push(Problem::variable(Code::Malformed, &variable.name, message));
     }
     if variable.kind.hold(variable.default.clone()).is_none() {

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::Arc,
 };
@@ -14,7 +14,7 @@ use crate::{
     clock::Zone,
     definition::{self, Definition, VariableType},
     expression::Value,
-    nodes::NodeKind,
+    nodes::{NodeKind, Reference},
     problem::{Code, Problem},
     validate,
 };
@@ -57,6 +57,10 @@ pub struct Flow {
     pub(crate) start: usize,
     pub(crate) variables: BTreeMap<Arc<str>, VariableType>,
     pub(crate) defaults: BTreeMap<Arc<str>, Value>,
+    /// Variables whose values are shown to nobody.
+    pub(crate) secrets: BTreeSet<Arc<str>>,
+    /// After how many seconds without a word of the person a conversation ends.
+    pub(crate) expire_seconds: Option<u32>,
     /// The clock it names itself.
     zone: Option<Zone>,
 }
@@ -82,6 +86,13 @@ impl Node {
     pub(crate) fn exit(&self, port: &str) -> Option<usize> {
         let to = |port: &str| self.exits.iter().find(|exit| &*exit.port == port).map(|exit| exit.target);
         to(port).or_else(|| to("default"))
+    }
+}
+
+impl Node {
+    /// Whether the port has an edge of its own.
+    pub(crate) fn has_own_exit(&self, port: &str) -> bool {
+        self.exits.iter().any(|exit| &*exit.port == port)
     }
 }
 
@@ -164,11 +175,15 @@ impl Flow {
         }
         let mut variables = BTreeMap::new();
         let mut defaults = BTreeMap::new();
+        let mut secrets = BTreeSet::new();
         for variable in definition.variables {
             let name: Arc<str> = variable.name.as_str().into();
             if variables.insert(Arc::clone(&name), variable.kind).is_some() {
                 let message = "another variable has the same name";
                 problems.push(Problem::variable(Code::Duplicate, &variable.name, message));
+            }
+            if variable.secret {
+                secrets.insert(Arc::clone(&name));
             }
             defaults.insert(name, variable.kind.hold(variable.default).unwrap_or_default());
         }
@@ -187,7 +202,8 @@ impl Flow {
         };
         let settings = definition.settings;
         let zone = settings.time_zone.or_else(|| Zone::fixed(settings.utc_offset_minutes?));
-        Some(Self { nodes, by_id, start, variables, defaults, zone })
+        let expire_seconds = settings.expire_seconds;
+        Some(Self { nodes, by_id, start, variables, defaults, secrets, expire_seconds, zone })
     }
 
     /// How many nodes it has.
@@ -203,6 +219,15 @@ impl Flow {
     /// The index of the node of that id.
     pub(crate) fn find(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
+    }
+
+    /// The flows that it calls, by their ids; one may be named more than once.
+    pub fn calls(&self) -> impl Iterator<Item = &str> {
+        let uses = self.nodes.iter().flat_map(|node| node.kind.behaviour().about().uses);
+        uses.filter_map(|reference| match reference {
+            Reference::Flow(id) => Some(id),
+            _ => None,
+        })
     }
 
     /// The clock that the flow names, if it names one.

@@ -2,18 +2,25 @@
 
 use botbuilder_domain::{ChannelKind, Content, Inbound, Sender};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     expression::{Facts, Value},
+    question::{Answer, AskFailure},
     template::cut,
 };
 
 /// Who writes, and where: what `contact.name`, `contact.locale` and `channel` show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
+    /// What stands for the contact in this product: the same in every turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
     /// The name the network shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact_name: Option<String>,
     /// The language the network tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
     /// The network.
     pub channel: ChannelKind,
@@ -22,19 +29,21 @@ pub struct Context {
 /// Somebody unknown on a website.
 impl Default for Context {
     fn default() -> Self {
-        Self { contact_name: None, locale: None, channel: ChannelKind::Web }
+        Self { contact: None, contact_name: None, locale: None, channel: ChannelKind::Web }
     }
 }
 
 impl Context {
     /// What the sender of an event tells about itself.
     pub fn of(sender: &Sender, channel: ChannelKind) -> Self {
-        Self { contact_name: sender.display_name.clone(), locale: sender.locale.clone(), channel }
+        let (contact_name, locale) = (sender.display_name.clone(), sender.locale.clone());
+        Self { contact: None, contact_name, locale, channel }
     }
 }
 
 /// What makes a bot take a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
 pub enum Input {
     /// The person wrote something.
     Message {
@@ -67,6 +76,24 @@ pub enum Input {
         /// Whose conversation it is.
         context: Context,
     },
+    /// A question was answered. An answer to another question than the one that waits changes nothing.
+    Answer {
+        /// The number of the question.
+        question: u64,
+        /// What the world says.
+        answer: Answer,
+        /// Whose conversation it is.
+        context: Context,
+    },
+    /// Something happened outside that a conversation may wait for. Where none does, it changes nothing.
+    Event {
+        /// What happened: `order.paid`.
+        name: String,
+        /// What is known about it.
+        data: Value,
+        /// Whose conversation it is.
+        context: Context,
+    },
 }
 
 impl Input {
@@ -79,6 +106,16 @@ impl Input {
             }
             Inbound::Opened { payload } => Some(Self::Opened { payload: payload.clone(), context }),
             Inbound::Timeout { due, .. } => Some(Self::Timeout { due: *due, context }),
+            Inbound::Answer { question, answer, .. } => {
+                // An answer that a later program wrote in other words is none.
+                let unreadable = Answer::Failed { failure: AskFailure::Unreadable };
+                let answer = Answer::deserialize(answer).unwrap_or(unreadable);
+                Some(Self::Answer { question: *question, answer, context })
+            }
+            Inbound::Happened { name, data } => {
+                let data = Value::from_json(data).unwrap_or_default();
+                Some(Self::Event { name: name.clone(), data, context })
+            }
             Inbound::Edit { .. }
             | Inbound::Delete { .. }
             | Inbound::Reaction { .. }
@@ -102,7 +139,9 @@ impl Input {
             Self::Message { context, .. }
             | Self::Postback { context, .. }
             | Self::Opened { context, .. }
-            | Self::Timeout { context, .. } => context,
+            | Self::Timeout { context, .. }
+            | Self::Answer { context, .. }
+            | Self::Event { context, .. } => context,
         }
     }
 
@@ -111,7 +150,7 @@ impl Input {
         let text = match self {
             Self::Message { content, .. } => content.plain_text(),
             Self::Postback { payload, title, .. } => Some(title.as_deref().unwrap_or(payload)),
-            Self::Opened { .. } | Self::Timeout { .. } => None,
+            Self::Opened { .. } | Self::Timeout { .. } | Self::Answer { .. } | Self::Event { .. } => None,
         };
         text.map(str::trim).filter(|text| !text.is_empty())
     }
@@ -120,12 +159,19 @@ impl Input {
     pub(crate) fn facts(&self, max: usize) -> Facts {
         let text = |text: Option<&str>| text.map_or(Value::Null, |text| Value::text(cut(text, max)));
         let payload = match self {
-            Self::Message { .. } | Self::Timeout { .. } => None,
+            Self::Message { .. } | Self::Timeout { .. } | Self::Answer { .. } | Self::Event { .. } => None,
             Self::Postback { payload, .. } => Some(payload.as_str()),
             Self::Opened { payload, .. } => payload.as_deref(),
         };
+        let (event_name, event_data) = match self {
+            Self::Event { name, data, .. } => (text(Some(name)), data.clone()),
+            _ => (Value::Null, Value::Null),
+        };
         let context = self.context();
         Facts {
+            contact_id: text(context.contact.as_deref()),
+            event_name,
+            event_data,
             contact_name: text(context.contact_name.as_deref()),
             contact_locale: text(context.locale.as_deref()),
             channel: text(Some(context.channel.as_str())),

@@ -48,6 +48,8 @@ pub enum Code {
     EndlessCycle,
     /// A variable that is used and not declared.
     UndeclaredVariable,
+    /// A secret that somebody would get to see.
+    SecretShown,
 }
 
 impl Code {
@@ -59,6 +61,7 @@ impl Code {
             | Self::Duplicate
             | Self::UnknownNode
             | Self::UnknownPort
+            | Self::SecretShown
             | Self::Start => false,
             Self::StartEntered
             | Self::Unreachable

@@ -119,6 +119,35 @@ pub(crate) fn time(answer: &str) -> Option<String> {
     (hour < 24 && minute < 60).then(|| format!("{hour:02}:{minute:02}"))
 }
 
+/// A rating from 1 to `best`: the number, the number out of `best`, or so many stars.
+pub(crate) fn rating(answer: &str, best: u32) -> Option<u32> {
+    let answer = answer.trim();
+    let stars = answer.chars().filter(|letter| !matches!(letter, ' ' | '\u{fe0f}' | '☆'));
+    let mark = if answer.contains(['★', '⭐']) {
+        let mut count = 0;
+        for letter in stars {
+            count += matches!(letter, '★' | '⭐').then_some(1)?;
+        }
+        count
+    } else {
+        let (mark, of) =
+            answer.split_once('/').map_or((answer, None), |(mark, of)| (mark.trim(), Some(of.trim())));
+        if of.is_some_and(|of| of.parse() != Ok(best)) {
+            return None;
+        }
+        mark.parse().ok()?
+    };
+    (1..=best).contains(&mark).then_some(mark)
+}
+
+/// Degrees north and east, with a comma or a blank between them.
+pub(crate) fn coordinates(answer: &str) -> Option<(f64, f64)> {
+    let mut parts = answer.split([',', ' ', ';']).filter(|part| !part.is_empty());
+    let (latitude, longitude) = (parts.next()?.parse::<f64>().ok()?, parts.next()?.parse::<f64>().ok()?);
+    let fits = parts.next().is_none() && latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    fits.then_some((latitude, longitude))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +253,23 @@ mod tests {
                 ("2026-+1-01", None),
             ],
         );
+    }
+
+    #[test]
+    fn ratings() {
+        let read = |answer| rating(answer, 5);
+        let marks = ["4", " 4 / 5 ", "★★★☆☆", "⭐⭐", "⭐\u{fe0f}", "0", "6", "4/10", "★ very good", "four"]
+            .map(read);
+        assert_eq!(marks, [Some(4), Some(4), Some(3), Some(2), Some(1), None, None, None, None, None]);
+    }
+
+    #[test]
+    fn places() {
+        assert_eq!(coordinates("48.137, 11.575"), Some((48.137, 11.575)));
+        assert_eq!(coordinates("-33.9 151.2"), Some((-33.9, 151.2)));
+        for answer in ["91, 0", "0, 181", "48.1", "1 2 3", "NaN, 1", "here, there"] {
+            assert_eq!(coordinates(answer), None, "{answer}");
+        }
     }
 
     #[test]

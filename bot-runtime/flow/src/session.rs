@@ -6,7 +6,7 @@ use botbuilder_domain::VersionId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{expression::Value, flow::NodeId};
+use crate::{expression::Value, flow::NodeId, input::Input};
 
 /// The shape of a session. A program refuses to read a shape it does not know, so that an older one cannot
 /// damage what a newer one wrote.
@@ -16,6 +16,10 @@ struct Schema;
 
 /// The shape written by this program.
 const SCHEMA: u32 = 1;
+/// Most messages that wait for their turn.
+const KEPT_MAX: usize = 32;
+/// How much they may take, in bytes of JSON.
+const KEPT_BYTES_MAX: usize = 64 * 1_024;
 
 impl From<Schema> for u32 {
     fn from(_: Schema) -> Self {
@@ -31,32 +35,123 @@ impl TryFrom<u32> for Schema {
     }
 }
 
+/// Variables that were set, by name.
+pub type Variables = BTreeMap<Arc<str>, Value>;
+
 /// Where a conversation stands. [`Session::default`] is a conversation that has not begun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     schema: Schema,
+    /// The version of the flow that the conversation began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<VersionId>,
+    /// The version of the flow at work, where that is one that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) called: Option<VersionId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) node: Option<NodeId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) wait: Option<Wait>,
+    /// The question whose answer it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<Pending>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) variables: BTreeMap<Arc<str>, Value>,
+    pub(crate) variables: Variables,
+    /// The flows that called, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) frames: Vec<Frame>,
+    /// Messages that wait for their turn, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kept: Vec<Input>,
     #[serde(default)]
     pub(crate) sprints: u64,
+    /// How many questions were asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) asked: u64,
     #[serde(default)]
     pub(crate) ended: bool,
 }
 
-/// What a session waits for: the person, until an instant or for ever.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What a session waits for: the person, an event, or only an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wait {
+    /// When it stops to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<DateTime<Utc>>,
     /// How many answers did not fit so far.
     #[serde(default)]
     pub(crate) retries: u32,
+    /// When the conversation ends if nobody writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<DateTime<Utc>>,
+    /// When the person is reminded next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reminder: Option<DueReminder>,
+}
+
+/// A reminder that is to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DueReminder {
+    /// Its place among the node's reminders.
+    pub(crate) index: usize,
+    pub(crate) due: DateTime<Utc>,
+}
+
+impl Wait {
+    /// Only until an instant.
+    pub(crate) fn until(until: Option<DateTime<Utc>>) -> Self {
+        Self { until, retries: 0, expires: None, reminder: None }
+    }
+
+    fn next_timer(&self) -> Option<DateTime<Utc>> {
+        [self.until, self.expires, self.reminder.map(|reminder| reminder.due)].into_iter().flatten().min()
+    }
+}
+
+/// A question that was asked, and the rest of the turn that asked it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    pub(crate) question: u64,
+    /// After this instant there will be no answer.
+    pub(crate) until: DateTime<Utc>,
+    pub(crate) spent: Spent,
+    #[serde(default)]
+    pub(crate) text: Value,
+    #[serde(default)]
+    pub(crate) payload: Value,
+}
+
+/// What a turn has used up so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    /// When the turn began.
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) steps: u32,
+    pub(crate) messages: u32,
+    pub(crate) asks: u32,
+    pub(crate) tokens: u64,
+    pub(crate) micros: u64,
+    pub(crate) cost: u64,
+    /// Whether an `error` port was taken.
+    #[serde(default)]
+    pub(crate) failed: bool,
+}
+
+/// A flow that called another, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    /// Its version, where it was called itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) called: Option<VersionId>,
+    /// The node that calls.
+    pub(crate) node: NodeId,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) variables: Variables,
 }
 
 impl Default for Session {
@@ -64,10 +159,15 @@ impl Default for Session {
         Self {
             schema: Schema,
             version: None,
+            called: None,
             node: None,
             wait: None,
+            pending: None,
             variables: BTreeMap::new(),
+            frames: Vec::new(),
+            kept: Vec::new(),
             sprints: 0,
+            asked: 0,
             ended: false,
         }
     }
@@ -80,23 +180,53 @@ impl Session {
         if self.ended { None } else { self.version }
     }
 
-    /// The node the conversation is at.
+    /// The versions of the flows that were called and are at work: the next step needs them in its library.
+    pub fn called_versions(&self) -> impl Iterator<Item = VersionId> + '_ {
+        self.frames.iter().map(|frame| frame.called).chain([self.called]).flatten()
+    }
+
+    /// The node the conversation is at, in the flow at work.
     pub fn node(&self) -> Option<&NodeId> {
         self.node.as_ref()
     }
 
-    /// Whether it waits for the person.
+    /// The node of the flow the conversation began with: where it is, or where it called another flow.
+    pub fn node_of_first_flow(&self) -> Option<&NodeId> {
+        self.frames.first().map_or(self.node.as_ref(), |frame| Some(&frame.node))
+    }
+
+    /// Whether it waits: for the person, an event, an instant or an answer.
     pub fn is_waiting(&self) -> bool {
-        self.wait.is_some()
+        self.wait.is_some() || self.pending.is_some()
     }
 
-    /// The instant at which it stops to wait: `conversations.next_timer_at`. In whole milliseconds.
-    pub fn waits_until(&self) -> Option<DateTime<Utc>> {
-        self.wait.and_then(|wait| wait.until)
+    /// The number of the question whose answer it waits for.
+    pub fn waits_for_answer(&self) -> Option<u64> {
+        self.pending.as_ref().map(|pending| pending.question)
     }
 
-    /// The variables that were set.
-    pub fn variables(&self) -> &BTreeMap<Arc<str>, Value> {
+    /// Whether one more message can wait for its turn. Where not, it is to be handed over again later.
+    pub fn can_keep(&self, input: &Input) -> bool {
+        let bytes = |input: &Input| serde_json::to_vec(input).map_or(usize::MAX, |json| json.len());
+        let kept: usize = self.kept.iter().map(bytes).sum();
+        self.kept.len() < KEPT_MAX && kept.saturating_add(bytes(input)) <= KEPT_BYTES_MAX
+    }
+
+    /// How many messages wait for their turn.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The earliest of its timers: `conversations.next_timer_at`. In whole milliseconds.
+    pub fn next_timer(&self) -> Option<DateTime<Utc>> {
+        match &self.pending {
+            Some(pending) => Some(pending.until),
+            None => self.wait.and_then(|wait| wait.next_timer()),
+        }
+    }
+
+    /// The variables that were set in the flow at work.
+    pub fn variables(&self) -> &Variables {
         &self.variables
     }
 
@@ -109,10 +239,16 @@ impl Session {
     pub fn has_ended(&self) -> bool {
         self.ended
     }
+
+    /// How many bytes all variables take as JSON, those of the flows that called included.
+    pub(crate) fn variables_bytes(&self) -> usize {
+        let frames = self.frames.iter().map(|frame| variables_bytes(&frame.variables));
+        variables_bytes(&self.variables) + frames.sum::<usize>()
+    }
 }
 
 /// How many bytes the variables take as JSON.
-pub(crate) fn variables_bytes(variables: &BTreeMap<Arc<str>, Value>) -> usize {
+pub(crate) fn variables_bytes(variables: &Variables) -> usize {
     variables.iter().map(|(name, value)| variable_bytes(name, value)).sum()
 }
 
@@ -121,6 +257,7 @@ pub(crate) fn variable_bytes(name: &str, value: &Value) -> usize {
     name.len() + 4 + value_bytes(value)
 }
 
+/// How many bytes a value takes as JSON, never too low.
 pub(crate) fn value_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,

@@ -4,10 +4,14 @@ use botbuilder_domain::{Content, VersionId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{flow::NodeId, session::Session};
+use crate::{
+    flow::NodeId,
+    question::{AskFailure, Question},
+    session::Session,
+};
 
 /// What comes of a step.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sprint {
     /// Where the conversation stands now.
     pub session: Session,
@@ -20,26 +24,24 @@ pub struct Sprint {
 }
 
 /// What the conversation does next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "next", rename_all = "snake_case")]
 pub enum Next {
-    /// It waits for the person, and no longer than until this instant.
+    /// It waits: for the person, an event, an answer that was asked for before, or only for this instant.
     Wait {
-        /// The instant, in whole milliseconds.
+        /// The earliest of its timers, in whole milliseconds.
         until: Option<DateTime<Utc>>,
     },
     /// It needs an answer from outside before it can go on.
-    Ask(Question),
+    Ask {
+        /// The question.
+        question: Question,
+        /// The instant after which it goes on without an answer, in whole milliseconds.
+        until: DateTime<Utc>,
+    },
     /// Nothing: the flow came to its end, or never began. The next message starts it.
     Done,
 }
-
-/// What has to be asked outside: a model, an HTTP service, a knowledge base.
-///
-/// No node asks yet, so there is no such value. The first node kind that does adds a variant here with all
-/// that its executor needs, an `Answer` to [`crate::Input`], and the pending question to the session; the
-/// match of the runtime over this enum then lists the executor that is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {}
 
 /// What the commit has to write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +49,45 @@ pub enum Question {}
 pub enum Effect {
     /// A message to the person.
     Reply(Content),
+    /// An e-mail.
+    Email(Email),
+    /// Tags of the contact.
+    Tag {
+        /// Those it has from now on.
+        add: Vec<String>,
+        /// Those it does not have any more.
+        remove: Vec<String>,
+    },
+    /// A person takes over. The bot is silent until it is given the conversation back.
+    Handoff {
+        /// What that person should know.
+        note: Option<String>,
+        /// How urgent it is.
+        priority: Priority,
+    },
+}
+
+/// An e-mail of plain text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Email {
+    /// The address.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+/// How urgent a conversation is: `conversations.priority`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "plain words")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Urgent,
 }
 
 /// What happened. Holds names and ids, never texts or values.
@@ -97,7 +138,72 @@ pub enum Event {
         /// Its place in [`crate::Settings::keywords`].
         keyword: usize,
     },
-    /// The input was nothing for this conversation: the timer of an earlier wait.
+    /// The person was reminded.
+    Reminded {
+        /// The node that waits.
+        node: NodeId,
+    },
+    /// Nobody wrote for so long that the conversation ended.
+    Expired {
+        /// The node that waited.
+        node: NodeId,
+    },
+    /// The world was asked something.
+    Asked {
+        /// The node that asks.
+        node: NodeId,
+        /// The number of the question.
+        question: u64,
+    },
+    /// It answered, or failed to.
+    Answered {
+        /// The node that asked.
+        node: NodeId,
+        /// The number of the question.
+        question: u64,
+    },
+    /// What was waited for happened.
+    Happened {
+        /// The node that waited.
+        node: NodeId,
+        /// What happened.
+        name: String,
+    },
+    /// A message came while nobody could take it, and waits for its turn.
+    Kept,
+    /// A flow was called.
+    Called {
+        /// The node that calls.
+        node: NodeId,
+        /// The version of the flow.
+        version: VersionId,
+    },
+    /// The flow that was called came to its end.
+    Returned {
+        /// The node that called.
+        node: NodeId,
+    },
+    /// The contact belongs to a variant of a split.
+    Assigned {
+        /// The node that splits.
+        node: NodeId,
+        /// The variant.
+        variant: String,
+    },
+    /// The meaning of a message was found, or not.
+    Recognized {
+        /// The node that asked.
+        node: NodeId,
+        /// The intent.
+        intent: Option<String>,
+    },
+    /// The conversation was handed to a person.
+    HandedOff {
+        /// The node that did it.
+        node: NodeId,
+    },
+    /// The input was nothing for this conversation: the timer of an earlier wait, an answer that came too late, an
+    /// event that nobody waits for, a message during a pause that takes none.
     Ignored,
     /// A limit was reached.
     LimitReached {
@@ -129,6 +235,16 @@ pub enum Limit {
     Cost,
     /// The size of the session's variables.
     Variables,
+    /// Questions asked outside.
+    Calls,
+    /// Time since the turn began.
+    Time,
+    /// Tokens of models.
+    Tokens,
+    /// Money.
+    Money,
+    /// Flows that called each other.
+    Nesting,
 }
 
 /// Why a node failed.
@@ -147,4 +263,33 @@ pub enum Reason {
     OpenPort,
     /// The node that was to be entered, or that the session waits at, is not in this version.
     MissingNode,
+    /// The flow that was to be called, or that the session is in, is not there.
+    MissingFlow,
+    /// What was to be used is no address, number or instant.
+    Unusable,
+    /// Nothing in this installation can do it.
+    NotAvailable,
+    /// A service is not one we call.
+    Refused,
+    /// Nobody is there.
+    Unreachable,
+    /// There was no answer in time.
+    TimedOut,
+    /// The answer cannot be read.
+    Unreadable,
+    /// A service answered with a status other than 2xx.
+    Status,
+}
+
+impl From<AskFailure> for Reason {
+    fn from(failure: AskFailure) -> Self {
+        match failure {
+            AskFailure::NotAvailable => Self::NotAvailable,
+            AskFailure::Refused => Self::Refused,
+            AskFailure::Unreachable => Self::Unreachable,
+            AskFailure::TimedOut => Self::TimedOut,
+            AskFailure::TooLarge => Self::TooLarge,
+            AskFailure::Unreadable => Self::Unreadable,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::expression::{
     Budget, Call, EvalError, Expression, Function, Lexer, ParseError, Scope, Token, Value, parse,
-    parse_arguments,
+    parse_arguments, url_encode,
 };
 
 /// Longest source of a template, in bytes.
@@ -72,6 +72,15 @@ impl Template {
         Ok(Self { parts })
     }
 
+    /// The text with an ellipsis in every place.
+    pub fn outline(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(prose) => prose.to_string(),
+            Part::Tag { .. } => "…".to_owned(),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// Adds the names of the variables it reads.
     pub fn variables<'a>(&'a self, names: &mut Vec<&'a str>) {
         for part in &self.parts {
@@ -84,6 +93,29 @@ impl Template {
                 }
             }
         }
+    }
+
+    /// As a web address: what fills a place is escaped as a part of one, but for a place at its beginning.
+    pub fn render_url(
+        &self,
+        scope: &Scope<'_>,
+        max: usize,
+        budget: &mut Budget,
+    ) -> Result<String, EvalError> {
+        let mut url = String::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let room = max - url.len();
+            match part {
+                Part::Text(prose) => url.push_str(cut(prose, room)),
+                Part::Tag { expression, filters } => {
+                    let value = fill(expression, filters, scope, budget)?.to_string();
+                    budget.spend(value.len())?;
+                    let value = if index == 0 { value } else { url_encode(&value) };
+                    url.push_str(cut(&value, room));
+                }
+            }
+        }
+        Ok(url)
     }
 
     /// The text with its places filled, at most `max` bytes of it. What it costs is taken from `budget`; the

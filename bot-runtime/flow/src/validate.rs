@@ -26,7 +26,8 @@ fn check_start(flow: &Flow, problems: &mut Vec<Problem>) {
 
 fn check_goto(flow: &Flow, problems: &mut Vec<Problem>) {
     for node in &flow.nodes {
-        if let Some(target) = node.kind.behaviour().goes_to().filter(|target| flow.find(target).is_none()) {
+        let jump = node.kind.behaviour().about().jump;
+        if let Some(target) = jump.filter(|target| flow.find(target).is_none()) {
             problems.push(Problem::node(Code::UnknownNode, &node.id, format!("there is no node `{target}`")));
         }
     }
@@ -45,16 +46,24 @@ fn check_ports(flow: &Flow, problems: &mut Vec<Problem>) {
 
 fn check_variables(flow: &Flow, problems: &mut Vec<Problem>) {
     for node in &flow.nodes {
-        let behaviour = node.kind.behaviour();
-        let mut names = Vec::new();
-        behaviour.reads(&mut names);
-        names.extend(behaviour.writes());
+        let about = node.kind.behaviour().about();
+        let mut names: Vec<&str> =
+            about.reads.iter().chain(&about.shows).chain(&about.writes).copied().collect();
         names.sort_unstable();
         names.dedup();
-        for name in names.into_iter().filter(|name| !flow.variables.contains_key(*name)) {
-            let message = format!("the variable `{name}` is not declared");
-            let problem = Problem::node(Code::UndeclaredVariable, &node.id, message);
-            problems.push(Problem { variable: Some(name.to_owned()), ..problem });
+        let problem = |code, name: &str, message: String| Problem {
+            variable: Some(name.to_owned()),
+            ..Problem::node(code, &node.id, message)
+        };
+        for name in names {
+            if !flow.variables.contains_key(name) {
+                let message = format!("the variable `{name}` is not declared");
+                problems.push(problem(Code::UndeclaredVariable, name, message));
+            }
+            if flow.secrets.contains(name) && about.shows.contains(&name) {
+                let message = format!("`{name}` is secret; only calls of services and conditions may use it");
+                problems.push(problem(Code::SecretShown, name, message));
+            }
         }
     }
 }
@@ -110,6 +119,6 @@ fn strip(left: &mut [bool], onward: &[Vec<usize>], back: &[Vec<usize>]) {
 /// Indices of the nodes that a node leads to.
 fn targets(flow: &Flow, index: usize) -> Vec<usize> {
     let node = &flow.nodes[index];
-    let jump = node.kind.behaviour().goes_to().and_then(|target| flow.find(target));
+    let jump = node.kind.behaviour().about().jump.and_then(|target| flow.find(target));
     node.exits.iter().map(|exit| exit.target).chain(jump).collect()
 }

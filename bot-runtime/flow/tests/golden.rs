@@ -2,15 +2,19 @@
 //! and what came of each. `UPDATE_SNAPSHOTS=1 cargo test -p botbuilder-flow` writes them anew.
 //!
 //! An input is one of `{"say": text}`, `{"content": content}`, `{"tap": option, "title": text}`,
-//! `{"open": payload or null}`, `{"timeout": instant}`; `now` is the instant it comes at.
+//! `{"open": payload or null}`, `{"timeout": instant}`, `{"answer": answer}` to the question that waits,
+//! `{"event": name, "data": value}`; `now` is the instant it comes at. `library` names the flows that may be called, by
+//! the ids that call them.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
 use botbuilder_domain::{ChannelKind, Content, VersionId};
-use botbuilder_flow::{Bot, Context, Effect, Event, Input, Limits, Next, Session, Settings, step};
+use botbuilder_flow::{
+    Answer, Bot, Context, Flow, Input, Library, Limits, Session, Settings, Sprint, Value, step,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// One conversation.
@@ -28,6 +32,8 @@ struct Case {
     limits: Option<Limits>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     contact: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    library: BTreeMap<String, String>,
     steps: Vec<Step>,
 }
 
@@ -57,13 +63,22 @@ enum Said {
     Timeout {
         timeout: DateTime<Utc>,
     },
+    Answer {
+        answer: Answer,
+    },
+    Event {
+        event: String,
+        #[serde(default)]
+        data: Value,
+    },
     Open {
         open: Option<String>,
     },
 }
 
-fn input(said: &Said, contact: Option<&str>) -> Input {
+fn input(said: &Said, contact: Option<&str>, session: &Session) -> Input {
     let context = Context {
+        contact: Some("contact-1".to_owned()),
         contact_name: contact.map(str::to_owned),
         locale: Some("en".to_owned()),
         channel: ChannelKind::Telegram,
@@ -73,8 +88,19 @@ fn input(said: &Said, contact: Option<&str>) -> Input {
         Said::Content { content } => Input::Message { content, context },
         Said::Tap { tap, title } => Input::Postback { payload: tap, title, context },
         Said::Timeout { timeout } => Input::Timeout { due: timeout, context },
+        Said::Answer { answer } => {
+            // A number that nothing waits for, where nothing waits.
+            let question = session.waits_for_answer().unwrap_or(u64::MAX);
+            Input::Answer { question, answer, context }
+        }
+        Said::Event { event, data } => Input::Event { name: event, data, context },
         Said::Open { open } => Input::Opened { payload: open, context },
     }
+}
+
+fn definition_of(name: &str) -> Json {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/{name}.json"));
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn bot(case: &Case, definition: &Json) -> Bot {
@@ -85,17 +111,19 @@ fn bot(case: &Case, definition: &Json) -> Bot {
     } else {
         Bot::new(version, definition, settings)
     };
-    bot.unwrap_or_else(|problems| panic!("{problems:#?}")).with_limits(case.limits.unwrap_or_default())
+    let mut library = Library::default();
+    for (number, (id, name)) in (100..).zip(&case.library) {
+        let flow =
+            Flow::strict(&definition_of(name)).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+        library.publish(id, VersionId::new(Uuid::from_u128(number)), Arc::new(flow));
+    }
+    let bot = bot.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    bot.with_limits(case.limits.unwrap_or_default()).with_library(library)
 }
 
 /// What came of a step, in the words of the file.
-fn shown(session: &Session, effects: &[Effect], events: &[Event], next: &Next) -> Json {
-    let next = match next {
-        Next::Wait { until } => json!({ "wait": until }),
-        Next::Ask(question) => match *question {},
-        Next::Done => json!("done"),
-    };
-    json!({ "effects": effects, "events": events, "next": next, "session": session })
+fn shown(sprint: &Sprint) -> Json {
+    serde_json::to_value(sprint).unwrap()
 }
 
 fn play(case: &Case, definition: &Json) -> Vec<Json> {
@@ -106,8 +134,11 @@ fn play(case: &Case, definition: &Json) -> Vec<Json> {
         // A session travels through the database between two steps.
         let stored = serde_json::to_string(&session).unwrap();
         session = serde_json::from_str(&stored).unwrap();
-        let sprint = step(&bot, session, input(&said.input, case.contact.as_deref()), said.now);
-        sprints.push(shown(&sprint.session, &sprint.effects, &sprint.events, &sprint.next));
+        let input = input(&said.input, case.contact.as_deref(), &session);
+        // So does an input.
+        let input: Input = serde_json::from_str(&serde_json::to_string(&input).unwrap()).unwrap();
+        let sprint = step(&bot, session, input, said.now);
+        sprints.push(shown(&sprint));
         session = sprint.session;
     }
     sprints
@@ -128,8 +159,7 @@ fn golden_sessions_come_out_as_written() {
         let Some((flow, _case)) = name.strip_suffix(".json").and_then(|name| name.split_once('.')) else {
             continue;
         };
-        let definition = fs::read_to_string(folder.join(format!("{flow}.json"))).unwrap();
-        let definition: Json = serde_json::from_str(&definition).unwrap();
+        let definition = definition_of(flow);
         let source = fs::read_to_string(folder.join(&name)).unwrap();
         let mut case: Case = serde_json::from_str(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
         let sprints = play(&case, &definition);

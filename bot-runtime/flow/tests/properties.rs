@@ -1,9 +1,11 @@
 //! Arbitrary flows and conversations: a step never panics, is bounded, and gives the same result again.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use botbuilder_domain::{Content, VersionId};
 use botbuilder_flow::{
-    Bot, Context, Effect, Event, Flow, Input, Limits, Session, Settings, Sprint, expression::Expression,
-    step, template::Template,
+    Answer, AskFailure, Bot, Context, Effect, Event, Flow, Input, Library, Limits, Session, Settings, Sprint,
+    Usage, Value, expression::Expression, step, template::Template,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -12,6 +14,9 @@ use uuid::Uuid;
 
 /// Largest session, as JSON.
 const SESSION_MAX: usize = 16 * 1_024;
+/// Most messages that wait for their turn, and how much they may take.
+const KEPT_MAX: usize = 32;
+const KEPT_BYTES_MAX: usize = 64 * 1_024;
 /// Nodes that may be entered beyond the limit, behind an `error` port.
 const STEPS_BEYOND: usize = 10;
 
@@ -95,6 +100,45 @@ fn node(count: usize) -> impl Strategy<Value = (String, Json, Vec<&'static str>)
             }
             ("input".to_owned(), data, vec!["next", "other", "timeout"])
         }),
+        (1_u32..20, any::<bool>()).prop_map(|(seconds, keep)| {
+            let messages = if keep { "keep" } else { "ignore" };
+            (
+                "delay".to_owned(),
+                json!({ "seconds": seconds, "messages": messages }),
+                vec!["next", "interrupted"],
+            )
+        }),
+        variable().prop_map(|variable| {
+            let data = json!({ "event": "paid", "variable": variable, "timeout_seconds": 9 });
+            ("wait_for_event".to_owned(), data, vec!["next", "timeout", "error"])
+        }),
+        (template(), variable()).prop_map(|(text, variable)| {
+            let data = json!({
+                "url": "https://a.example/{{ a }}", "method": "POST", "json": { "x": [text] },
+                "save": { variable: "response.body" },
+            });
+            ("api_call".to_owned(), data, vec!["next", "failed", "error"])
+        }),
+        Just(("nlu_router".to_owned(), json!({ "intents": ["x"] }), vec!["x", "other", "error"])),
+        variable().prop_map(|variable| {
+            ("ai_response".to_owned(), json!({ "variable": variable }), vec!["next", "error"])
+        }),
+        expression().prop_map(|when| {
+            let cases = json!([{ "id": "x", "equals": 2 }, { "id": "y", "when": when }]);
+            ("switch".to_owned(), json!({ "value": "n", "cases": cases }), vec!["x", "y", "other"])
+        }),
+        Just((
+            "ab_split".to_owned(),
+            json!({ "variants": [{ "id": "x", "weight": 1 }, { "id": "y", "weight": 1 }] }),
+            vec!["x", "y"],
+        )),
+        template().prop_map(|tag| ("tag_contact".to_owned(), json!({ "add": [tag] }), vec!["next"])),
+        Just((
+            "call_flow".to_owned(),
+            json!({ "flow": "called", "returns": { "a": "town" } }),
+            vec!["next", "error"]
+        )),
+        Just(("handoff".to_owned(), json!({}), vec!["unavailable"])),
         (0..count).prop_map(|target| ("goto".to_owned(), json!({ "node": format!("n{target}") }), vec![])),
         Just(("end".to_owned(), json!({}), vec![])),
     ]
@@ -149,21 +193,46 @@ fn input() -> impl Strategy<Value = Input> {
             payload: payload.to_owned(), title: None, context: Context::default(),
         }),
         1 => Just(Input::Opened { payload: Some("link".to_owned()), context: Context::default() }),
+        3 => (0_u64..6, answer()).prop_map(|(question, answer)| Input::Answer {
+            question, answer, context: Context::default(),
+        }),
+        1 => Just(Input::Event { name: "paid".to_owned(), data: Value::Number(5.0), context: Context::default() }),
         1 => (0_i64..200).prop_map(|seconds| Input::Timeout {
             due: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds), context: Context::default(),
         }),
     ]
 }
 
-/// Plays a conversation; between two steps the session travels as JSON.
+fn answer() -> impl Strategy<Value = Answer> {
+    let body = Value::object([("text", Value::text("é\u{1}".repeat(3_000)))]);
+    prop::sample::select(vec![
+        Answer::Http { status: 200, headers: BTreeMap::new(), body },
+        Answer::Http { status: 500, headers: BTreeMap::new(), body: Value::Null },
+        Answer::Recognized { intent: Some("x".to_owned()), confidence: 0.9, entities: Value::Null },
+        Answer::Said { text: "said".repeat(2_000), usage: Usage { tokens: 9_000, micros: 90 } },
+        Answer::NotFound,
+        Answer::Failed { failure: AskFailure::NotAvailable },
+    ])
+}
+
+/// Plays a conversation; an answer is to the question that waits, if one does; between two steps the session travels as JSON.
 fn play(bot: &Bot, inputs: &[Input]) -> Vec<Sprint> {
     let mut session = Session::default();
     let mut now = DateTime::<Utc>::UNIX_EPOCH;
     let mut sprints = Vec::new();
     for input in inputs {
-        let sprint = step(bot, session, input.clone(), now);
+        let mut input = input.clone();
+        if let (Input::Answer { question, .. }, Some(waits)) = (&mut input, session.waits_for_answer())
+            && *question != 0
+        {
+            *question = waits;
+        }
+        let sprint = step(bot, session, input, now);
         let stored = serde_json::to_string(&sprint.session).unwrap();
-        assert!(stored.len() <= SESSION_MAX, "a session of {} bytes", stored.len());
+        // What waits for its turn, and the rest of a turn that asks, come on top.
+        let kept = if sprint.session.kept() > 0 { KEPT_BYTES_MAX } else { 0 };
+        let rest = if sprint.session.waits_for_answer().is_some() { SESSION_MAX } else { 0 };
+        assert!(stored.len() <= SESSION_MAX + kept + rest, "a session of {} bytes", stored.len());
         session = serde_json::from_str(&stored).unwrap();
         assert_eq!(session, sprint.session);
         now += TimeDelta::milliseconds(7_001);
@@ -175,9 +244,13 @@ fn play(bot: &Bot, inputs: &[Input]) -> Vec<Sprint> {
 fn check_bounds(sprint: &Sprint, limits: Limits) {
     let entered = sprint.events.iter().filter(|event| matches!(event, Event::NodeEntered { .. })).count();
     assert!(entered <= limits.steps as usize + STEPS_BEYOND, "{entered} nodes entered");
-    assert!(sprint.effects.len() <= limits.messages as usize + 1, "{} effects", sprint.effects.len());
-    for Effect::Reply(content) in &sprint.effects {
-        assert!(content.plain_text().is_none_or(|text| text.len() <= limits.text_bytes));
+    // The fallback comes on top, once for each message that had its turn.
+    let turns = 1 + KEPT_MAX;
+    assert!(sprint.effects.len() <= limits.messages as usize + turns, "{} effects", sprint.effects.len());
+    for effect in &sprint.effects {
+        if let Effect::Reply(content) = effect {
+            assert!(content.plain_text().is_none_or(|text| text.len() <= limits.text_bytes));
+        }
     }
     assert!(!(sprint.session.is_waiting() && sprint.session.has_ended()));
 }
@@ -196,11 +269,15 @@ proptest! {
             panic!("the generator made a flow that cannot run: {definition:#}");
         };
         let limits = if small {
-            Limits { steps: 20, messages: 4, cost: 3_000, text_bytes: 200, value_bytes: 100, variables_bytes: 250 }
+            Limits { steps: 20, messages: 4, cost: 3_000, text_bytes: 200, value_bytes: 100, variables_bytes: 250, ..Limits::default() }
         } else {
             Limits::default()
         };
-        let bot = bot.with_limits(limits);
+        let called = include_str!("../testdata/address.json");
+        let called = Flow::strict(&serde_json::from_str(called).unwrap()).unwrap();
+        let mut library = Library::default();
+        library.publish("called", VersionId::new(Uuid::from_u128(2)), Arc::new(called));
+        let bot = bot.with_limits(limits).with_library(library);
         let sprints = play(&bot, &inputs);
         for sprint in &sprints {
             check_bounds(sprint, limits);

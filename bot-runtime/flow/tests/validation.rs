@@ -90,7 +90,7 @@ fn every_malformed_node_is_named_at_once() {
             &json!({ "text": "?", "variable": "known", "format": "number", "min": 2, "max": 1 }),
         ),
         node("mix", "input", &json!({ "text": "?", "variable": "known", "format": "date", "min_length": 1 })),
-        node("list", "set_variable", &json!({ "name": "known", "value": [] })),
+        node("list", "set_variable", &json!({ "name": "known", "value": ["{{"] })),
         node("", "end", &json!({})),
         json!({ "id": "no_type" }),
         json!(7),
@@ -100,13 +100,15 @@ fn every_malformed_node_is_named_at_once() {
         "node `no_type`: missing field `type`",
         "`nodes[13]`: invalid type: integer `7`, expected a node",
         "node `teleport`: unknown variant `teleport`, expected one of `start`, `message`, `question`, `menu`, \
-         `input`, `condition`, `set_variable`, `goto`, `end`",
+         `input`, `condition`, `switch`, `set_variable`, `api_call`, `webhook`, `ai_response`, `knowledge_answer`, \
+         `nlu_router`, `agent_workflow`, `delay`, `wait_for_event`, `email`, `tag_contact`, `ab_split`, `handoff`, \
+         `call_flow`, `goto`, `end`",
         "node `no_text`: a message has either `text` or `content`",
         "node `both`: a message has either `text` or `content`",
         "node `tag`: bad template: expected `}}` (at byte 10)",
         "node `if`: bad expression: expected a value (at byte 3)",
         "node `typo`: unknown field `txet`, expected one of `text`, `variable`, `retry_text`, `retries`, \
-         `timeout_seconds`",
+         `timeout_seconds`, `reminders`",
         "node `menu`: `retries` is more than 20",
         "node `menu`: `timeout_seconds` is not between 1 and 2592000",
         "node `menu`: the option `a` has no id, no title, or an id that is too long",
@@ -114,7 +116,7 @@ fn every_malformed_node_is_named_at_once() {
         "node `menu`: an option cannot have the id `other`",
         "node `range`: the smallest is larger than the largest",
         "node `mix`: `min_length` and `max_length` belong to the format `text`",
-        "node `list`: `value` is a list or an object",
+        "node `list`: bad template: expected a value (at byte 2)",
         "node ``: an id has 1 to 64 characters",
     ];
     assert_eq!(found, expected);

@@ -154,6 +154,24 @@ pub enum Inbound {
         /// The instant that was waited for.
         due: DateTime<Utc>,
     },
+    /// A question that the bot asked outside was answered. Made by ourselves.
+    #[serde(rename = "answer.1")]
+    Answer {
+        /// The conversation that waits.
+        conversation: ConversationId,
+        /// The number of the question within the conversation.
+        question: u64,
+        /// The answer, in the words of the flow engine.
+        answer: serde_json::Value,
+    },
+    /// Something happened outside that a bot may wait for. Made by ourselves.
+    #[serde(rename = "happened.1")]
+    Happened {
+        /// What happened: `order.paid`.
+        name: String,
+        /// What is known about it.
+        data: serde_json::Value,
+    },
     /// Something about the account rather than a person.
     #[serde(rename = "account.1")]
     Account {
@@ -197,6 +215,8 @@ impl Inbound {
             Self::ContactChanged { .. } => "contact_changed",
             Self::Typing => "typing",
             Self::Timeout { .. } => "timeout",
+            Self::Answer { .. } => "answer",
+            Self::Happened { .. } => "happened",
             Self::Account { .. } => "account",
             Self::Service { .. } => "service",
             Self::Unsupported { .. } => "unsupported",

@@ -53,6 +53,7 @@ pub fn default_topics(partitions: u32) -> Vec<TopicConfig> {
     vec![
         topic("inbound", 7 * DAY),
         topic("outbound", 7 * DAY),
+        topic("questions", 7 * DAY),
         topic("status", 3 * DAY),
         TopicConfig { ephemeral: true, ..topic("realtime", Duration::from_mins(10)) },
         topic("inbound.dead", 30 * DAY),

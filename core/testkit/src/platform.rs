@@ -17,7 +17,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_gateway::{Gateway, dispatcher, hub, public};
-use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, jobs, worker};
+use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
     config::{Limits, Outbound},
     http,
@@ -197,6 +197,7 @@ impl TestPlatform {
         supervisor.start(jobs::retention::Retention::new(self.runtime.clone()));
         supervisor.start(worker::Workers::new(self.runtime.clone()));
         let client = http::Client::new(&self.outbound).expect("an http client");
+        supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =

@@ -42,6 +42,11 @@ impl Budget {
         Self(units)
     }
 
+    /// How many units are left.
+    pub const fn left(self) -> u64 {
+        self.0
+    }
+
     /// Whether nothing is left.
     pub const fn is_spent(self) -> bool {
         self.0 == 0
@@ -234,7 +239,7 @@ pub(super) fn is_in(part: &Value, whole: &Value) -> bool {
 }
 
 /// Whether two values are equal, as `==` sees it.
-pub(super) fn is_same(left: &Value, right: &Value) -> bool {
+pub(crate) fn is_same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::List(left), Value::List(right)) => {
             left.len() == right.len()

@@ -24,11 +24,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
+pub(crate) use evaluate::is_same;
 pub use evaluate::{Budget, EvalError, Facts, Moment, SIZE_OF_VALUE_MAX, Scope};
 pub use functions::{Group, Spec, groups, reference};
 pub use value::{NESTING_MAX, Value};
 
-pub(crate) use functions::{Call, Function};
+pub(crate) use functions::{Call, Function, read_pattern, url_encode};
 pub(crate) use lexer::{Lexer, Token};
 pub(crate) use parser::{parse, parse_arguments};
 

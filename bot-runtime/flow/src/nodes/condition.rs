@@ -9,7 +9,7 @@
 
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting};
+use super::{About, Behaviour, Port, Role};
 use crate::{
     Event,
     expression::Expression,
@@ -27,24 +27,16 @@ impl Behaviour for Condition {
         vec![Port::required("true"), Port::required("false")]
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
-        self.expression.variables(names);
-    }
-
-    fn writes(&self) -> Option<&str> {
-        None
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
+        self.expression.variables(&mut about.reads);
     }
 
     fn check(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        None
+    fn role(&self) -> Role<'_> {
+        Role::Passes
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {

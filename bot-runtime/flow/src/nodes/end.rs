@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting};
+use super::{About, Behaviour, Port, Role};
 use crate::turn::{Failure, Move, Turn};
 
 #[derive(Debug, Deserialize)]
@@ -20,22 +20,14 @@ impl Behaviour for End {
         Vec::new()
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, _names: &mut Vec<&'n str>) {}
-
-    fn writes(&self) -> Option<&str> {
-        None
-    }
+    fn describe<'n>(&'n self, _about: &mut About<'n>) {}
 
     fn check(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        None
+    fn role(&self) -> Role<'_> {
+        Role::Passes
     }
 
     fn enter(&self, _turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {

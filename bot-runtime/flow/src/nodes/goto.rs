@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting};
+use super::{About, Behaviour, Port, Role};
 use crate::{
     NodeId,
     turn::{Failure, Move, Turn},
@@ -25,22 +25,16 @@ impl Behaviour for Goto {
         Vec::new()
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        Some(self.node.as_str())
-    }
-
-    fn reads<'n>(&'n self, _names: &mut Vec<&'n str>) {}
-
-    fn writes(&self) -> Option<&str> {
-        None
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
+        about.jump = Some(self.node.as_str());
     }
 
     fn check(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        None
+    fn role(&self) -> Role<'_> {
+        Role::Passes
     }
 
     fn enter(&self, _turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {

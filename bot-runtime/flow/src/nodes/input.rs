@@ -3,33 +3,42 @@
 //! ```json
 //! {"id": "ask_order", "type": "input", "data": {
 //!   "text": "What is your order number?", "variable": "order",
-//!   "format": "number", "integer": true, "min": 1000, "max": 9999,
+//!   "format": "number", "integer": true, "min": 1000, "max": 9999, "valid": "input.value % 10 != 0",
 //!   "retry_text": "An order number has four digits.", "retries": 2, "timeout_seconds": 3600}}
 //! ```
 //!
 //! | `format` | Takes | The variable holds |
 //! | --- | --- | --- |
-//! | `text` | text of `min_length` to `max_length` characters | the text |
+//! | `text` | text of `min_length` to `max_length` characters that matches `pattern` | the text |
 //! | `number` | `12`, `12.5`, `12,5`, with `min`, `max`, `integer` | a number |
 //! | `email` | an e-mail address | it, its domain in lower case |
 //! | `phone` | 7 to 15 digits, `+`, spaces, dashes, dots, brackets | `+` where it was there, and the digits |
 //! | `url` | an http or https address; `https://` is added where it is missing | it |
-//! | `date` | `2026-01-31`, `31.1.2026`, `31/1/2026` | `2026-01-31` |
-//! | `time` | `14:30`, `14.30`, `2:30 pm`, `2pm` | `14:30` |
+//! | `date` | `2026-01-31`, `31.1.2026`, `31/1/2026`, from `earliest` to `latest` | `2026-01-31` |
+//! | `time` | `14:30`, `14.30`, `2:30 pm`, `2pm`, from `earliest` to `latest` | `14:30` |
 //! | `choice` | one of `options`, as in a menu (`style`, `label`) | the option's id |
+//! | `rating` | `4`, `4/5`, stars; buttons from 1 to `max` (2 to 10, 5 if not given) are offered | a number |
+//! | `location` | a place that is shared, or `48.137, 11.575` | `latitude`, `longitude`, `name`, `address` |
+//! | `file` | a file of one of the kinds in `media`, of up to `max_bytes` | `kind`, `url`, `reference`, `type`, `name`, `size`, `caption` |
+//!
+//! `earliest` and `latest` are templates. `valid` is an expression over `input.value` that must hold as well. The kinds
+//! of files are `image`, `video`, `audio`, `document` and `sticker`.
 //!
 //! Ports: `next`, `other` (asked in vain `retries` times), `timeout`, `error`.
 
-use botbuilder_domain::{ChoiceOption, ChoiceStyle, Content};
+use botbuilder_domain::{ChoiceOption, ChoiceStyle, Content, Location, Media, MediaKind};
+use regex::Regex;
 use serde::Deserialize;
 
 use super::{
-    Behaviour, Port, Waiting,
+    About, Behaviour, Port, Role, Waiting,
     menu::{check_options, chosen, offer},
-    patience::Patience,
+    patience::{Patience, Reminder},
 };
 use crate::{
-    Event, Input as TurnInput, Value, reading,
+    Event, Input as TurnInput, Value,
+    expression::{Expression, read_pattern},
+    reading,
     template::Template,
     turn::{Failure, Move, Turn},
 };
@@ -47,14 +56,23 @@ pub(crate) struct Input {
     integer: bool,
     min_length: Option<usize>,
     max_length: Option<usize>,
+    pattern: Option<Pattern>,
+    earliest: Option<Template>,
+    latest: Option<Template>,
     #[serde(default)]
     options: Vec<ChoiceOption>,
     #[serde(default)]
     style: ChoiceStyle,
     label: Option<String>,
+    #[serde(default)]
+    media: Vec<MediaKind>,
+    max_bytes: Option<u64>,
+    valid: Option<Expression>,
     retry_text: Option<Template>,
     retries: Option<u32>,
     timeout_seconds: Option<u32>,
+    #[serde(default)]
+    reminders: Vec<Reminder>,
 }
 
 /// What an answer must look like.
@@ -70,30 +88,61 @@ enum Format {
     Date,
     Time,
     Choice,
+    Rating,
+    Location,
+    File,
+}
+
+/// A pattern that was read.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Pattern(Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(source: String) -> Result<Self, String> {
+        read_pattern(&source).map(Self)
+    }
 }
 
 impl Input {
-    fn patience(&self) -> Patience<'_> {
-        Patience {
-            retry_text: self.retry_text.as_ref(),
-            retries: self.retries,
-            timeout_seconds: self.timeout_seconds,
+    fn say(&self, turn: &mut Turn<'_>, text: &Template) -> Result<(), Failure> {
+        let text = turn.render(text)?;
+        turn.reply(self.content(text))
+    }
+
+    fn content(&self, text: String) -> Content {
+        match self.format {
+            Format::Choice => offer(text, &self.options, self.style, self.label.as_ref()),
+            Format::Rating => offer(text, &self.marks(), self.style, self.label.as_ref()),
+            _ => Content::text(text),
         }
     }
 
-    fn say(&self, turn: &mut Turn<'_>, text: &Template) -> Result<(), Failure> {
-        let text = turn.render(text)?;
-        turn.reply(match self.format {
-            Format::Choice => offer(text, &self.options, self.style, self.label.as_ref()),
-            _ => Content::text(text),
-        })
+    /// The largest rating.
+    fn best(&self) -> u32 {
+        let best = Value::Number(self.max.unwrap_or(5.0));
+        (2..=10).find(|mark| is_number(&best, *mark)).unwrap_or(5)
     }
 
-    /// The value of an answer that fits.
+    /// The marks that a rating offers.
+    fn marks(&self) -> Vec<ChoiceOption> {
+        let mark =
+            |mark: u32| ChoiceOption { id: mark.to_string(), title: mark.to_string(), description: None };
+        (1..=self.best()).map(mark).collect()
+    }
+
+    /// The value of an answer of the right format.
     fn read(&self, input: &TurnInput) -> Option<Value> {
+        match self.format {
+            Format::Location => return location(input),
+            Format::File => return self.file(input),
+            _ => {}
+        }
         let answer = input.answer()?;
         match self.format {
-            Format::Text => self.fits_length(answer).then(|| Value::text(answer)),
+            Format::Text => self.fits_text(answer).then(|| Value::text(answer)),
             Format::Number => {
                 reading::number(answer).filter(|number| self.fits_range(*number)).map(Value::Number)
             }
@@ -103,12 +152,16 @@ impl Input {
             Format::Date => reading::date(answer).map(Value::text),
             Format::Time => reading::time(answer).map(Value::text),
             Format::Choice => chosen(&self.options, input).map(|option| Value::text(&option.id)),
+            Format::Rating => reading::rating(answer, self.best()).map(|mark| Value::Number(mark.into())),
+            Format::Location | Format::File => None,
         }
     }
 
-    fn fits_length(&self, answer: &str) -> bool {
+    fn fits_text(&self, answer: &str) -> bool {
         let length = answer.chars().count();
-        self.min_length.is_none_or(|min| length >= min) && self.max_length.is_none_or(|max| length <= max)
+        self.min_length.is_none_or(|min| length >= min)
+            && self.max_length.is_none_or(|max| length <= max)
+            && self.pattern.as_ref().is_none_or(|Pattern(pattern)| pattern.is_match(answer))
     }
 
     fn fits_range(&self, number: f64) -> bool {
@@ -116,6 +169,73 @@ impl Input {
             && self.max.is_none_or(|max| number <= max)
             && (!self.integer || number.fract() == 0.0)
     }
+
+    fn file(&self, input: &TurnInput) -> Option<Value> {
+        let TurnInput::Message { content: Content::Media(file), .. } = input else { return None };
+        let fits = (self.media.is_empty() || self.media.contains(&file.media))
+            && self.max_bytes.is_none_or(|max| file.size.is_none_or(|size| size <= max));
+        fits.then(|| described(file))
+    }
+
+    /// Whether a value of the right format is also within its bounds, and valid.
+    fn fits(&self, turn: &mut Turn<'_>, value: &Value) -> Result<bool, Failure> {
+        // Days and times of day in their one form are in order as texts.
+        let text = value.as_text().unwrap_or_default();
+        let read = |text: &str| match self.format {
+            Format::Time => reading::time(text.trim()),
+            _ => reading::date(text.trim()),
+        };
+        if let Some(earliest) = &self.earliest
+            && read(&turn.render(earliest)?).is_some_and(|earliest| text < earliest.as_str())
+        {
+            return Ok(false);
+        }
+        if let Some(latest) = &self.latest
+            && read(&turn.render(latest)?).is_some_and(|latest| text > latest.as_str())
+        {
+            return Ok(false);
+        }
+        let Some(valid) = &self.valid else { return Ok(true) };
+        turn.facts().input_value = value.clone();
+        let valid = turn.evaluate(valid);
+        turn.facts().input_value = Value::Null;
+        valid.map(|valid| valid.is_true())
+    }
+}
+
+fn is_number(value: &Value, number: u32) -> bool {
+    *value == Value::Number(number.into())
+}
+
+fn location(input: &TurnInput) -> Option<Value> {
+    let optional = |text: &Option<String>| text.as_ref().map_or(Value::Null, Value::text);
+    let place = if let TurnInput::Message { content: Content::Location(place), .. } = input {
+        place.clone()
+    } else {
+        let (latitude, longitude) = reading::coordinates(input.answer()?)?;
+        Location { latitude, longitude, name: None, address: None }
+    };
+    Some(Value::object([
+        ("latitude", Value::number(place.latitude)?),
+        ("longitude", Value::number(place.longitude)?),
+        ("name", optional(&place.name)),
+        ("address", optional(&place.address)),
+    ]))
+}
+
+fn described(file: &Media) -> Value {
+    let optional = |text: &Option<String>| text.as_ref().map_or(Value::Null, Value::text);
+    #[expect(clippy::cast_precision_loss, reason = "no file is so large")]
+    let size = file.size.map_or(Value::Null, |size| Value::Number(size as f64));
+    Value::object([
+        ("kind", Value::text(Content::Media(file.clone()).kind())),
+        ("url", optional(&file.url)),
+        ("reference", optional(&file.provider_ref)),
+        ("type", optional(&file.mime_type)),
+        ("name", optional(&file.file_name)),
+        ("size", size),
+        ("caption", optional(&file.caption)),
+    ])
 }
 
 impl Behaviour for Input {
@@ -125,32 +245,55 @@ impl Behaviour for Input {
         ports
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
-        self.text.variables(names);
-        self.patience().reads(names);
-    }
-
-    fn writes(&self) -> Option<&str> {
-        Some(&self.variable)
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
+        let templates = [&self.text].into_iter().chain(&self.earliest).chain(&self.latest);
+        templates.for_each(|template| template.variables(&mut about.shows));
+        self.valid.iter().for_each(|valid| valid.variables(&mut about.reads));
+        self.patience().reads(&mut about.shows);
+        about.writes.push(&self.variable);
+        about.says.push(self.content(self.text.outline()));
     }
 
     fn check(&self) -> Vec<String> {
         let mut faults = self.patience().check();
+        let belongs = |there: bool, fields: &str, formats: &[Format], names: &str| {
+            (there && !formats.contains(&self.format))
+                .then(|| format!("{fields} belong to the format {names}"))
+        };
+        let has_length = self.min_length.is_some() || self.max_length.is_some();
+        let has_bounds = self.earliest.is_some() || self.latest.is_some();
+        let has_file = !self.media.is_empty() || self.max_bytes.is_some();
+        let number = [Format::Number];
+        faults.extend(
+            [
+                belongs(!self.options.is_empty(), "`options`", &[Format::Choice], "`choice`"),
+                belongs(self.min.is_some() || self.integer, "`min` and `integer`", &number, "`number`"),
+                belongs(
+                    self.max.is_some(),
+                    "`max`",
+                    &[Format::Number, Format::Rating],
+                    "`number` or `rating`",
+                ),
+                belongs(has_length, "`min_length` and `max_length`", &[Format::Text], "`text`"),
+                belongs(self.pattern.is_some(), "`pattern`", &[Format::Text], "`text`"),
+                belongs(
+                    has_bounds,
+                    "`earliest` and `latest`",
+                    &[Format::Date, Format::Time],
+                    "`date` or `time`",
+                ),
+                belongs(has_file, "`media` and `max_bytes`", &[Format::File], "`file`"),
+            ]
+            .into_iter()
+            .flatten(),
+        );
         if self.format == Format::Choice {
             faults.extend(check_options(&self.options));
-        } else if !self.options.is_empty() {
-            faults.push("`options` belong to the format `choice`".to_owned());
         }
-        let is_number = self.format == Format::Number;
-        if !is_number && (self.min.is_some() || self.max.is_some() || self.integer) {
-            faults.push("`min`, `max` and `integer` belong to the format `number`".to_owned());
-        }
-        if self.format != Format::Text && (self.min_length.is_some() || self.max_length.is_some()) {
-            faults.push("`min_length` and `max_length` belong to the format `text`".to_owned());
+        if self.format == Format::Rating
+            && self.max.is_some_and(|max| !(2..=10).any(|mark| is_number(&Value::Number(max), mark)))
+        {
+            faults.push("`max` of a rating is a whole number from 2 to 10".to_owned());
         }
         if self.min.zip(self.max).is_some_and(|(min, max)| min > max)
             || self.min_length.zip(self.max_length).is_some_and(|(min, max)| min > max)
@@ -160,8 +303,8 @@ impl Behaviour for Input {
         faults
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        Some(self)
+    fn role(&self) -> Role<'_> {
+        Role::Waits(self)
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
@@ -172,21 +315,33 @@ impl Behaviour for Input {
 
 impl Waiting for Input {
     fn offers(&self, input: &TurnInput) -> bool {
-        self.format == Format::Choice && self.read(input).is_some()
+        matches!(self.format, Format::Choice | Format::Rating) && self.read(input).is_some()
     }
 
     fn takes_free_text(&self) -> bool {
-        self.format != Format::Choice
+        !matches!(self.format, Format::Choice | Format::Rating | Format::File)
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            retry_text: self.retry_text.as_ref(),
+            retries: self.retries,
+            timeout_seconds: self.timeout_seconds,
+            reminders: &self.reminders,
+        }
     }
 
     fn resume(&self, turn: &mut Turn<'_>, input: &TurnInput) -> Result<Move<'_>, Failure> {
-        let Some(value) = self.read(input) else {
-            let text = self.retry_text.as_ref().unwrap_or(&self.text);
-            return self.patience().ask_again(turn, |turn| self.say(turn, text));
+        let value = match self.read(input) {
+            Some(value) if self.fits(turn, &value)? => value,
+            _ => {
+                let text = self.retry_text.as_ref().unwrap_or(&self.text);
+                return self.patience().ask_again(turn, |turn| self.say(turn, text));
+            }
         };
-        if let (Format::Choice, Value::Text(option)) = (self.format, &value) {
+        if matches!(self.format, Format::Choice | Format::Rating) {
             let node = turn.node().id.clone();
-            turn.event(Event::Chosen { node, option: option.to_string() });
+            turn.event(Event::Chosen { node, option: value.to_string() });
         }
         turn.set(&self.variable, value)?;
         Ok(Move::Leave("next"))

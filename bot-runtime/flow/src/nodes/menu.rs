@@ -16,7 +16,10 @@
 use botbuilder_domain::{Choice, ChoiceOption, ChoiceStyle, Content};
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting, patience::Patience};
+use super::{
+    About, Behaviour, Port, Role, Waiting,
+    patience::{Patience, Reminder},
+};
 use crate::{
     Event, Input, Value,
     definition::NAME_MAX,
@@ -41,17 +44,11 @@ pub(crate) struct Menu {
     retry_text: Option<Template>,
     retries: Option<u32>,
     timeout_seconds: Option<u32>,
+    #[serde(default)]
+    reminders: Vec<Reminder>,
 }
 
 impl Menu {
-    fn patience(&self) -> Patience<'_> {
-        Patience {
-            retry_text: self.retry_text.as_ref(),
-            retries: self.retries,
-            timeout_seconds: self.timeout_seconds,
-        }
-    }
-
     fn say(&self, turn: &mut Turn<'_>, text: &Template) -> Result<(), Failure> {
         let text = turn.render(text)?;
         turn.reply(offer(text, &self.options, self.style, self.label.as_ref()))
@@ -82,7 +79,7 @@ pub(super) fn chosen<'o>(options: &'o [ChoiceOption], input: &Input) -> Option<&
             };
             choice.resolve(input.answer()?).and_then(|option| by_id(&option.id))
         }
-        Input::Opened { .. } | Input::Timeout { .. } => None,
+        Input::Opened { .. } | Input::Timeout { .. } | Input::Answer { .. } | Input::Event { .. } => None,
     }
 }
 
@@ -110,17 +107,11 @@ impl Behaviour for Menu {
         options.chain(self.patience().ports()).collect()
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
-        self.text.variables(names);
-        self.patience().reads(names);
-    }
-
-    fn writes(&self) -> Option<&str> {
-        self.variable.as_deref()
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
+        self.text.variables(&mut about.shows);
+        self.patience().reads(&mut about.shows);
+        about.writes.extend(self.variable.as_deref());
+        about.says.push(offer(self.text.outline(), &self.options, self.style, self.label.as_ref()));
     }
 
     fn check(&self) -> Vec<String> {
@@ -131,8 +122,8 @@ impl Behaviour for Menu {
         faults
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        Some(self)
+    fn role(&self) -> Role<'_> {
+        Role::Waits(self)
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
@@ -142,6 +133,15 @@ impl Behaviour for Menu {
 }
 
 impl Waiting for Menu {
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            retry_text: self.retry_text.as_ref(),
+            retries: self.retries,
+            timeout_seconds: self.timeout_seconds,
+            reminders: &self.reminders,
+        }
+    }
+
     fn offers(&self, input: &Input) -> bool {
         chosen(&self.options, input).is_some()
     }

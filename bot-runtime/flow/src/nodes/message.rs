@@ -14,7 +14,7 @@
 use botbuilder_domain::{Choice, Content, Media};
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting};
+use super::{About, Behaviour, Port, Role};
 use crate::{
     expression::ParseError,
     template::Template,
@@ -105,6 +105,27 @@ impl Body {
         })
     }
 
+    /// The message with an ellipsis in every place.
+    fn outline(&self) -> Content {
+        match self {
+            Self::Text(text) => Content::text(text.outline()),
+            Self::Media { media, url, caption } => Content::Media(Media {
+                url: url.as_ref().map(Template::outline),
+                caption: caption.as_ref().map(Template::outline),
+                ..media.clone()
+            }),
+            Self::Choice { choice, text } => {
+                Content::Choice(Choice { text: text.outline(), ..choice.clone() })
+            }
+            Self::Template { name, language, variables } => Content::Template {
+                name: name.clone(),
+                language: language.clone(),
+                variables: variables.iter().map(Template::outline).collect(),
+            },
+            Self::Fixed(content) => content.clone(),
+        }
+    }
+
     fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Text(text) | Self::Choice { text, .. } => vec![text],
@@ -120,26 +141,19 @@ impl Behaviour for Message {
         vec![Port::optional("next")]
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
         for template in self.0.templates() {
-            template.variables(names);
+            template.variables(&mut about.shows);
         }
-    }
-
-    fn writes(&self) -> Option<&str> {
-        None
+        about.says.push(self.0.outline());
     }
 
     fn check(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        None
+    fn role(&self) -> Role<'_> {
+        Role::Passes
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {

@@ -1,7 +1,10 @@
-//! What the nodes that wait have in common: how often they ask again and how long they wait.
+//! What the nodes that wait have in common: how often they ask again, how long they wait, what is said meanwhile.
+
+use serde::Deserialize;
 
 use crate::{
     Event,
+    definition::SECONDS_MAX,
     nodes::Port,
     template::Template,
     turn::{Failure, Move, Turn},
@@ -9,19 +12,41 @@ use crate::{
 
 /// Most answers that may not fit.
 const RETRIES_MAX: u32 = 20;
-/// Longest wait: thirty days, in seconds.
-const TIMEOUT_MAX: u32 = 2_592_000;
+/// Most reminders of one wait.
+const REMINDERS_MAX: usize = 5;
 
 /// How often a node asks again and how long it waits.
 ///
 /// - `retry_text`: said when an answer does not fit; without it, the question is repeated;
 /// - `retries`: how often it asks again before it leaves by the port `other`; without it, again and again;
-/// - `timeout_seconds`: how long it waits before it leaves by the port `timeout`; without it, for ever.
+/// - `timeout_seconds`: how long it waits before it leaves by the port `timeout`; without it, for ever;
+/// - `reminders`: what is said while it waits, as `{"after_seconds": 600, "text": "Are you still there?"}`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience<'n> {
-    pub(super) retry_text: Option<&'n Template>,
-    pub(super) retries: Option<u32>,
-    pub(super) timeout_seconds: Option<u32>,
+pub(crate) struct Patience<'n> {
+    pub(crate) retry_text: Option<&'n Template>,
+    pub(crate) retries: Option<u32>,
+    pub(crate) timeout_seconds: Option<u32>,
+    pub(crate) reminders: &'n [Reminder],
+}
+
+/// What is said to somebody who has not answered for a while.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a reminder")]
+pub(crate) struct Reminder {
+    /// Since the question.
+    pub(crate) after_seconds: u32,
+    pub(crate) text: Template,
+}
+
+/// What becomes of messages that come during a pause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum While {
+    /// They wait, and are taken as soon as somebody waits for the person.
+    #[default]
+    Keep,
+    /// The flow does not see them.
+    Ignore,
 }
 
 impl<'n> Patience<'n> {
@@ -34,9 +59,8 @@ impl<'n> Patience<'n> {
     }
 
     pub(super) fn reads(self, names: &mut Vec<&'n str>) {
-        if let Some(text) = self.retry_text {
-            text.variables(names);
-        }
+        let texts = self.retry_text.into_iter().chain(self.reminders.iter().map(|reminder| &reminder.text));
+        texts.for_each(|text| text.variables(names));
     }
 
     pub(super) fn check(self) -> Vec<String> {
@@ -44,15 +68,24 @@ impl<'n> Patience<'n> {
         if self.retries.is_some_and(|retries| retries > RETRIES_MAX) {
             faults.push(format!("`retries` is more than {RETRIES_MAX}"));
         }
-        if self.timeout_seconds.is_some_and(|seconds| seconds == 0 || seconds > TIMEOUT_MAX) {
-            faults.push(format!("`timeout_seconds` is not between 1 and {TIMEOUT_MAX}"));
+        faults.extend(check_seconds("timeout_seconds", self.timeout_seconds));
+        if self.reminders.len() > REMINDERS_MAX {
+            faults.push(format!("there are more than {REMINDERS_MAX} reminders"));
+        }
+        let mut before = 0;
+        for Reminder { after_seconds, .. } in self.reminders {
+            let last = self.timeout_seconds.unwrap_or(SECONDS_MAX + 1);
+            if *after_seconds <= before || *after_seconds >= last {
+                faults.push("reminders come one after the other, and before the timeout".to_owned());
+            }
+            before = *after_seconds;
         }
         faults
     }
 
     /// Waits for the first answer.
     pub(super) fn wait(self) -> Move<'n> {
-        Move::Wait { seconds: self.timeout_seconds, retries: 0 }
+        Move::Wait { patience: self, retries: 0 }
     }
 
     /// Asks again and waits anew, or leaves by `other` when that was done often enough.
@@ -69,6 +102,12 @@ impl<'n> Patience<'n> {
         }
         turn.event(Event::Retried { node, attempt });
         ask(turn)?;
-        Ok(Move::Wait { seconds: self.timeout_seconds, retries: attempt })
+        Ok(Move::Wait { patience: self, retries: attempt })
     }
+}
+
+/// What is wrong with the length of a wait.
+pub(super) fn check_seconds(name: &str, seconds: Option<u32>) -> Option<String> {
+    let wrong = seconds.is_some_and(|seconds| seconds == 0 || seconds > SECONDS_MAX);
+    wrong.then(|| format!("`{name}` is not between 1 and {SECONDS_MAX}"))
 }

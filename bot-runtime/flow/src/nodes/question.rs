@@ -15,7 +15,10 @@
 use botbuilder_domain::Content;
 use serde::Deserialize;
 
-use super::{Behaviour, Port, Waiting, patience::Patience};
+use super::{
+    About, Behaviour, Port, Role, Waiting,
+    patience::{Patience, Reminder},
+};
 use crate::{
     Input, Value,
     template::Template,
@@ -30,16 +33,8 @@ pub(crate) struct Question {
     retry_text: Option<Template>,
     retries: Option<u32>,
     timeout_seconds: Option<u32>,
-}
-
-impl Question {
-    fn patience(&self) -> Patience<'_> {
-        Patience {
-            retry_text: self.retry_text.as_ref(),
-            retries: self.retries,
-            timeout_seconds: self.timeout_seconds,
-        }
-    }
+    #[serde(default)]
+    reminders: Vec<Reminder>,
 }
 
 fn say(turn: &mut Turn<'_>, text: Option<&Template>) -> Result<(), Failure> {
@@ -55,27 +50,21 @@ impl Behaviour for Question {
         ports
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
         if let Some(text) = &self.text {
-            text.variables(names);
+            text.variables(&mut about.shows);
         }
-        self.patience().reads(names);
-    }
-
-    fn writes(&self) -> Option<&str> {
-        self.variable.as_deref()
+        self.patience().reads(&mut about.shows);
+        about.writes.extend(self.variable.as_deref());
+        about.says.extend(self.text.as_ref().map(|text| Content::text(text.outline())));
     }
 
     fn check(&self) -> Vec<String> {
         self.patience().check()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        Some(self)
+    fn role(&self) -> Role<'_> {
+        Role::Waits(self)
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
@@ -85,6 +74,15 @@ impl Behaviour for Question {
 }
 
 impl Waiting for Question {
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            retry_text: self.retry_text.as_ref(),
+            retries: self.retries,
+            timeout_seconds: self.timeout_seconds,
+            reminders: &self.reminders,
+        }
+    }
+
     fn offers(&self, _input: &Input) -> bool {
         false
     }

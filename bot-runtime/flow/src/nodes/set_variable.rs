@@ -4,17 +4,19 @@
 //! {"id": "count", "type": "set_variable", "data": {"name": "tries", "value": "{{ tries + 1 }}"}}
 //! ```
 //!
-//! `value` is a template, a number, true, false or null. A template that is one tag without filters keeps the
-//! kind of its expression's value; any other gives a text. The value must fit the variable's declared type.
+//! `value` is a template, a number, true, false, null, or a list or object whose texts are templates. A template that
+//! is one tag keeps the kind of its value; any other gives a text. The value must fit the variable's declared type.
 //!
 //! Ports: `next`, `error`.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{Behaviour, Port, Waiting};
+use super::{About, Behaviour, Port, Role};
 use crate::{
     Value,
+    json_template::JsonTemplate,
+    sprint::Reason,
     template::Template,
     turn::{Failure, Move, Turn},
 };
@@ -30,6 +32,7 @@ pub(crate) struct SetVariable {
 #[serde(try_from = "Json")]
 enum Source {
     Template(Template),
+    Json(JsonTemplate),
     Fixed(Value),
 }
 
@@ -48,7 +51,7 @@ impl TryFrom<Json> for Source {
                 let value = number.as_f64().and_then(Value::number).ok_or("the number is too large")?;
                 Ok(Self::Fixed(value))
             }
-            Json::Array(_) | Json::Object(_) => Err("`value` is a list or an object".to_owned()),
+            json @ (Json::Array(_) | Json::Object(_)) => JsonTemplate::try_from(json).map(Self::Json),
         }
     }
 }
@@ -58,32 +61,30 @@ impl Behaviour for SetVariable {
         vec![Port::optional("next")]
     }
 
-    fn goes_to(&self) -> Option<&str> {
-        None
-    }
-
-    fn reads<'n>(&'n self, names: &mut Vec<&'n str>) {
+    fn describe<'n>(&'n self, about: &mut About<'n>) {
         match &self.value {
-            Source::Template(template) => template.variables(names),
+            Source::Template(template) => template.variables(&mut about.shows),
+            Source::Json(json) => json.variables(&mut about.shows),
             Source::Fixed(_) => {}
         }
-    }
-
-    fn writes(&self) -> Option<&str> {
-        Some(&self.name)
+        about.writes.push(&self.name);
     }
 
     fn check(&self) -> Vec<String> {
         Vec::new()
     }
 
-    fn waiting(&self) -> Option<&dyn Waiting> {
-        None
+    fn role(&self) -> Role<'_> {
+        Role::Passes
     }
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
         let value = match &self.value {
             Source::Template(template) => turn.value(template)?,
+            Source::Json(json) => {
+                let json = json.fill(turn)?;
+                Value::from_json(&json).ok_or(Failure::Error(Reason::TooLarge))?
+            }
             Source::Fixed(value) => value.clone(),
         };
         turn.set(&self.name, value)?;

@@ -72,3 +72,28 @@ pub async fn clear_default(tx: &mut Tx, scope: &OrgScope, bot: BotId, except: Fl
     .await?;
     Ok(())
 }
+
+/// The published version of one of the bot's flows, with its definition: what a call of that flow runs. None where the
+/// flow is not published.
+#[tracing::instrument(level = "debug", name = "store.bot_flows.published", skip_all)]
+pub async fn published(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    bot: BotId,
+    flow: FlowId,
+) -> Result<Option<(VersionId, Value)>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT e.id, e.data FROM bot_flows f
+        JOIN entity_versions e ON e.organization_id = f.organization_id AND e.id = f.published_version_id
+        WHERE f.organization_id = $1 AND f.bot_id = $2 AND f.id = $3 AND f.status = 'published'
+          AND f.deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+        flow.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.map(|row| (row.id.into(), row.data)))
+}

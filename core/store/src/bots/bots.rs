@@ -101,3 +101,38 @@ pub async fn set_webhook_secret(
     .await?;
     Ok(())
 }
+
+/// What a turn of a bot needs to know beside its flow.
+#[derive(Debug, Clone)]
+pub struct ForTurns {
+    /// What the bot says when nothing else fits.
+    pub fallback: Option<String>,
+    /// Whether conversations may be handed to a person.
+    pub handoff: bool,
+    /// The bot's settings.
+    pub settings: serde_json::Value,
+    /// The organization's settings.
+    pub organization: serde_json::Value,
+}
+
+/// What turns of this bot need to know beside its flow. None where there is no such bot.
+#[tracing::instrument(level = "debug", name = "store.bots.for_turns", skip_all)]
+pub async fn for_turns(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<ForTurns>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT b.fallback_message, b.handoff_enabled, b.settings, o.settings AS organization
+        FROM bots b JOIN organizations o ON o.id = b.organization_id
+        WHERE b.organization_id = $1 AND b.id = $2 AND b.deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.map(|row| ForTurns {
+        fallback: row.fallback_message,
+        handoff: row.handoff_enabled,
+        settings: row.settings,
+        organization: row.organization,
+    }))
+}

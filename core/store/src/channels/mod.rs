@@ -7,3 +7,4 @@ pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main table have the same name")]
 pub mod channels;
 pub mod conversations;
+pub mod turn_effects;

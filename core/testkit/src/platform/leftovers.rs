@@ -38,9 +38,11 @@ pub(super) async fn settled(
 
 async fn look(stream: &dyn Stream, pool: &PgPool, expected: &Expected) -> Vec<String> {
     let mut left = Vec::new();
-    for (topic, group) in
-        [("inbound", botbuilder_runtime::GROUP), ("outbound", botbuilder_gateway::dispatcher::GROUP)]
-    {
+    for (topic, group) in [
+        ("inbound", botbuilder_runtime::GROUP),
+        ("outbound", botbuilder_gateway::dispatcher::GROUP),
+        ("questions", botbuilder_runtime::executors::GROUP),
+    ] {
         match records(stream, topic, group).await {
             Ok(0) => {}
             Ok(unread) => left.push(format!("{unread} records of {topic}")),

@@ -11,6 +11,8 @@ mod logic;
 mod number;
 mod text;
 
+pub(crate) use text::{read_pattern, url_encode};
+
 use std::fmt::{self, Write as _};
 
 use super::{

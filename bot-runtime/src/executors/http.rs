@@ -1,0 +1,80 @@
+//! Calls of HTTP services, through the guard of [`botbuilder_service::http`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+use botbuilder_flow::{Answer, AskFailure, HttpMethod, HttpRequest, Value};
+use botbuilder_service::http::{Client, Error, Request, Response};
+use http::{HeaderName, Method};
+
+/// Largest body that a flow is given, in bytes.
+const BODY_MAX: usize = 128 * 1_024;
+/// Most headers that a flow is given, and the longest of their values.
+const HEADERS_MAX: usize = 32;
+const HEADER_BYTES_MAX: usize = 2_048;
+
+/// Calls a service. The answer says what went wrong in words that hold neither the address nor a secret.
+pub(super) async fn call(client: &Client, request: &HttpRequest, seconds: u32, key: &str) -> Answer {
+    let sent = match build(request, key) {
+        Ok(request) => client.send(request.timeout(Duration::from_secs(seconds.into()))).await,
+        Err(error) => Err(error),
+    };
+    match sent {
+        Ok(response) => read(&response),
+        Err(error) => Answer::Failed { failure: failure(&error) },
+    }
+}
+
+fn build(request: &HttpRequest, key: &str) -> Result<Request, Error> {
+    let method = match request.method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Delete => Method::DELETE,
+    };
+    let mut built = Request::new(method, &request.url)?;
+    if let Some(body) = &request.body {
+        // The type among the headers takes the place of this one.
+        built = built.body("application/octet-stream", body.clone());
+    }
+    for (name, value) in &request.headers {
+        // The definition was checked: its names are tokens.
+        if let Ok(name) = HeaderName::try_from(name.as_str()) {
+            built = built.header(name, value)?;
+        }
+    }
+    built.header(HeaderName::from_static("idempotency-key"), key)
+}
+
+fn read(response: &Response) -> Answer {
+    if response.body.len() > BODY_MAX {
+        return Answer::Failed { failure: AskFailure::TooLarge };
+    }
+    let Ok(text) = std::str::from_utf8(&response.body) else {
+        return Answer::Failed { failure: AskFailure::Unreadable };
+    };
+    let body = match serde_json::from_str(text) {
+        Ok(json) => match Value::from_json(&json) {
+            Some(value) => value,
+            None => return Answer::Failed { failure: AskFailure::TooLarge },
+        },
+        Err(_) => Value::text(text),
+    };
+    let headers: BTreeMap<String, String> = response
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter(|(name, value)| name != "set-cookie" && value.len() <= HEADER_BYTES_MAX)
+        .take(HEADERS_MAX)
+        .collect();
+    Answer::Http { status: response.status.as_u16(), headers, body }
+}
+
+fn failure(error: &Error) -> AskFailure {
+    match error {
+        Error::Refused(_) | Error::Header(_) | Error::Setup(_) => AskFailure::Refused,
+        Error::Connect(_) | Error::Broken(_) => AskFailure::Unreachable,
+        Error::Timeout => AskFailure::TimedOut,
+        Error::TooLarge { .. } => AskFailure::TooLarge,
+    }
+}

@@ -1,0 +1,155 @@
+//! The records that a turn leaves in the outbox: replies, signals, questions, events put off.
+
+use botbuilder_domain::{
+    Content, ConversationId, Envelope, Id, Ids, InboundEvent, MessageId, Outbound, OutboundEvent, Send,
+};
+use botbuilder_flow::Question;
+use botbuilder_store::{
+    channels::{
+        channel_messages::{Direction, New as NewMessage},
+        conversations::Saved,
+    },
+    system::outbox_events,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+
+use crate::{
+    INBOUND, OUTBOUND, Options, QUESTIONS,
+    batch::Job,
+    executors::Asked,
+    turn::{Error, Turn},
+};
+
+/// A reply: its message as queued, and the record that sends it.
+pub(crate) fn reply(
+    turn: &mut Turn,
+    cause: &Envelope<InboundEvent>,
+    conversation: &Saved,
+    content: Content,
+    not_after: DateTime<Utc>,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let message = MessageId::new(ids.next());
+    turn.messages.push(NewMessage {
+        id: message,
+        channel: conversation.channel,
+        conversation: conversation.id,
+        contact: conversation.contact,
+        bot: conversation.bot,
+        direction: Direction::Outbound { version: conversation.version, expires_at: not_after },
+        kind: content.kind(),
+        text: content.plain_text().map(str::to_owned),
+        payload: json!(content),
+        trace_id: cause.trace.trace_id().map(str::to_owned),
+    });
+    let what = Outbound::Send(Box::new(Send {
+        message,
+        conversation: conversation.id,
+        content,
+        reply_to: None,
+        not_after,
+    }));
+    turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);
+    Ok(())
+}
+
+/// The record that has something sent to whoever caused it.
+pub(crate) fn outgoing(
+    cause: &Envelope<InboundEvent>,
+    what: Outbound,
+    message: Option<MessageId>,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<outbox_events::New, Error> {
+    let record = Envelope {
+        schema: cause.schema,
+        id: Id::new(ids.next()),
+        org: cause.org,
+        bot: cause.bot,
+        channel: cause.channel,
+        kind: cause.kind,
+        key: cause.key.clone(),
+        times: cause.times,
+        trace: cause.trace.clone(),
+        body: OutboundEvent {
+            to: cause.body.sender.address.clone(),
+            thread: cause.body.thread.clone(),
+            what,
+        },
+    };
+    Ok(outbox_events::New {
+        id: record.id.uuid(),
+        topic: OUTBOUND,
+        partition_key: record.key.as_str().to_owned(),
+        event_type: if message.is_some() { "message.send" } else { "message.signal" },
+        entity: message.map(MessageId::uuid),
+        payload: serde_json::to_value(&record).map_err(Error::Encode)?,
+        available_at: now,
+    })
+}
+
+/// The record that asks the world. The time of an answer is that of the question's conversation.
+pub(crate) fn asked(
+    cause: &Envelope<InboundEvent>,
+    conversation: ConversationId,
+    question: Question,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<outbox_events::New, Error> {
+    let record = Envelope {
+        schema: cause.schema,
+        id: Id::new(ids.next()),
+        org: cause.org,
+        bot: cause.bot,
+        channel: cause.channel,
+        kind: cause.kind,
+        key: cause.key.clone(),
+        times: cause.times,
+        trace: cause.trace.clone(),
+        body: Asked {
+            address: cause.body.sender.address.clone(),
+            thread: cause.body.thread.clone(),
+            conversation,
+            question,
+        },
+    };
+    Ok(outbox_events::New {
+        id: record.id.uuid(),
+        topic: QUESTIONS,
+        partition_key: record.key.as_str().to_owned(),
+        event_type: "flow.asked",
+        entity: Some(conversation.uuid()),
+        payload: serde_json::to_value(&record).map_err(Error::Encode)?,
+        available_at: now,
+    })
+}
+
+/// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is
+/// over. Its key is not taken, so that it is not mistaken for a duplicate then.
+pub(crate) fn put_off(
+    turn: &mut Turn,
+    job: &Job,
+    options: &Options,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let waited = now - job.envelope.times.received;
+    if waited >= options.park_for {
+        return Ok(());
+    }
+    turn.keys.clear();
+    // The longer it has waited, the longer it waits: 1 s at first, then as long again as so far.
+    let pause = waited.max(TimeDelta::seconds(1));
+    turn.outbox.push(outbox_events::New {
+        id: ids.next(),
+        topic: INBOUND,
+        partition_key: job.envelope.key.as_str().to_owned(),
+        event_type: "event.parked",
+        entity: None,
+        payload: serde_json::to_value(&job.envelope).map_err(Error::Encode)?,
+        available_at: now + pause,
+    });
+    Ok(())
+}
