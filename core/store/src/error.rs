@@ -69,8 +69,8 @@ impl From<sqlx::Error> for Error {
         };
         let code = database.code().unwrap_or_default().into_owned();
         match code.as_str() {
-            // Unique, foreign-key, exclusion and check violations.
-            "23505" | "23503" | "23P01" | "23514" => {
+            // Unique, foreign-key, exclusion and check violations; a row that is still referred to (ON DELETE RESTRICT).
+            "23505" | "23503" | "23001" | "23P01" | "23514" => {
                 Self::Conflict { constraint: database.constraint().unwrap_or("a constraint").to_owned() }
             }
             // Serialisation failure and deadlock: the transaction may be run again.

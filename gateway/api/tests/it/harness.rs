@@ -162,6 +162,8 @@ async fn organization(store: &Store, root: &RootKey, slug: &str) -> Seeded {
         telegram_url: "http://127.0.0.1:1".to_owned(),
         telegram_token: "token".to_owned(),
         telegram_secret: "secret".to_owned(),
+        slack: None,
+        instagram: None,
     };
     seed::seed(store, root, &SystemClock, &SystemIds, &plan).await.expect("an organization")
 }

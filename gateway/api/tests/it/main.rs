@@ -4,4 +4,8 @@ mod bots;
 mod conventions;
 mod harness;
 mod idempotency;
+mod identity;
+mod people;
 mod route_table;
+mod tenancy;
+mod tokens;
