@@ -61,5 +61,6 @@ fn attachment(value: &Value) -> Option<Content> {
         sha256: None,
         caption: None,
         voice: false,
+        failure: None,
     }))
 }

@@ -14,7 +14,7 @@ const STOPPED: [i64; 2] = [368, 2_018_109];
 
 /// What an error means. `status` is the HTTP status it came with.
 pub(crate) fn classify(error: &GraphError, status: u16, retry_after: Option<Duration>) -> SendError {
-    let (code, message) = (error.code_text(), error.text());
+    let (code, message) = (error.whole_code_text(), error.text());
     let is =
         |known: &[i64]| [error.code, error.subcode].into_iter().flatten().any(|code| known.contains(&code));
     if is(&WINDOW) {

@@ -38,13 +38,15 @@ impl GraphError {
         Self::deserialize(value).unwrap_or_default()
     }
 
-    /// Its code as text, with the subcode behind a slash where there is one.
+    /// Its code as text.
     pub fn code_text(&self) -> String {
-        match (self.code, self.subcode) {
-            (Some(code), Some(subcode)) => format!("{code}/{subcode}"),
-            (Some(code), None) => code.to_string(),
-            (None, _) => "unknown".into(),
-        }
+        self.code.map_or_else(|| "unknown".into(), |code| code.to_string())
+    }
+
+    /// Its code as text, with the subcode behind a slash where there is one.
+    pub fn whole_code_text(&self) -> String {
+        let code = self.code_text();
+        self.subcode.map_or_else(|| code.clone(), |subcode| format!("{code}/{subcode}"))
     }
 
     /// The most telling text it has, redacted.

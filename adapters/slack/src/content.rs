@@ -48,6 +48,7 @@ fn file(value: &Value) -> Option<Media> {
         sha256: None,
         caption: None,
         voice,
+        failure: None,
     })
 }
 

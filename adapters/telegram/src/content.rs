@@ -118,6 +118,7 @@ fn media(message: &Value) -> Option<Content> {
             sha256: None,
             caption: caption.clone(),
             voice,
+            failure: None,
         }))
     };
     if let Some(sizes) = message.get("photo").and_then(Value::as_array) {

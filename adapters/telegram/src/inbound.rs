@@ -5,7 +5,7 @@ use botbuilder_adapter_kit::{
     equal_in_constant_time,
     json::{self, as_text},
 };
-use botbuilder_domain::{Inbound, InboundEvent, Sender};
+use botbuilder_domain::{Inbound, InboundEvent, Sender, Speaker};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -19,6 +19,9 @@ use crate::{
 
 /// The header in which Telegram sends back the secret token that we set, in lower case.
 pub const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// What the thread of a business account's chat begins with.
+pub(crate) const BUSINESS: &str = "business:";
 
 impl Webhook for Telegram {
     fn locate(&self, request: &RawRequest) -> Result<Locator, Rejection> {
@@ -144,9 +147,7 @@ impl Update<'_> {
             }
         };
         let mut event = self.event(sender, at, what);
-        if message.is_topic_message {
-            event.thread = message.message_thread_id.unwrap_or_default();
-        }
+        event.thread = thread(&message);
         Some(event)
     }
 
@@ -170,11 +171,7 @@ impl Update<'_> {
             .and_then(|message| provider_id(&chat, message.message_id.as_deref()));
         let what = Inbound::Postback { provider_id: query.id?, payload, title, reply_to };
         let mut event = self.event(sender, None, what);
-        if let Some(message) = message
-            && message.is_topic_message
-        {
-            event.thread = message.message_thread_id.unwrap_or_default();
-        }
+        event.thread = message.as_ref().map(thread).unwrap_or_default();
         Some(event)
     }
 
@@ -199,6 +196,7 @@ impl Update<'_> {
             let provider_id = format!("{}:{id}", sender.address);
             let mut event = self.event(sender.clone(), None, Inbound::Delete { provider_id });
             event.dedupe = format!("{}:{index}", self.id);
+            event.thread = deleted.business_connection_id.as_deref().map(business).unwrap_or_default();
             event
         });
         Some(events.collect())
@@ -253,18 +251,36 @@ impl Update<'_> {
     }
 }
 
-/// The chat is the address. In a private chat it is the person; in others the name shown is the chat's.
+/// The thread of a message: the topic of a forum, or the business account in whose name the bot answers. The person's
+/// chat with that account has the same number as their chat with the bot, and is another conversation.
+fn thread(message: &Message) -> String {
+    match (&message.business_connection_id, &message.message_thread_id) {
+        (Some(connection), _) => business(connection),
+        (None, Some(topic)) if message.is_topic_message => topic.clone(),
+        _ => String::new(),
+    }
+}
+
+fn business(connection: &str) -> String {
+    format!("{BUSINESS}{connection}")
+}
+
+/// The chat is the address. In a private chat it is the person; in others the name shown is the chat's, and the person
+/// stands beside it.
 fn sender(chat: &Chat, user: Option<&User>) -> Option<Sender> {
     let address = chat.id.clone()?;
     if !chat.is_private() {
         let (display_name, username) = (chat.title.clone(), chat.username.clone());
-        return Some(Sender { address, display_name, username, ..Sender::default() });
+        let speaker = user.and_then(|user| {
+            let (id, username) = (user.id.clone()?, user.username.clone());
+            Some(Box::new(Speaker { id, display_name: user.name(), username }))
+        });
+        return Some(Sender { address, display_name, username, speaker, ..Sender::default() });
     }
     let Some(user) = user else { return Some(Sender { address, ..Sender::default() }) };
-    let name: Vec<&str> = user.first_name.iter().chain(&user.last_name).map(String::as_str).collect();
     Some(Sender {
         address,
-        display_name: (!name.is_empty()).then(|| name.join(" ")),
+        display_name: user.name(),
         username: user.username.clone(),
         locale: user.language_code.clone(),
         ..Sender::default()

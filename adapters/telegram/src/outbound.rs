@@ -7,13 +7,18 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Choice, Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::{Telegram, refusal, settings::Calling};
+use crate::{Telegram, inbound::BUSINESS, refusal, settings::Calling};
 
 impl HttpChannel for Telegram {
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
         let settings = Calling::of(account)?;
         let (method, mut body) = call(&part.content)?;
         body.insert("chat_id".into(), chat_id(&part.to));
+        if let Some(connection) = part.thread.strip_prefix(BUSINESS) {
+            body.insert("business_connection_id".into(), connection.into());
+        } else if let Ok(topic) = part.thread.parse::<i64>() {
+            body.insert("message_thread_id".into(), topic.into());
+        }
         if let Some(message_id) = part.reply_to.as_deref().and_then(message_number) {
             // Without this a reply to a message that was deleted meanwhile would be refused.
             let reply = json!({ "message_id": message_id, "allow_sending_without_reply": true });

@@ -39,6 +39,14 @@ pub(crate) struct User {
     pub(crate) language_code: Option<String>,
 }
 
+impl User {
+    /// The name as it is shown.
+    pub(crate) fn name(&self) -> Option<String> {
+        let names: Vec<&str> = self.first_name.iter().chain(&self.last_name).map(String::as_str).collect();
+        (!names.is_empty()).then(|| names.join(" "))
+    }
+}
+
 /// What every message has, whatever it holds.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
@@ -56,6 +64,8 @@ pub(crate) struct Message {
     pub(crate) message_thread_id: Option<String>,
     #[serde(default)]
     pub(crate) is_topic_message: bool,
+    #[serde(default, deserialize_with = "opt_text")]
+    pub(crate) business_connection_id: Option<String>,
     #[serde(default)]
     pub(crate) reply_to_message: Option<Box<Replied>>,
 }
@@ -114,6 +124,8 @@ pub(crate) struct Member {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Deleted {
+    #[serde(default, deserialize_with = "opt_text")]
+    pub(crate) business_connection_id: Option<String>,
     #[serde(default)]
     pub(crate) chat: Option<Chat>,
     #[serde(default)]

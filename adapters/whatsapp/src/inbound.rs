@@ -5,7 +5,7 @@ use botbuilder_adapter_kit::{
     json::{self, as_text},
 };
 use botbuilder_adapter_meta as meta;
-use botbuilder_domain::{ChannelKind, DeliveryStatus, Failure, Inbound, InboundEvent, Sender};
+use botbuilder_domain::{ChannelKind, DeliveryStatus, Inbound, InboundEvent, Sender};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
@@ -215,7 +215,7 @@ fn status_event(item: &Value, contacts: &[Contact]) -> InboundEvent {
             return event;
         }
     };
-    let failure = (reached == DeliveryStatus::Failed).then(|| failure(status.errors.as_ref()));
+    let failure = (reached == DeliveryStatus::Failed).then(|| message::failure(status.errors.as_ref()));
     InboundEvent {
         sender,
         thread: String::new(),
@@ -227,14 +227,5 @@ fn status_event(item: &Value, contacts: &[Contact]) -> InboundEvent {
             failure,
             correlation: status.biz_opaque_callback_data,
         },
-    }
-}
-
-fn failure(errors: Option<&Value>) -> Failure {
-    let first = errors.and_then(|errors| errors.get(0)).map(meta::GraphError::read).unwrap_or_default();
-    Failure {
-        code: meta::classify(&first, 0, None).code().to_owned(),
-        provider_code: first.code.map(|code| code.to_string()),
-        message: first.text(),
     }
 }

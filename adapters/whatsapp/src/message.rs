@@ -2,7 +2,9 @@
 
 use botbuilder_adapter_kit::json::as_text;
 use botbuilder_adapter_meta as meta;
-use botbuilder_domain::{ContactCard, Content, Inbound, InboundEvent, Location, Media, MediaKind, Sender};
+use botbuilder_domain::{
+    ContactCard, Content, Failure, Inbound, InboundEvent, Location, Media, MediaKind, Sender, Speaker,
+};
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -67,12 +69,14 @@ pub(crate) fn echo(item: &Value) -> InboundEvent {
     }
 }
 
-/// The sender; of a group's message the group, because that is where replies go.
+/// The sender; of a group's message the group, because that is where replies go, and the person beside it.
 fn sender(ids: Ids, message: &Message, contacts: &[Contact]) -> Option<Sender> {
-    match &message.group_id {
-        Some(group) => Some(Sender { address: group.clone(), ..Sender::default() }),
-        None => ids.sender(contacts),
-    }
+    let person = ids.sender(contacts);
+    let Some(group) = &message.group_id else { return person };
+    let speaker = person.map(|Sender { address, display_name, username, .. }| {
+        Box::new(Speaker { id: address, display_name, username })
+    });
+    Some(Sender { address: group.clone(), speaker, ..Sender::default() })
 }
 
 /// None for whatever is not known or not whole.
@@ -155,6 +159,16 @@ fn content(kind: &str, item: &Value) -> Option<Content> {
     }
 }
 
+/// Why something failed, from a list of errors.
+pub(crate) fn failure(errors: Option<&Value>) -> Failure {
+    let first = errors.and_then(|errors| errors.get(0)).map(meta::GraphError::read).unwrap_or_default();
+    Failure {
+        code: meta::classify(&first, 0, None).code().to_owned(),
+        provider_code: first.code.map(|code| code.to_string()),
+        message: first.text(),
+    }
+}
+
 /// A file. It has no reference where the provider could not take it over (`errors` 131052): the person still
 /// sent something, and the caption may stand on its own.
 fn media(media: MediaKind, kind: &str, item: &Value) -> Option<Content> {
@@ -176,6 +190,7 @@ fn media(media: MediaKind, kind: &str, item: &Value) -> Option<Content> {
         sha256: file.sha256,
         caption: file.caption,
         voice,
+        failure: failed.then(|| Box::new(failure(item.get("errors")))),
     }))
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Failure;
+
 /// The content of one message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -119,6 +121,9 @@ pub struct Media {
     /// Whether it is a voice note.
     #[serde(default)]
     pub voice: bool,
+    /// Why the provider could not hand it over, where it could not: there is neither reference nor address then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Box<Failure>>,
 }
 
 /// A place.

@@ -184,6 +184,7 @@ fn picture(caption: Option<&str>) -> Media {
         sha256: None,
         caption: caption.map(str::to_owned),
         voice: false,
+        failure: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -24,6 +24,7 @@ type Arguments = Map<String, Value>;
 pub(super) async fn call(
     State(state): State<Arc<Inner>>,
     Path(method): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -32,7 +33,9 @@ pub(super) async fn call(
     if let Some(response) = faults::before(control, fault, |fault| worded(control, fault)).await {
         return response;
     }
-    let Some(arguments) = arguments(&headers, &body) else { return refuse(control, "invalid_json") };
+    let Some(mut arguments) = arguments(&headers, &body) else { return refuse(control, "invalid_json") };
+    // Methods that only read are also called with a query.
+    arguments.extend(fields(query.unwrap_or_default().as_bytes()));
     if method == "api.test" {
         return Json(json!({ "ok": true, "args": arguments })).into_response();
     }
@@ -74,15 +77,19 @@ pub(super) async fn call(
 /// Arguments come as JSON or as a form; objects in a form as JSON in a text.
 fn arguments(headers: &HeaderMap, body: &[u8]) -> Option<Arguments> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("application/json") {
+    // Clients name JSON even where they send nothing.
+    if kind.starts_with("application/json") && !body.is_empty() {
         return serde_json::from_slice(body).ok();
     }
-    let fields = url::form_urlencoded::parse(body).map(|(name, value)| {
+    Some(fields(body).collect())
+}
+
+fn fields(form: &[u8]) -> impl Iterator<Item = (String, Value)> {
+    url::form_urlencoded::parse(form).map(|(name, value)| {
         let nested = matches!(name.as_ref(), "blocks" | "view" | "attachments" | "metadata");
         let parsed = nested.then(|| serde_json::from_str(&value).ok()).flatten();
         (name.into_owned(), parsed.unwrap_or_else(|| value.into_owned().into()))
-    });
-    Some(fields.collect())
+    })
 }
 
 fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
