@@ -33,6 +33,7 @@ pub mod shape;
 pub mod sso;
 pub mod tenancy;
 pub mod voice;
+pub mod widget;
 
 use std::sync::Arc;
 
@@ -100,6 +101,7 @@ pub fn routes() -> Routes {
         models::routes(),
         channels::routes(),
         voice::routes(),
+        widget::routes(),
         clones::routes(),
         billing::routes(),
         plugins::routes(),

@@ -2,6 +2,7 @@
 
 mod bots;
 mod conventions;
+mod embed_code;
 mod harness;
 mod idempotency;
 mod identity;
