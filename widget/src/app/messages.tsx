@@ -167,7 +167,12 @@ function Message({ model, item, first, last }: MessageProps) {
     <li class={`message ${mine ? "mine" : "other"} ${item.state} ${first ? "first" : ""}`}>
       {first && !mine && <Who model={model} name={name} avatar={item.frame?.author?.avatar_url} />}
       {mine && <span class="hidden">{model.text("you")}: </span>}
-      {hasBody && <div class="bubble">{body}</div>}
+      {hasBody && (
+        // A text has its own direction, whatever the interface has.
+        <div class="bubble" dir="auto">
+          {body}
+        </div>
+      )}
       <Extras model={model} content={content} mine={mine} />
       <Status model={model} item={item} last={last} />
     </li>

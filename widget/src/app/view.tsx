@@ -76,6 +76,7 @@ function Panel({ model }: { model: Model }) {
       model.close();
     }
   };
+  const lost = model.client.state === "waiting" || model.client.state === "refused";
   const logo = safeHref(model.theme.logo_url || model.theme.avatar_url || "");
   return (
     <section class="panel" ref={panel} role="dialog" aria-labelledby="title" tabIndex={-1} onKeyDown={onKeyDown}>
@@ -83,7 +84,7 @@ function Panel({ model }: { model: Model }) {
         {logo && <img src={logo} alt="" referrerpolicy="no-referrer" />}
         <div>
           <h2 id="title">{model.title}</h2>
-          <p>{model.theme.subtitle || model.text(model.away ? "away" : "online")}</p>
+          <p>{model.theme.subtitle || (lost ? "" : model.text(model.away ? "away" : "online"))}</p>
         </div>
         <button type="button" aria-label={model.text("close")} onClick={() => model.close()}>
           <Icon name="close" />
