@@ -30,6 +30,7 @@ use super::{
     journal::Journal,
     server::{self, Server},
 };
+pub use botbuilder_adapter_slack::sign;
 
 /// How many messages can still be changed.
 const CHANGEABLE_MAX: usize = 10_000;
