@@ -5,6 +5,7 @@
 //! Model    what training made of it                                a value: stored, loaded, shared
 //! train(&corpus, embedders, &settings) -> (Model, Report)
 //! model.recognise(&request, embedders) -> Recognition { decision, intent, confidence, … }
+//! understanding.read(&request, now, embedders) -> Reading { recognition, entities }
 //! ```
 //!
 //! Nothing here does I/O, asks for the time or draws a random number: the same arguments give the same result.
@@ -25,8 +26,10 @@ mod matching;
 mod random;
 pub mod slots;
 pub mod text;
+pub mod understanding;
 
 pub use corpus::Corpus;
 pub use embedder::{EmbedError, Embedder, Embedders};
 pub use heads::calibrate::calibration_error;
 pub use intents::{Decision, Engine, Model, Recognition, Report, Request, Settings, TrainError, train};
+pub use understanding::{Reading, Understanding};

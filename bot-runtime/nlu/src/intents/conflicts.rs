@@ -37,7 +37,7 @@ pub enum ConflictKind {
 /// Cosine of vectors from which two examples are in each other's way.
 const NEAR: f32 = 0.92;
 /// The same without vectors.
-const NEAR_WORDS: f32 = 0.85;
+const NEAR_WORDS: f32 = 0.75;
 /// Conflicts listed at most.
 const MOST: usize = 500;
 

@@ -7,6 +7,8 @@ mod model;
 mod neighbours;
 mod recognise;
 pub mod report;
+#[cfg(test)]
+mod tests;
 mod tiers;
 mod train;
 

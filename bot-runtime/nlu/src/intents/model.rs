@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 use super::gate::Gate;
 use super::neighbours::Neighbours;
 use super::tiers::{Blend, Tier};
+use crate::entities::Found;
 use crate::features::Lexicon;
 use crate::heads::StoredHead;
+use crate::slots::Tagger;
 use crate::text::{Language, Spelling};
 
 /// The version of the stored form. A model of another version is trained anew.
@@ -40,6 +42,8 @@ pub struct Model {
     pub(crate) exact: Vec<(u64, u32)>,
     pub(crate) keywords: Vec<KnownKeyword>,
     pub(crate) spelling: Spelling,
+    /// For free-text entities; none without enough annotated examples.
+    pub(crate) tagger: Option<Tagger>,
 }
 
 /// From which scores on a text is taken for an intent, and from which it is worth asking.
@@ -134,6 +138,11 @@ impl Model {
         self.intents.iter().map(|intent| intent.name.as_str())
     }
 
+    /// The values of free-text entities, as annotated examples taught them.
+    pub fn slots(&self, text: &str, intent: Option<&str>) -> Vec<Found> {
+        self.tagger.as_ref().map_or_else(Vec::new, |tagger| tagger.find(text, intent))
+    }
+
     /// The thresholds training chose.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
@@ -161,6 +170,7 @@ impl Model {
             && vectors(&self.full)
             && self.neighbours.is_sound(classes)
             && self.fast_rule.as_ref().is_none_or(|rule| rule.neighbours.is_sound(classes))
+            && self.tagger.as_ref().is_none_or(Tagger::is_sound)
             && self.exact.is_sorted()
             && self.exact.iter().all(|(_, intent)| in_range(*intent))
             && self.keywords.iter().all(|keyword| in_range(keyword.intent))

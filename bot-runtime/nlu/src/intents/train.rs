@@ -13,6 +13,7 @@ use crate::heads::calibrate::temperature;
 use crate::heads::matrix::add_scaled_lines;
 use crate::heads::{Matrix, StoredHead, Weights};
 use crate::matching::{digest_of_words, padded_words};
+use crate::slots::{Tagger, TaggerSettings};
 use crate::text::{Spelling, normalise};
 
 /// How to train.
@@ -187,6 +188,10 @@ pub fn train(
         exact: exact(&data),
         keywords: keywords(corpus)?,
         spelling: spelling(corpus),
+        tagger: Tagger::learn(
+            corpus,
+            TaggerSettings { threads: settings.threads, ..TaggerSettings::default() },
+        ),
     };
     Ok((model, report))
 }

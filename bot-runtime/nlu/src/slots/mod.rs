@@ -5,6 +5,7 @@
 
 mod crf;
 mod features;
+mod learn;
 mod tagger;
 
 pub use tagger::{Slot, TaggedSentence, Tagger, TaggerSettings};
