@@ -14,7 +14,7 @@ use crate::{
     clock::Zone,
     definition::{self, Definition, VariableType},
     expression::Value,
-    nodes::{NodeKind, Reference},
+    nodes::NodeKind,
     problem::{Code, Problem},
     validate,
 };
@@ -219,15 +219,6 @@ impl Flow {
     /// The index of the node of that id.
     pub(crate) fn find(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
-    }
-
-    /// The flows that it calls, by their ids; one may be named more than once.
-    pub fn calls(&self) -> impl Iterator<Item = &str> {
-        let uses = self.nodes.iter().flat_map(|node| node.kind.behaviour().about().uses);
-        uses.filter_map(|reference| match reference {
-            Reference::Flow(id) => Some(id),
-            _ => None,
-        })
     }
 
     /// The clock that the flow names, if it names one.

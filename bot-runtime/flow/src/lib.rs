@@ -31,6 +31,8 @@ mod nodes;
 pub mod problem;
 pub mod question;
 mod reading;
+pub mod references;
+pub mod replay;
 pub mod session;
 pub mod sprint;
 pub mod template;

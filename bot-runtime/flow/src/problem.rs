@@ -48,6 +48,8 @@ pub enum Code {
     EndlessCycle,
     /// A variable that is used and not declared.
     UndeclaredVariable,
+    /// A flow, agent, intent or other thing that is used and not there.
+    MissingReference,
     /// A secret that somebody would get to see.
     SecretShown,
 }
@@ -67,7 +69,8 @@ impl Code {
             | Self::Unreachable
             | Self::OpenPort
             | Self::EndlessCycle
-            | Self::UndeclaredVariable => true,
+            | Self::UndeclaredVariable
+            | Self::MissingReference => true,
         }
     }
 }

@@ -5,6 +5,8 @@ use botbuilder_flow::{
     Bot, Flow, Input, Session, Settings, Value,
     lint::FindingCode,
     migrate::{Destination, Fate, Map, Migration},
+    references::Known,
+    replay::{Difference, Part, Recorded, record, replay},
     step,
 };
 use chrono::{DateTime, Utc};
@@ -112,4 +114,80 @@ fn conversations_move_by_the_map_and_stay_where_they_cannot() {
     let moved = migration.apply(session, to);
     assert!(moved.has_ended() && !moved.is_waiting());
     assert_eq!(moved.variables().get("a"), Some(&Value::text("two")));
+}
+
+#[test]
+fn what_a_flow_uses_must_be_there() {
+    let definition = flow(
+        &[
+            (
+                "call",
+                "call_flow",
+                json!({ "flow": "f1", "parameters": { "x": "1" }, "returns": { "a": "gone" } }),
+            ),
+            ("other", "call_flow", json!({ "flow": "f2" })),
+            ("route", "nlu_router", json!({ "intents": ["buy", "sell"] })),
+            ("chat", "ai_response", json!({ "agent": "a1" })),
+            ("faq", "knowledge_answer", json!({ "knowledge_bases": ["k1"] })),
+            ("run", "agent_workflow", json!({ "workflow": "w1" })),
+        ],
+        &[
+            ("start", "next", "call"),
+            ("call", "next", "other"),
+            ("other", "next", "route"),
+            ("route", "default", "chat"),
+            ("chat", "next", "faq"),
+            ("faq", "default", "run"),
+        ],
+    );
+    let flow = Flow::strict(&definition).unwrap();
+    assert_eq!(flow.calls().collect::<Vec<_>>(), ["f1", "f2"]);
+    let known = Known {
+        flows: [("f1".to_owned(), ["x".to_owned()].into())].into(),
+        intents: ["buy".to_owned()].into(),
+        ..Known::default()
+    };
+    let found: Vec<String> = flow.check_references(&known).iter().map(ToString::to_string).collect();
+    let expected = [
+        "node `call`: there is no variable in the flow that is called `gone`",
+        "node `other`: there is no published flow `f2`",
+        "node `route`: there is no intent `sell`",
+        "node `chat`: there is no agent `a1`",
+        "node `faq`: there is no knowledge base `k1`",
+        "node `run`: there is no workflow `w1`",
+    ];
+    assert_eq!(found, expected);
+}
+
+/// A thousand conversations with the demo, recorded as JSON and played again.
+#[test]
+fn recorded_conversations_come_out_the_same_to_the_byte() {
+    let definition = serde_json::from_str(botbuilder_flow::DEMO_FLOW).unwrap();
+    let bot = Bot::new(VersionId::new(Uuid::from_u128(1)), &definition, Settings::default()).unwrap();
+    let words = ["hi", "1", "2", "3", "1002", "4711", "Ada", "order", "no", "yes", "x@y.de", "+49 89 123456"];
+    for conversation in 0..1_000_usize {
+        let inputs = (0..8).map(|turn| {
+            let word = words[(conversation * 31 + turn * (conversation % 7 + 1)) % words.len()];
+            (NOW + chrono::TimeDelta::seconds(i64::try_from(turn * 60).unwrap()), Input::text(word))
+        });
+        let written = serde_json::to_string(&record(&bot, inputs)).unwrap();
+        let read: Vec<Recorded> = serde_json::from_str(&written).unwrap();
+        assert_eq!(replay(&bot, &read), []);
+        let inputs = read.iter().map(|step| (step.now, step.input.clone()));
+        assert_eq!(serde_json::to_string(&record(&bot, inputs)).unwrap(), written);
+    }
+}
+
+#[test]
+fn a_draft_that_says_something_else_is_told_by_its_replay() {
+    let with = |text: &str| {
+        let definition = flow(
+            &[("say", "message", json!({ "text": text })), ("q", "question", json!({ "variable": "a" }))],
+            &[("start", "next", "say"), ("say", "next", "q")],
+        );
+        Bot::new(VersionId::new(Uuid::from_u128(1)), &definition, Settings::default()).unwrap()
+    };
+    let recorded = record(&with("Hello"), [(NOW, Input::text("hi")), (NOW, Input::text("bye"))]);
+    assert_eq!(replay(&with("Hello"), &recorded), []);
+    assert_eq!(replay(&with("Welcome"), &recorded), [Difference { step: 0, of: Part::Effects }]);
 }

@@ -46,7 +46,8 @@ impl Behaviour for CallFlow {
     fn describe<'n>(&'n self, about: &mut About<'n>) {
         self.parameters.values().for_each(|value| value.variables(&mut about.shows));
         about.writes.extend(self.returns.keys().map(String::as_str));
-        about.uses.push(Reference::Flow(&self.flow));
+        let variables = self.parameters.keys().chain(self.returns.values()).map(String::as_str).collect();
+        about.uses.push(Reference::Flow { id: &self.flow, variables });
     }
 
     fn check(&self) -> Vec<String> {

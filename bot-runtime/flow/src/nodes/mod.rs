@@ -148,10 +148,14 @@ pub(crate) struct About<'n> {
 }
 
 /// Something outside of the flow that a node uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference<'n> {
     /// Another flow.
-    Flow(&'n str),
+    Flow {
+        id: &'n str,
+        /// The variables of it that are set and read.
+        variables: Vec<&'n str>,
+    },
     /// An agent.
     Agent(&'n str),
     /// A workflow of agents.
