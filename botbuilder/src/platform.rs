@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
-use botbuilder_gateway::{Gateway, dispatcher, hub, internal, public};
+use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, internal, public};
 use botbuilder_runtime::{Options, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
     config::{Config, Role, stream::Backend},
@@ -203,7 +203,8 @@ async fn build(
 
     let gateway =
         Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids))
-            .with_limits(config.limits.clone());
+            .with_limits(config.limits.clone())
+            .with_apps(PlatformApps::open(&config.apps)?);
     let turns = Limits {
         steps: config.runtime.turn_steps,
         messages: config.runtime.turn_messages,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use botbuilder_adapter_kit::{Account, account::Credentials};
-use botbuilder_domain::{ChannelId, OrgId};
+use botbuilder_domain::{ChannelId, ChannelKind, OrgId};
 use botbuilder_store::{
     Error, OrgScope, Store,
     channels::channels::{self, Found, Opened},
@@ -33,6 +33,7 @@ pub struct Accounts {
     root: RootKey,
     by_public_id: Kept<String>,
     by_channel: Kept<ChannelId>,
+    by_provider_account: Kept<(ChannelKind, String)>,
     asking_by_public_id: Asking,
     asking_by_channel: Asking,
 }
@@ -59,6 +60,7 @@ impl Accounts {
             root,
             by_public_id: Mutex::default(),
             by_channel: Mutex::default(),
+            by_provider_account: Mutex::default(),
             asking_by_public_id: Asking::default(),
             asking_by_channel: Asking::default(),
         }
@@ -87,6 +89,34 @@ impl Accounts {
         Ok(account)
     }
 
+    /// The connected account that a provider knows by this id.
+    pub async fn by_provider_account(
+        &self,
+        kind: ChannelKind,
+        id: &str,
+    ) -> Result<Option<Arc<Account>>, Error> {
+        if !can_be_provider_account(id) {
+            return Ok(None);
+        }
+        let key = (kind, id.to_owned());
+        if let Recalled::Answer(known) = recall(&self.by_provider_account, &key) {
+            return Ok(known);
+        }
+        let _turn = self.asking_by_public_id.turn(&key).await;
+        if let Recalled::Answer(known) = recall(&self.by_provider_account, &key) {
+            return Ok(known);
+        }
+        let mut tx = self.store.begin_auth().await?;
+        let found = channels::lookup_account(&mut tx, kind, id).await?;
+        tx.commit().await?;
+        let account = match found {
+            Some(Found { org, id }) => self.by_channel(org, id).await?,
+            None => None,
+        };
+        keep(&self.by_provider_account, key, account.as_ref());
+        Ok(account)
+    }
+
     /// The connected account of a channel.
     pub async fn by_channel(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
         if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
@@ -109,6 +139,7 @@ impl Accounts {
     pub fn forget(&self) {
         self.by_public_id.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.by_channel.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.by_provider_account.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -118,6 +149,11 @@ pub(crate) fn can_be_public(text: &str) -> bool {
     const MOST: usize = 40;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (1..=MOST).contains(&text.len()) && text.bytes().all(legal)
+}
+
+/// Whether a text can be a provider's id of an account; what cannot is not asked for (see [`can_be_public`]).
+fn can_be_provider_account(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What is remembered about a key.

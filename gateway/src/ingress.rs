@@ -1,6 +1,8 @@
 //! Providers' callbacks: cap the body, keep the raw bytes, locate, verify, decode, append; a 2xx only after the stream
 //! has everything. No database write is on this path.
 
+pub mod app;
+
 use std::sync::Arc;
 
 use axum::{
@@ -11,8 +13,10 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
-use botbuilder_adapter_kit::{Account, RawRequest, Received, Webhook};
-use botbuilder_domain::{ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope};
+use botbuilder_adapter_kit::{Account, RawRequest, Received, Reply, Webhook};
+use botbuilder_domain::{
+    ChannelKind, ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope,
+};
 use botbuilder_service::telemetry::trace;
 use botbuilder_stream::{AppendError, Record};
 use bytes::Bytes;
@@ -27,7 +31,9 @@ pub const INBOUND: &str = "inbound";
 
 /// The routes of providers' callbacks.
 pub fn routes() -> Router<Gateway> {
-    Router::new().route("/hooks/{public_id}", any(callback))
+    Router::new()
+        .route("/hooks/{public_id}", any(callback))
+        .route("/hooks/app/{provider}", any(app::callback))
 }
 
 async fn callback(
@@ -35,13 +41,15 @@ async fn callback(
     Path(public_id): Path<String>,
     request: Request,
 ) -> Response {
-    match receive(&gateway, public_id, request).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            metrics::counter!("ingress_refused_total", "reason" => refusal.name()).increment(1);
-            refusal.into_response()
-        }
-    }
+    answer(receive(&gateway, public_id, request).await)
+}
+
+/// The answer, or the refusal, which is counted.
+fn answer(received: Result<Response, Refusal>) -> Response {
+    received.unwrap_or_else(|refusal| {
+        metrics::counter!("ingress_refused_total", "reason" => refusal.name()).increment(1);
+        refusal.into_response()
+    })
 }
 
 #[tracing::instrument(level = "debug", name = "gateway.webhook.receive", skip_all)]
@@ -56,8 +64,7 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
         })?
         .ok_or(Refusal::Unknown)?;
     let webhook = gateway.channels.channel(account.kind).webhook().ok_or(Refusal::Unknown)?;
-    let most = usize::try_from(gateway.limits.webhook_bytes).unwrap_or(usize::MAX);
-    let raw = read(gateway, public_id, request, most).await?;
+    let raw = read(gateway, public_id, request, most(gateway, account.kind)).await?;
     let received_at = raw.received;
     let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
     let count = received.events.len();
@@ -65,14 +72,27 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
     fail::fail_point!("ingress.after_append", |_| std::process::abort());
     metrics::counter!("ingress_events_total", "channel" => account.kind.as_str()).increment(count as u64);
 
-    let reply = received.reply;
+    Ok(respond(received.reply))
+}
+
+/// Most bytes of a callback of this network (`reliability-security.md` 3).
+fn most(gateway: &Gateway, kind: ChannelKind) -> usize {
+    let of_kind = match kind {
+        ChannelKind::Telegram | ChannelKind::Slack => 1 << 20,
+        ChannelKind::Whatsapp | ChannelKind::Instagram | ChannelKind::Web => u64::MAX,
+    };
+    usize::try_from(gateway.limits.webhook_bytes.min(of_kind)).unwrap_or(usize::MAX)
+}
+
+/// What the provider is answered.
+fn respond(reply: Reply) -> Response {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    response
 }
 
 /// Reads the whole request, whose body has at most so many bytes.

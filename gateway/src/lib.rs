@@ -44,6 +44,8 @@ pub struct Gateway {
     pub ids: Arc<dyn Ids>,
     /// Bounds on what callers may send.
     pub limits: Arc<Limits>,
+    /// Provider apps of the platform.
+    pub apps: Arc<ingress::app::PlatformApps>,
 }
 
 impl Gateway {
@@ -66,7 +68,14 @@ impl Gateway {
             clock,
             ids,
             limits: Arc::default(),
+            apps: Arc::default(),
         }
+    }
+
+    /// The same gateway with provider apps of the platform.
+    #[must_use]
+    pub fn with_apps(self, apps: ingress::app::PlatformApps) -> Self {
+        Self { apps: Arc::new(apps), ..self }
     }
 
     /// The same gateway with other limits, before anybody is connected to it.

@@ -16,10 +16,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
-use botbuilder_gateway::{Gateway, dispatcher, hub, public};
+use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, public};
 use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
-    config::{Limits, Outbound},
+    config::{Apps, Limits, Outbound},
     http,
     lifecycle::Supervisor,
     server::{self, Server},
@@ -83,6 +83,8 @@ pub struct Options {
     pub stream: Option<Arc<dyn Stream>>,
     /// How long a provider may take to answer.
     pub provider_timeout: Duration,
+    /// Provider apps of the platform.
+    pub apps: Apps,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             app_secret: None,
             stream: None,
             provider_timeout: Duration::from_secs(10),
+            apps: Apps::default(),
         }
     }
 }
@@ -163,7 +166,8 @@ impl TestPlatform {
         };
         let dyn_stream: Arc<dyn Stream> = Arc::clone(&stream) as _;
         let gateway =
-            Gateway::new(store.clone(), Arc::clone(&dyn_stream), root, Arc::clone(&clock), Arc::clone(&ids));
+            Gateway::new(store.clone(), Arc::clone(&dyn_stream), root, Arc::clone(&clock), Arc::clone(&ids))
+                .with_apps(PlatformApps::open(&options.apps).expect("the apps' secrets are given as values"));
         let runtime = Runtime {
             store,
             stream: dyn_stream,

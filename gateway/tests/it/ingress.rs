@@ -110,6 +110,10 @@ async fn body_over_the_cap_is_too_large_although_it_is_signed() {
     let signature = acme.sign(&body);
     let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], body).await;
     assert_eq!(answer.status, 413);
+    // Others send less.
+    let headers = [(telegram::SECRET_HEADER, acme.telegram_secret.as_str())];
+    let answer = platform.post(&acme.telegram_path(), &headers, vec![b' '; (1 << 20) + 1]).await;
+    assert_eq!(answer.status, 413);
     nothing_is_stored(&platform).await;
 }
 

@@ -8,7 +8,8 @@ use serde::{
 use toml::{Table, Value};
 
 use super::{
-    Database, Dispatcher, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream, Telemetry,
+    App, Apps, Database, Dispatcher, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream,
+    Telemetry,
 };
 use super::{limits, stream};
 
@@ -110,6 +111,14 @@ fn known() -> Vec<(&'static str, Known)> {
         ),
         ("listen", section::<Listen>(Vec::new())),
         ("secrets", section::<Secrets>(Vec::new())),
+        (
+            "apps",
+            section::<Apps>(vec![
+                ("whatsapp", section::<App>(Vec::new())),
+                ("instagram", section::<App>(Vec::new())),
+                ("slack", section::<App>(Vec::new())),
+            ]),
+        ),
         ("log", section::<Log>(Vec::new())),
         ("telemetry", section::<Telemetry>(Vec::new())),
         ("limits", section::<Limits>(vec![("websocket", section::<limits::WebSocket>(Vec::new()))])),

@@ -8,6 +8,7 @@
 //! To add a key: a field with its documentation, its default, a line in `botbuilder.default.toml` and, if some values
 //! make no sense, a line in `validate`. To add a section: a file, a field of [`Config`], a line in `merge::known`.
 
+mod apps;
 mod database;
 mod dispatcher;
 pub mod limits;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    apps::{App, Apps},
     database::Database,
     dispatcher::Dispatcher,
     limits::Limits,
@@ -63,6 +65,8 @@ pub struct Config {
     pub listen: Listen,
     /// The root key.
     pub secrets: Secrets,
+    /// Provider apps of the platform.
+    pub apps: Apps,
     /// The log.
     pub log: Log,
     /// Traces.
@@ -86,6 +90,7 @@ impl Default for Config {
             stream: Stream::default(),
             listen: Listen::default(),
             secrets: Secrets::default(),
+            apps: Apps::default(),
             log: Log::default(),
             telemetry: Telemetry::default(),
             limits: Limits::default(),
@@ -250,6 +255,7 @@ impl Config {
         self.dispatcher.validate(&mut problems);
         self.runtime.validate(&mut problems);
         self.outbound.validate(&mut problems);
+        self.apps.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }
 
