@@ -15,7 +15,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{any, post},
 };
@@ -166,6 +166,7 @@ impl Inner {
 async fn call(
     State(state): State<Arc<Inner>>,
     Path((bot, method)): Path<(String, String)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let control = &state.control;
@@ -178,10 +179,8 @@ async fn call(
         Some(token) if token.contains(':') => return refuse(control, 401, "Unauthorized"),
         _ => return refuse(control, 404, "Not Found"),
     }
-    let body = match serde_json::from_slice::<Value>(&body) {
-        Ok(Value::Object(body)) => body,
-        _ if body.is_empty() => Map::new(),
-        _ => return refuse(control, 400, "Bad Request: can't parse request"),
+    let Some(body) = parameters(&headers, &body) else {
+        return refuse(control, 400, "Bad Request: can't parse request");
     };
     if limits::sends(&method) {
         return send(&state, fault, &method, body).await;
@@ -209,6 +208,19 @@ async fn call(
         }
         _ => refuse(control, 404, "Not Found"),
     }
+}
+
+/// Parameters come as JSON or as a form; objects in a form as JSON in a text.
+fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<Map<String, Value>> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        let fields = url::form_urlencoded::parse(body).map(|(name, value)| {
+            let nested = value.starts_with(['{', '[']).then(|| serde_json::from_str(&value).ok()).flatten();
+            (name.into_owned(), nested.unwrap_or_else(|| value.into_owned().into()))
+        });
+        return Some(fields.collect());
+    }
+    if body.is_empty() { Some(Map::new()) } else { serde_json::from_slice(body).ok() }
 }
 
 async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String, Value>) -> Response {

@@ -8,24 +8,26 @@ use std::{
 };
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
-use botbuilder_testkit::fake::slack;
+use botbuilder_testkit::fake::{slack, telegram};
 use serde_json::{Value, json};
 
-/// Slack's own client.
-const SLACK_SDK: &str = "slack_sdk==3.47.0";
+/// Slack's own client, and the module it is.
+const SLACK_SDK: (&str, &str) = ("slack_sdk==3.47.0", "slack_sdk");
+
+/// The client that most bots on Telegram are written with.
+const TELEGRAM: (&str, &str) = ("python-telegram-bot==22.8", "telegram");
 
 /// The folder of a Python package, installed if need be; none where it cannot be had.
-fn python_package(package: &str) -> Option<PathBuf> {
-    let name = package.split("==").next().unwrap_or(package);
+fn python_package((package, module): (&str, &str)) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
     let there = || {
-        let import = format!("import {name}");
+        let import = format!("import {module}");
         let outcome = Command::new("python3").args(["-c", &import]).env("PYTHONPATH", &folder).output();
         outcome.is_ok_and(|output| output.status.success())
     };
     if !there() {
         let installing = Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+            .args(["-m", "pip", "install", "--quiet", "--target"])
             .arg(&folder)
             .arg(package)
             .output();
@@ -94,4 +96,30 @@ async fn slacks_own_client_believes_the_fake() {
     assert_eq!(fake.text_of(&format!("D0ADA:{first}")).as_deref(), Some("changed"));
     let second = &fake.conversation("U0ADA")[1].id;
     assert_eq!(fake.text_of(&format!("D0ADA:{second}")), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_telegrams_bots_believes_the_fake() {
+    let Some(package) = python_package(TELEGRAM) else { return };
+    let options = telegram::Options::default();
+    let fake = telegram::Fake::start(options.clone()).await.unwrap();
+    let (said, _) = telegram::message_webhook(&options.secret_token, 7, 42, "/start ad_7");
+    let (tapped, _) = telegram::tap_webhook(&options.secret_token, 8, 42, "yes");
+    let updates = [said, tapped].map(|body| serde_json::from_str::<Value>(&body).unwrap());
+    let asked = json!({ "base_url": fake.base_url(), "token": options.bot_token, "updates": updates });
+    let found = tokio::task::spawn_blocking(move || run("telegram_bot.py", &package, &asked)).await.unwrap();
+
+    assert_eq!(found["me"], "fake_bot");
+    assert_eq!(found["webhook"], "http://127.0.0.1:9/hooks/x");
+    assert_eq!(found["sent"], json!(["hello", "Which?"]));
+    assert_eq!(
+        found["refusals"],
+        json!(["BadRequest", "BadRequest", "BadRequest", "Forbidden", "RetryAfter"])
+    );
+    assert_eq!(found["wrong_token"], "InvalidToken");
+    assert_eq!(found["heard"], json!(["/start ad_7", "yes"]));
+    let buttons = fake.messages()[1].body["reply_markup"]["inline_keyboard"][0][0].clone();
+    assert_eq!(buttons["callback_data"], "yes");
+    assert_eq!(fake.conversation("42").len(), 4);
+    assert_eq!(fake.counters().signals, 2);
 }
