@@ -145,6 +145,8 @@ fn whole(with: With<'_>, name: &str, set: &Set, typing: bool, clean: bool) {
     println!("{name}, all examples");
     let (model, _) = learn(with, &set.train, &[]);
     test(with, "test", &model, &set.test);
+    let known: Vec<Labelled> = set.train.iter().take(1_000).cloned().collect();
+    test(with, "examples word for word", &model, &known);
     if typing {
         for mistakes in [1, 2] {
             let mut random = Random(42);

@@ -24,7 +24,15 @@ pub(crate) struct List {
     /// Which value each pattern of `exact` means.
     meanings: Vec<usize>,
     /// Names that forgive mistakes, by their number of words.
-    fuzzy: HashMap<usize, Vec<(Vec<char>, usize)>>,
+    fuzzy: HashMap<usize, Vec<Forgiving>>,
+}
+
+/// A name that forgives mistakes.
+#[derive(Debug)]
+struct Forgiving {
+    letters: Vec<char>,
+    mask: u64,
+    value: usize,
 }
 
 impl List {
@@ -43,11 +51,12 @@ impl List {
             .build(names.iter().map(|(name, _)| name))
             .map_err(|error| EntityError::Pattern { entity: entity.to_owned(), reason: error.to_string() })?;
         let meanings = names.iter().map(|(_, value)| *value).collect();
-        let mut forgiving: HashMap<usize, Vec<(Vec<char>, usize)>> = HashMap::new();
+        let mut forgiving: HashMap<usize, Vec<Forgiving>> = HashMap::new();
         for (name, value) in names.iter().filter(|_| fuzzy) {
             let letters: Vec<char> = name.chars().collect();
             if letters.len() >= ONE {
-                forgiving.entry(words(name).count()).or_default().push((letters, *value));
+                let one = Forgiving { mask: mask(&letters), letters, value: *value };
+                forgiving.entry(words(name).count()).or_default().push(one);
             }
         }
         let values = values.iter().map(|value| value.value.clone()).collect();
@@ -104,8 +113,13 @@ impl List {
     fn nearest(&self, typed: &[char], length: usize) -> Option<usize> {
         let mut best: Option<(usize, usize)> = None;
         let mut tied = false;
-        for (name, value) in self.fuzzy.get(&length)? {
+        let typed_mask = mask(typed);
+        for Forgiving { letters: name, mask, value } in self.fuzzy.get(&length)? {
             let reach = if name.len().min(typed.len()) >= TWO { 2 } else { 1 };
+            // A mistake adds a letter, takes one away, or both: most names are told apart by that alone.
+            if (mask ^ typed_mask).count_ones() as usize > 2 * reach {
+                continue;
+            }
             // Codes differ by a digit and mean different things.
             let same_digits =
                 || name.iter().filter(|l| l.is_numeric()).eq(typed.iter().filter(|l| l.is_numeric()));
@@ -121,6 +135,11 @@ impl List {
         }
         best.filter(|_| !tied && typed.len() + 1 >= ONE).map(|(_, value)| value)
     }
+}
+
+/// Which letters occur, in 64 classes.
+fn mask(letters: &[char]) -> u64 {
+    letters.iter().fold(0, |mask, letter| mask | 1 << (u32::from(*letter) % 64))
 }
 
 /// A text without case and accents that remembers where each byte came from.

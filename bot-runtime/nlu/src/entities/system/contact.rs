@@ -78,7 +78,7 @@ pub(super) fn find(context: &Context<'_>, wanted: &[SystemType]) -> Vec<(SystemT
             add(SystemType::Phone, hit.start(), hit.end(), number);
         }
     }
-    found.retain(|(kind, _)| wanted.contains(kind) || *kind != SystemType::Phone);
+    // What is not wanted stays here too, so that nobody reads a number out of a link.
     found.retain(|(kind, _)| wanted.contains(kind) || matches!(kind, SystemType::Email | SystemType::Url));
     found
 }
