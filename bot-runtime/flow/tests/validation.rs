@@ -284,3 +284,99 @@ fn a_problem_tells_the_editor_its_place() {
         }])
     );
 }
+
+#[test]
+fn what_a_shape_alone_does_not_tell_is_checked() {
+    let nodes = [
+        start(),
+        node(
+            "call",
+            "api_call",
+            &json!({ "url": "https://a.example", "json": {}, "headers": { "Host": "b", "a b": "c" } }),
+        ),
+        node("long", "webhook", &json!({ "url": "https://a.example", "event": "", "timeout_seconds": 90 })),
+        node("switch", "switch", &json!({ "cases": [{ "id": "other", "equals": 1 }, { "id": "x" }] })),
+        node("delay", "delay", &json!({})),
+        node("split", "ab_split", &json!({ "variants": [{ "id": "a", "weight": 0 }] })),
+        node("route", "nlu_router", &json!({ "intents": ["a", "a"], "min_confidence": 2 })),
+        node("tags", "tag_contact", &json!({})),
+        node(
+            "remind",
+            "question",
+            &json!({
+                "timeout_seconds": 60,
+                "reminders": [{ "after_seconds": 30, "text": "?" }, { "after_seconds": 60, "text": "?" }],
+            }),
+        ),
+        node(
+            "rate",
+            "input",
+            &json!({ "text": "?", "variable": "known", "format": "rating", "max": 11, "pattern": "x" }),
+        ),
+        node("pattern", "input", &json!({ "text": "?", "variable": "known", "pattern": "(" })),
+    ];
+    let mut definition = flow(&nodes, &[]);
+    definition["settings"] = json!({ "time_zone": "UTC", "utc_offset_minutes": 0, "expire_seconds": 1 });
+    assert_eq!(
+        problems(&definition),
+        [
+            "`settings` has both `time_zone` and `utc_offset_minutes`",
+            "`expire_seconds` is not between 60 and 2592000",
+            "node `call`: the header `Host` cannot be set",
+            "node `call`: the header `a b` cannot be set",
+            "node `call`: a call with the method GET has no body",
+            "node `long`: `timeout_seconds` is not between 1 and 25",
+            "node `long`: the name of an event has 1 to 64 characters",
+            "node `switch`: a case cannot be called `other`",
+            "node `switch`: the case `other` compares a `value` that is not there",
+            "node `switch`: the case `x` has not exactly one of `equals`, `in` and `when`",
+            "node `switch`: the case `x` compares a `value` that is not there",
+            "node `delay`: a delay has either `seconds` or `until`",
+            "node `split`: there are 1 variants; 2 to 20 are allowed",
+            "node `split`: weights are whole numbers up to 10000, and not all of them 0",
+            "node `route`: the intent `a` is there twice",
+            "node `route`: `min_confidence` is not between 0 and 1",
+            "node `tags`: there are 0 tags; 1 to 20 are allowed",
+            "node `remind`: reminders come one after the other, and before the timeout",
+            "node `rate`: `pattern` belong to the format `text`",
+            "node `rate`: `max` of a rating is a whole number from 2 to 10",
+            "node `pattern`: bad pattern: error: unclosed group",
+        ]
+    );
+}
+
+#[test]
+fn secrets_stay_in_calls_and_conditions() {
+    let nodes = [
+        start(),
+        node("call", "api_call", &json!({ "url": "https://a.example", "headers": { "x-key": "{{ key }}" } })),
+        node("if", "condition", &json!({ "expression": "empty(key)" })),
+        node("say", "message", &json!({ "text": "{{ 'a' | default(key) }}" })),
+        node("copy", "set_variable", &json!({ "name": "known", "value": "{{ upper(key) }}" })),
+        node("mail", "email", &json!({ "to": "a@b.de", "subject": "s", "text": "{{ key }}" })),
+    ];
+    let edges = [
+        edge("start", "next", "call"),
+        edge("call", "next", "if"),
+        edge("if", "default", "say"),
+        edge("say", "next", "copy"),
+        edge("copy", "next", "mail"),
+    ];
+    let mut definition = flow(&nodes, &edges);
+    definition["variables"] = json!([{ "name": "known" }, { "name": "key", "secret": true }]);
+    let shown = |node: &str| {
+        format!(
+            "node `{node}`: variable `key`: `key` is secret; only calls of services and conditions may use it"
+        )
+    };
+    assert_eq!(problems(&definition), ["say", "copy", "mail"].map(shown));
+    assert!(Flow::draft(&definition).0.is_none());
+
+    definition["nodes"] = json!([start(), question("q")]);
+    definition["edges"] = json!([edge("start", "next", "q")]);
+    definition["variables"][1]["default"] = json!("hunter2");
+    assert_eq!(
+        problems(&definition),
+        ["variable `key`: a secret has no default: a definition is no place for it"]
+    );
+}

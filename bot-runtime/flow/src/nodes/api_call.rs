@@ -97,6 +97,17 @@ impl ApiCall {
     }
 }
 
+impl ApiCall {
+    /// Sets the variables of `save`.
+    fn keep(&self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        for (name, expression) in &self.save {
+            let value = turn.evaluate(expression)?;
+            turn.set(name, value)?;
+        }
+        Ok(())
+    }
+}
+
 /// What is wrong with the headers of a request.
 pub(super) fn check_headers(headers: &BTreeMap<String, Template>) -> Vec<String> {
     let is_token = |name: &str| {
@@ -175,11 +186,9 @@ impl Asking for ApiCall {
             ("headers", Value::object(headers)),
             ("body", body.clone()),
         ]);
-        for (name, expression) in &self.save {
-            let value = turn.evaluate(expression)?;
-            turn.set(name, value)?;
-        }
+        let kept = self.keep(turn);
         turn.facts().response = Value::Null;
+        kept?;
         Ok(Move::Leave(if (200..300).contains(status) { "next" } else { "failed" }))
     }
 }

@@ -76,7 +76,9 @@ impl<'a> Turn<'a> {
         }
         let Some((at, _)) = self.waiting_node() else { return true };
         match self.flow.nodes[at].kind.behaviour().role() {
-            Role::Pauses(node) => node.meanwhile() != While::Keep,
+            Role::Pauses(node) => {
+                node.meanwhile() != While::Keep || self.flow.nodes[at].has_own_exit("interrupted")
+            }
             Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Calls(_) => true,
         }
     }
