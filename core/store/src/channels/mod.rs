@@ -8,3 +8,4 @@ pub mod channel_webhooks;
 pub mod channels;
 pub mod conversations;
 pub mod turn_effects;
+pub mod inbox;

@@ -1,15 +1,26 @@
-//! Channels and messages.
+//! Channels, contacts, conversations and messages.
 
+pub mod channel_contacts;
 pub mod channel_templates;
+pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
 pub mod channels;
+pub mod conversations;
 pub mod messages;
+mod outgoing;
 
 use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [channel_templates::routes(), channels::routes(), messages::routes()]
-        .into_iter()
-        .fold(Routes::new(), Routes::merge)
+    [
+        channels::routes(),
+        channel_templates::routes(),
+        channel_webhooks::routes(),
+        channel_contacts::routes(),
+        conversations::routes(),
+        messages::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }

@@ -252,6 +252,7 @@ pub(super) async fn create(
         .map_err(|error| broken_rule(table, error))?;
     changes::note(api, &mut tx, caller, table, "created", None, Some(&row)).await?;
     tx.commit().await?;
+    tell(api, table);
     Ok(created(row, &collection))
 }
 
@@ -282,7 +283,15 @@ pub(super) async fn update(
         .ok_or(ApiError::NotFound)?;
     changes::note(api, &mut tx, caller, table, "updated", Some(&before), Some(&row)).await?;
     tx.commit().await?;
+    tell(api, resource.table);
     Ok(answer(row))
+}
+
+/// Tells whoever remembers rows of this table that they changed.
+fn tell(api: &Api, table: &Table) {
+    if table.name == "channels" {
+        (api.channels_changed)();
+    }
 }
 
 /// Whether a row is in the state that the caller changes.
@@ -315,6 +324,7 @@ pub(super) async fn delete(
     })?;
     changes::note(api, &mut tx, caller, table, "deleted", Some(&before), None).await?;
     tx.commit().await?;
+    tell(api, table);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -334,6 +344,7 @@ pub(super) async fn restore(
     belongs(resource, &row)?;
     changes::note(api, &mut tx, caller, resource.table, "restored", None, Some(&row)).await?;
     tx.commit().await?;
+    tell(api, resource.table);
     Ok(answer(row))
 }
 
@@ -381,5 +392,6 @@ pub(super) async fn transition(
         .ok_or(ApiError::NotFound)?;
     changes::note(api, &mut tx, caller, table, &verb, Some(&before), Some(&row)).await?;
     tx.commit().await?;
+    tell(api, resource.table);
     Ok(answer(row))
 }

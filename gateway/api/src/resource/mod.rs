@@ -9,6 +9,7 @@
 //! whose engine is not there yet answers 501 ([`Resource::unavailable`]); everything else is an ordinary handler in the
 //! same file, added with [`Routes::add`].
 
+pub mod act;
 pub mod changes;
 mod fields;
 mod handlers;

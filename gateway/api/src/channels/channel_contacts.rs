@@ -1,0 +1,211 @@
+//! `/v1/contacts`.
+
+use axum::{Json, extract::State, http::request::Parts};
+use botbuilder_store::{
+    channels::{
+        channel_contacts::TABLE,
+        channel_messages, conversations,
+        inbox::{self, search_contacts},
+    },
+    page::Page,
+    table::{
+        Table,
+        rows::{self, Condition, Query, Test},
+    },
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{Body, Cursor, Id, limit, query_pairs, unknown},
+    permission::{Area, Verb, delete, read, write},
+    resource::{
+        Answer, Resource,
+        act::{act, at, fields, retagged, set},
+        changes, of_row,
+    },
+    routes::{Operation, Routes},
+};
+
+const PATH: &str = "/v1/contacts";
+/// Most rows of each kind in an export.
+const MOST: i64 = 100_000;
+
+/// The routes of this resource.
+pub fn routes() -> Routes {
+    let action = |action: &str, summary: &str| {
+        Operation::post(format!("{PATH}/{{id}}/{action}"), write(Area::Contact), summary)
+            .gives(of_row(&TABLE))
+    };
+    Resource::new(&TABLE, "contact", Area::Contact, PATH)
+        .full()
+        .unavailable("merge", Verb::Write, "contacts are not merged yet")
+        .routes()
+        .add(
+            Operation::get(
+                format!("{PATH}/search"),
+                read(Area::Contact),
+                "contacts by name, address and tags",
+            )
+            .lists(json!({ "type": "object" }))
+            .with_query("q", json!({ "type": "string" }), "a part of a name, or an address")
+            .with_query(
+                "tag",
+                json!({ "type": "string" }),
+                "a tag the contact must have; may be repeated",
+            ),
+            search,
+        )
+        .add(action("block", "no messages go to this contact any more"), block)
+        .add(action("unblock", "messages go to this contact again"), unblock)
+        .add(action("opt-out", "no campaign reaches this contact any more"), opt_out)
+        .add(action("tag", "adds and removes tags").takes(tags_schema()), tag)
+        .add(
+            Operation::get(
+                format!("{PATH}/{{id}}/export"),
+                read(Area::Contact),
+                "everything kept about a contact",
+            )
+            .gives(json!({ "type": "object" })),
+            export,
+        )
+        .add(
+            Operation::post(
+                format!("{PATH}/{{id}}/erase"),
+                delete(Area::Contact),
+                "takes the person out of the contact and of every message; counters stay",
+            )
+            .gives(json!({ "type": "object", "properties": { "messages": { "type": "integer" } } })),
+            erase,
+        )
+}
+
+/// The body of an action on tags.
+pub(super) fn tags_schema() -> Value {
+    let list = json!({ "type": "array", "items": { "type": "string", "maxLength": 64 }, "maxItems": 100 });
+    json!({
+        "type": "object",
+        "properties": { "add": list, "remove": list },
+        "additionalProperties": false,
+    })
+}
+
+/// Tags to add and to remove.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tags {
+    #[serde(default)]
+    pub add: Vec<String>,
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+impl Tags {
+    /// The tags of a row after this.
+    pub fn of(&self, before: &Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+        let fits = |tag: &String| (1..=64).contains(&tag.chars().count());
+        if !self.add.iter().all(fits) {
+            return Err(ApiError::invalid("add", "tags have 1 to 64 characters"));
+        }
+        let tags = retagged(before.get("tags"), &self.add, &self.remove);
+        if tags.len() > 100 {
+            return Err(ApiError::invalid("add", "at most 100 tags"));
+        }
+        Ok(set([("tags", json!(tags))]))
+    }
+}
+
+async fn search(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {
+    let (mut query, mut tags, mut page) = (String::new(), Vec::new(), Page::default());
+    for (name, value) in query_pairs(&parts) {
+        if value.contains('\0') {
+            return Err(ApiError::invalid(name, "must not hold the character U+0000"));
+        }
+        match name.as_str() {
+            "q" => query = value,
+            "tag" => tags.push(value),
+            "limit" => page.limit = limit(&value)?,
+            "cursor" => page.after = Some(Cursor::parse(&value, "seen")?.id),
+            other => {
+                return Err(ApiError::invalid(name.clone(), unknown(other, ["q", "tag", "limit", "cursor"])));
+            }
+        }
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let rows = search_contacts(&mut tx, &query, &tags, page.after, i32::from(page.limit)).await?;
+    tx.commit().await?;
+    Ok(Json(found(rows, page, "seen")))
+}
+
+/// A piece of a search. A full one may have more behind it: the search itself gives at most a page.
+pub(super) fn found(rows: Vec<(Uuid, Value)>, page: Page, sort: &str) -> Value {
+    let next = rows.last().filter(|_| rows.len() == usize::from(page.limit));
+    let next = next.map(|(id, _)| Cursor::new(sort, None, *id).text());
+    let data: Vec<Value> = rows.into_iter().map(|(_, row)| row).collect();
+    json!({ "data": data, "next_cursor": next })
+}
+
+async fn block(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    let now = api.clock.now();
+    act(&api, &caller, &TABLE, at(id), "blocked", |_| Ok(set([("blocked_at", json!(now))]))).await
+}
+
+async fn unblock(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "unblocked", |_| Ok(set([("blocked_at", Value::Null)]))).await
+}
+
+async fn opt_out(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    let now = api.clock.now();
+    let change = set([("consent", json!("opted_out")), ("consent_at", json!(now))]);
+    act(&api, &caller, &TABLE, at(id), "opted_out", |_| Ok(change)).await
+}
+
+async fn tag(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(tags): Body<Tags>,
+) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "tagged", |before| tags.of(before)).await
+}
+
+/// The rows of a table that belong to a contact.
+pub(super) async fn rows_of(
+    tx: &mut botbuilder_store::Tx,
+    caller: &Caller,
+    table: &'static Table,
+    column: &str,
+    id: Uuid,
+) -> Result<Vec<Map<String, Value>>, ApiError> {
+    let column = table.column(column).ok_or_else(|| ApiError::defect("a column that is not described"))?;
+    let conditions = vec![Condition { column, test: Test::Among(vec![id.to_string()]) }];
+    let query = Query { conditions, fetch: MOST, ..Query::default() };
+    let rows = rows::list(tx, &caller.scope, table, &query).await?;
+    rows.iter().map(fields).collect()
+}
+
+async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let talks = rows_of(&mut tx, &caller, &conversations::TABLE, "contact_id", id).await?;
+    let messages = rows_of(&mut tx, &caller, &channel_messages::TABLE, "contact_id", id).await?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "exported", Some(&row), Some(&row)).await?;
+    tx.commit().await?;
+    let contact = fields(&row)?;
+    Ok(Json(json!({ "data": { "contact": contact, "conversations": talks, "messages": messages } })))
+}
+
+async fn erase(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let messages = inbox::erase(&mut tx, &caller.scope, id.into()).await?.ok_or(ApiError::NotFound)?;
+    // The entry says that it was done, and nothing of who it was.
+    let act = botbuilder_store::audit::audit_logs::Act::new("channel_contacts.erased", TABLE.name, Some(id))
+        .metadata(json!({ "messages": messages }));
+    caller.audit(&api, &mut tx, act).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "data": { "messages": messages } })))
+}

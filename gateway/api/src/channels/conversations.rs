@@ -1,0 +1,201 @@
+//! `/v1/conversations`: what people do in the place of the bot.
+
+use axum::{Json, extract::State};
+use botbuilder_store::{
+    channels::{channel_messages, conversations::TABLE},
+    table::rows,
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::channel_contacts::{Tags, rows_of, tags_schema};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{Body, Id},
+    permission::{Area, Verb, assign as may_assign, read, write},
+    resource::{
+        Answer, Resource,
+        act::{act, at, fields, set},
+        of_row,
+    },
+    routes::{Operation, Routes},
+};
+
+const PATH: &str = "/v1/conversations";
+
+/// The routes of this resource.
+pub fn routes() -> Routes {
+    let action = |action: &str, summary: &str| {
+        Operation::post(format!("{PATH}/{{id}}/{action}"), write(Area::Conversation), summary)
+            .gives(of_row(&TABLE))
+    };
+    let body = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    let member = json!({ "member_id": { "type": ["string", "null"], "format": "uuid" } });
+    Resource::new(&TABLE, "conversation", Area::Conversation, PATH)
+        .log()
+        .updatable()
+        .unavailable("transfer", Verb::Assign, "conversations are not moved to other channels yet")
+        .routes()
+        .add(
+            Operation::post(
+                format!("{PATH}/{{id}}/assign"),
+                may_assign(Area::Conversation),
+                "hands it to a member, or to nobody",
+            )
+            .takes(body(member, &["member_id"]))
+            .gives(of_row(&TABLE)),
+            assign,
+        )
+        .add(action("take-over", "a person answers from now on, and the bot is silent"), take_over)
+        .add(action("release", "the bot answers again"), release)
+        .add(
+            action("close", "it is over; what comes next begins a new one")
+                .takes(body(json!({ "reason": { "type": "string", "maxLength": 64 } }), &[])),
+            close,
+        )
+        .add(action("reopen", "it is not over after all"), reopen)
+        .add(
+            action("snooze", "it rests until then")
+                .takes(body(json!({ "until": { "type": "string", "format": "date-time" } }), &["until"])),
+            snooze,
+        )
+        .add(action("tag", "adds and removes tags").takes(tags_schema()), tag)
+        .add(
+            Operation::get(
+                format!("{PATH}/{{id}}/export"),
+                read(Area::Conversation),
+                "a conversation with its messages",
+            )
+            .gives(json!({ "type": "object" })),
+            export,
+        )
+}
+
+/// Refuses what makes no sense in a conversation that is over.
+fn not_closed(before: &Map<String, Value>) -> Result<(), ApiError> {
+    if before.get("status").and_then(Value::as_str) == Some("closed") {
+        let refused = ApiError::conflict("wrong_state", "it is closed; reopen it first");
+        return Err(refused.with(json!({ "state": "closed" })));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assign {
+    member_id: Option<Uuid>,
+}
+
+async fn assign(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(Assign { member_id }): Body<Assign>,
+) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "assigned", |before| {
+        not_closed(before)?;
+        Ok(set([("assigned_member_id", json!(member_id))]))
+    })
+    .await
+}
+
+async fn take_over(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "taken_over", |before| {
+        not_closed(before)?;
+        Ok(set([("mode", json!("human"))]))
+    })
+    .await
+}
+
+async fn release(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "released", |before| {
+        not_closed(before)?;
+        Ok(set([("mode", json!("bot")), ("assigned_member_id", Value::Null)]))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Close {
+    reason: Option<String>,
+}
+
+async fn close(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(Close { reason }): Body<Close>,
+) -> Result<Answer, ApiError> {
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > 64) {
+        return Err(ApiError::invalid("reason", "must have at most 64 characters"));
+    }
+    let now = api.clock.now();
+    act(&api, &caller, &TABLE, at(id), "closed", |before| {
+        if not_closed(before).is_err() {
+            return Ok(Map::new());
+        }
+        Ok(set([
+            ("status", json!("closed")),
+            ("closed_at", json!(now)),
+            ("closed_reason", json!(reason)),
+            ("snoozed_until", Value::Null),
+        ]))
+    })
+    .await
+}
+
+async fn reopen(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "reopened", |_| {
+        Ok(set([
+            ("status", json!("open")),
+            ("closed_at", Value::Null),
+            ("closed_reason", Value::Null),
+            ("snoozed_until", Value::Null),
+        ]))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snooze {
+    until: DateTime<Utc>,
+}
+
+async fn snooze(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(Snooze { until }): Body<Snooze>,
+) -> Result<Answer, ApiError> {
+    if until <= api.clock.now() {
+        return Err(ApiError::invalid("until", "must be in the future"));
+    }
+    act(&api, &caller, &TABLE, at(id), "snoozed", |before| {
+        not_closed(before)?;
+        Ok(set([("status", json!("snoozed")), ("snoozed_until", json!(until))]))
+    })
+    .await
+}
+
+async fn tag(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(tags): Body<Tags>,
+) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "tagged", |before| tags.of(before)).await
+}
+
+async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let messages = rows_of(&mut tx, &caller, &channel_messages::TABLE, "conversation_id", id).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "data": { "conversation": fields(&row)?, "messages": messages } })))
+}
