@@ -23,6 +23,7 @@ pub mod integrations;
 pub mod knowledge;
 pub mod models;
 pub mod nlu;
+pub mod openapi;
 pub mod permission;
 pub mod plugins;
 pub mod recovery;
@@ -90,6 +91,7 @@ impl Api {
 /// Every route.
 pub fn routes() -> Routes {
     [
+        openapi::routes(),
         identity::routes(),
         tenancy::routes(),
         integrations::routes(),

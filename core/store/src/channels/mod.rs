@@ -7,5 +7,5 @@ pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main table have the same name")]
 pub mod channels;
 pub mod conversations;
-pub mod turn_effects;
 pub mod inbox;
+pub mod turn_effects;

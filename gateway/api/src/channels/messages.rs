@@ -175,11 +175,7 @@ async fn redact(
     if !inbox::redact(&mut tx, &caller.scope, id).await? {
         return Err(ApiError::NotFound);
     }
-    let act = Act::new(
-        "channel_messages.redacted",
-        TABLE.name,
-        Some(id.uuid()),
-    );
+    let act = Act::new("channel_messages.redacted", TABLE.name, Some(id.uuid()));
     caller.audit(&api, &mut tx, act).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

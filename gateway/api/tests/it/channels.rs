@@ -9,7 +9,8 @@ use crate::harness::{Server, id};
 /// A contact with an open conversation.
 async fn talk(server: &Server) -> (String, String) {
     let channel = server.acme.telegram.to_string();
-    let contact = json!({ "channel_id": channel, "external_id": "1001", "display_name": "Ada", "tags": ["new"] });
+    let contact =
+        json!({ "channel_id": channel, "external_id": "1001", "display_name": "Ada", "tags": ["new"] });
     let contact = server.post("/v1/contacts", contact).await.expect(201).id();
     let conversation = id();
     sqlx::query(
@@ -35,10 +36,16 @@ async fn a_channel_is_connected_and_its_secrets_never_come_out() {
         "credentials": { "bot_token": "very-secret" }, "webhook_secret": "also-secret",
     });
     let made = server.post("/v1/channels", new.clone()).await.expect(201);
-    assert_eq!((&made.data()["status"], made.data()["public_id"].as_str().map(str::len)), (&json!("pending"), Some(24)));
+    assert_eq!(
+        (&made.data()["status"], made.data()["public_id"].as_str().map(str::len)),
+        (&json!("pending"), Some(24))
+    );
     assert!(!made.body.to_string().contains("secret"), "{made:?}");
     let item = format!("/v1/channels/{}", made.id());
-    assert_eq!(server.post(&format!("{item}/activate"), json!({})).await.expect(200).data()["status"], "active");
+    assert_eq!(
+        server.post(&format!("{item}/activate"), json!({})).await.expect(200).data()["status"],
+        "active"
+    );
     // One account is one channel in the whole database.
     assert_eq!(server.post("/v1/channels", new).await.expect(409).body["field"], "provider_account_id");
 
@@ -52,17 +59,25 @@ async fn a_channel_is_connected_and_its_secrets_never_come_out() {
     };
     assert_eq!(opened(&server).await.credentials["bot_token"], "very-secret");
     let rotated = server.post(&format!("{item}/rotate-webhook-secret"), json!({})).await.expect(200);
-    let secrets: Vec<String> = opened(&server).await.webhook_secrets.iter().map(|one| one.expose().clone()).collect();
+    let secrets: Vec<String> =
+        opened(&server).await.webhook_secrets.iter().map(|one| one.expose().clone()).collect();
     assert_eq!(secrets, [rotated.data()["secret"].as_str().expect("a secret"), "also-secret"]);
-    server.post(&format!("{item}/rotate-credentials"), json!({ "credentials": { "bot_token": "new" } })).await.expect(200);
+    server
+        .post(&format!("{item}/rotate-credentials"), json!({ "credentials": { "bot_token": "new" } }))
+        .await
+        .expect(200);
     assert_eq!(opened(&server).await.credentials["bot_token"], "new");
     let audit = "SELECT count(*) FROM audit_logs WHERE new_values::text LIKE '%secret%' AND resource_type = 'channels'";
     assert_eq!(server.count(audit).await, 0);
 
-    let refused = server.post("/v1/channels", json!({ "type": "telegram", "name": "Bare" })).await.expect(201);
+    let refused =
+        server.post("/v1/channels", json!({ "type": "telegram", "name": "Bare" })).await.expect(201);
     let activate = format!("/v1/channels/{}/activate", refused.id());
     server.post(&activate, json!({})).await.expect(400);
-    assert_eq!(server.post("/v1/channels", json!({ "type": "discord", "name": "D" })).await.expect(501).code(), "not_available");
+    assert_eq!(
+        server.post("/v1/channels", json!({ "type": "discord", "name": "D" })).await.expect(501).code(),
+        "not_available"
+    );
 }
 
 #[tokio::test]
@@ -83,14 +98,17 @@ async fn whoever_remembers_channels_is_told_of_changes() {
 async fn a_message_is_rendered_without_being_sent() {
     let server = Server::start().await;
     let path = format!("/v1/channels/{}/preview", server.acme.telegram);
-    let shown = server.post(&path, json!({ "content": { "type": "text", "text": "hello" } })).await;
-    let shown = if shown.status == 200 { shown } else { server.post(&path, json!({ "content": server.text("hello") })).await.expect(200) };
+    let text = |text: &str| json!({ "content": { "kind": "text", "text": text } });
+    let shown = server.post(&path, text("hello")).await.expect(200);
     assert_eq!(shown.data()["parts"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown.data()["downgrades"], json!([]));
-    let long = server.post(&path, json!({ "content": server.text(&"long words ".repeat(900)) })).await.expect(200);
+    let long = server.post(&path, text(&"long words ".repeat(900))).await.expect(200);
     assert!(long.data()["parts"].as_array().is_some_and(|parts| parts.len() > 1));
     assert_eq!(long.data()["downgrades"][0]["to"], "several_messages");
-    assert_eq!(server.post(&path, json!({ "content": { "kind": "nonsense" } })).await.expect(400).body["field"], "content");
+    assert_eq!(
+        server.post(&path, json!({ "content": { "kind": "nonsense" } })).await.expect(400).body["field"],
+        "content"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +116,8 @@ async fn a_person_answers_in_the_place_of_the_bot() {
     let server = Server::start().await;
     let (_, conversation) = talk(&server).await;
     let item = format!("/v1/conversations/{conversation}");
-    let sent = server.post(&format!("{item}/messages"), json!({ "text": "how can I help?" })).await.expect(202);
+    let sent =
+        server.post(&format!("{item}/messages"), json!({ "text": "how can I help?" })).await.expect(202);
     assert_eq!((&sent.data()["status"], &sent.data()["sender_type"]), (&json!("queued"), &json!("agent")));
     assert_eq!(server.get(&item).await.expect(200).data()["mode"], "human");
     let events: Vec<(String, Value)> =
@@ -119,7 +138,9 @@ async fn a_person_answers_in_the_place_of_the_bot() {
     server.post(&format!("/v1/messages/{}/redact", sent.id()), json!({})).await.expect(204);
     let redacted = server.get(&format!("{item}/messages/{}", sent.id())).await.expect(200);
     assert_eq!((&redacted.data()["text"], &redacted.data()["payload"]), (&Value::Null, &json!({})));
-    for wrong in [json!({}), json!({ "text": "" }), json!({ "text": "a", "content": {} }), json!({ "txt": "a" })] {
+    for wrong in
+        [json!({}), json!({ "text": "" }), json!({ "text": "a", "content": {} }), json!({ "txt": "a" })]
+    {
         server.post(&format!("{item}/messages"), wrong).await.expect(400);
     }
 }
@@ -135,11 +156,17 @@ async fn a_conversation_is_taken_over_released_closed_and_reopened() {
     let tagged = step("tag", json!({ "add": ["a", "b"], "remove": ["c"] })).await.expect(200);
     assert_eq!(tagged.data()["tags"], json!(["a", "b"]));
     step("snooze", json!({ "until": "2020-01-01T00:00:00Z" })).await.expect(400);
-    assert_eq!(step("snooze", json!({ "until": "2999-01-01T00:00:00Z" })).await.expect(200).data()["status"], "snoozed");
+    assert_eq!(
+        step("snooze", json!({ "until": "2999-01-01T00:00:00Z" })).await.expect(200).data()["status"],
+        "snoozed"
+    );
     step("assign", json!({ "member_id": id() })).await.expect(400);
     step("assign", json!({ "member_id": null })).await.expect(200);
     let closed = step("close", json!({ "reason": "solved" })).await.expect(200);
-    assert_eq!((&closed.data()["status"], &closed.data()["closed_reason"]), (&json!("closed"), &json!("solved")));
+    assert_eq!(
+        (&closed.data()["status"], &closed.data()["closed_reason"]),
+        (&json!("closed"), &json!("solved"))
+    );
     assert_eq!(step("take-over", json!({})).await.expect(409).code(), "wrong_state");
     assert_eq!(step("messages", json!({ "text": "late" })).await.expect(409).code(), "wrong_state");
     assert_eq!(step("reopen", json!({})).await.expect(200).data()["status"], "open");
@@ -149,14 +176,28 @@ async fn a_conversation_is_taken_over_released_closed_and_reopened() {
 async fn a_contact_is_found_blocked_exported_and_erased() {
     let server = Server::start().await;
     let (contact, conversation) = talk(&server).await;
-    server.post(&format!("/v1/conversations/{conversation}/messages"), json!({ "text": "dear Ada" })).await.expect(202);
+    server
+        .post(&format!("/v1/conversations/{conversation}/messages"), json!({ "text": "dear Ada" }))
+        .await
+        .expect(202);
     let item = format!("/v1/contacts/{contact}");
-    assert_eq!(server.get("/v1/contacts/search?q=ada&tag=new").await.expect(200).data()[0]["id"], contact.as_str());
+    assert_eq!(
+        server.get("/v1/contacts/search?q=ada&tag=new").await.expect(200).data()[0]["id"],
+        contact.as_str()
+    );
     assert_eq!(server.get("/v1/contacts/search?q=ada&tag=old").await.expect(200).data(), &json!([]));
-    assert!(server.post(&format!("{item}/block"), json!({})).await.expect(200).data()["blocked_at"].is_string());
-    assert!(server.post(&format!("{item}/unblock"), json!({})).await.expect(200).data()["blocked_at"].is_null());
-    assert_eq!(server.post(&format!("{item}/opt-out"), json!({})).await.expect(200).data()["consent"], "opted_out");
-    let tagged = server.post(&format!("{item}/tag"), json!({ "add": ["vip"], "remove": ["new"] })).await.expect(200);
+    assert!(
+        server.post(&format!("{item}/block"), json!({})).await.expect(200).data()["blocked_at"].is_string()
+    );
+    assert!(
+        server.post(&format!("{item}/unblock"), json!({})).await.expect(200).data()["blocked_at"].is_null()
+    );
+    assert_eq!(
+        server.post(&format!("{item}/opt-out"), json!({})).await.expect(200).data()["consent"],
+        "opted_out"
+    );
+    let tagged =
+        server.post(&format!("{item}/tag"), json!({ "add": ["vip"], "remove": ["new"] })).await.expect(200);
     assert_eq!(tagged.data()["tags"], json!(["vip"]));
     let export = server.get(&format!("{item}/export")).await.expect(200);
     assert_eq!(export.data()["messages"][0]["text"], "dear Ada");

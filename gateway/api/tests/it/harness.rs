@@ -1,5 +1,10 @@
 //! An API over a database of its own, with two organizations.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -23,6 +28,9 @@ pub struct Server {
     pub acme: Seeded,
     pub other: Seeded,
     pub pool: PgPool,
+    pub store: Store,
+    pub root: RootKey,
+    told: Arc<AtomicUsize>,
     _database: TestDatabase,
 }
 
@@ -71,8 +79,15 @@ impl Server {
         let root = RootKey::generate().expect("a key");
         let acme = organization(&store, &root, "acme").await;
         let other = organization(&store, &root, "other").await;
-        let router = botbuilder_api::router(Api::new(store, root, []));
-        Self { router, acme, other, pool: database.pool().await, _database: database }
+        let kinds =
+            botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
+        let told = Arc::new(AtomicUsize::new(0));
+        let tell = Arc::clone(&told);
+        let api = Api::new(store.clone(), root.clone(), kinds).telling(move || {
+            tell.fetch_add(1, Ordering::Relaxed);
+        });
+        let router = botbuilder_api::router(api);
+        Self { router, acme, other, pool: database.pool().await, store, root, told, _database: database }
     }
 
     /// Makes a call.
@@ -138,6 +153,11 @@ impl Server {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.call(Method::DELETE, path, &[], None).await
+    }
+
+    /// How often it was told that a channel changed.
+    pub fn told(&self) -> usize {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// The bot of the first organization.

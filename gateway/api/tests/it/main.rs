@@ -1,11 +1,13 @@
 //! The management API over a real database.
 
 mod bots;
+mod channels;
 mod conventions;
 mod embed_code;
 mod harness;
 mod idempotency;
 mod identity;
+mod openapi;
 mod people;
 mod route_table;
 mod tenancy;
