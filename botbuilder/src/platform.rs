@@ -8,7 +8,16 @@ use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, internal, public};
-use botbuilder_runtime::{Options, Runtime, bots::Bots, executors, jobs, worker};
+use botbuilder_runtime::{
+    Options, Runtime,
+    bots::Bots,
+    executors,
+    jobs::{
+        self,
+        email::{Mailer, Transport},
+    },
+    worker,
+};
 use botbuilder_service::{
     config::{Config, Role, stream::Backend},
     http,
@@ -228,6 +237,7 @@ async fn build(
                 supervisor.start(jobs::relay::Relay::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
+                supervisor.start(mailer(config, runtime.clone(), &root)?);
             }
             Role::Runtime => {
                 supervisor.start(worker::Workers::new(runtime.clone()));
@@ -259,6 +269,16 @@ async fn build(
     }
     supervisor.start(Readiness { stopping });
     Ok((gateway, root))
+}
+
+/// The job that sends mails: to the configured server, or into a folder.
+fn mailer(config: &Config, runtime: Runtime, root: &RootKey) -> anyhow::Result<Mailer> {
+    let transport = match config.email.server()? {
+        Some(url) => Transport::smtp(&url)?,
+        None => Transport::outbox(config.email.outbox(&config.data_dir()))?,
+    };
+    let base_url = config.listen.base_url();
+    Ok(Mailer::new(runtime, root.platform_keys(), transport, &config.email.from, base_url)?)
 }
 
 /// The bounds of the database's connections.

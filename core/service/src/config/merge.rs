@@ -8,7 +8,7 @@ use serde::{
 use toml::{Table, Value};
 
 use super::{
-    App, Apps, Database, Dispatcher, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream,
+    App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream,
     Telemetry,
 };
 use super::{limits, stream};
@@ -125,6 +125,7 @@ fn known() -> Vec<(&'static str, Known)> {
         ("dispatcher", section::<Dispatcher>(Vec::new())),
         ("runtime", section::<Runtime>(Vec::new())),
         ("outbound", section::<Outbound>(Vec::new())),
+        ("email", section::<Email>(Vec::new())),
     ];
     keys.extend(sections);
     keys

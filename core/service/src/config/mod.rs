@@ -11,6 +11,7 @@
 mod apps;
 mod database;
 mod dispatcher;
+mod email;
 pub mod limits;
 mod listen;
 pub mod log;
@@ -32,6 +33,7 @@ pub use self::{
     apps::{App, Apps},
     database::Database,
     dispatcher::Dispatcher,
+    email::Email,
     limits::Limits,
     listen::Listen,
     log::Log,
@@ -79,6 +81,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// Calls to others.
     pub outbound: Outbound,
+    /// Mails.
+    pub email: Email,
 }
 
 impl Default for Config {
@@ -97,6 +101,7 @@ impl Default for Config {
             dispatcher: Dispatcher::default(),
             runtime: Runtime::default(),
             outbound: Outbound::default(),
+            email: Email::default(),
         }
     }
 }
@@ -255,6 +260,7 @@ impl Config {
         self.dispatcher.validate(&mut problems);
         self.runtime.validate(&mut problems);
         self.outbound.validate(&mut problems);
+        self.email.validate(&mut problems);
         self.apps.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }

@@ -1,0 +1,173 @@
+//! The texts of mails. Plain text, and nothing in it that a stranger could have written into somebody's mailbox: names of
+//! people who are not members yet stay out.
+
+use serde_json::Value;
+
+/// A mail's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub subject: String,
+    pub body: String,
+}
+
+/// The text of a template. None where there is no such, or what must stand in it is missing.
+pub(super) fn render(template: &str, variables: &Value, token: Option<&str>, base_url: &str) -> Option<Text> {
+    // The part behind the number sign stays in the browser: it is in no log and no referrer.
+    let link = |what: &str| Some(format!("{base_url}/v1/auth/open#{what}={}", token?));
+    let minutes = variables["minutes"].as_i64().unwrap_or_default();
+    let (subject, body) = match template {
+        "verify_email" => (
+            "Confirm your e-mail address".to_owned(),
+            format!(
+                "Welcome to BotBuilder.\n\nPlease confirm that this is your address, within {} hours:\n\n{}\n\n\
+                 If you did not register, you need not do anything.\n",
+                minutes / 60,
+                link("verify")?
+            ),
+        ),
+        "account_exists" => (
+            "You have an account already".to_owned(),
+            "Somebody, perhaps you, tried to register with this address. There is an account for it already: \
+             sign in with it, or ask for a link to choose a new password.\n\n\
+             If it was not you, you need not do anything.\n"
+                .to_owned(),
+        ),
+        "change_email" => (
+            "Confirm your new e-mail address".to_owned(),
+            format!(
+                "Please confirm that this is to be the address of your account, within {} hours:\n\n{}\n\n\
+                 If you did not ask for this, you need not do anything.\n",
+                minutes / 60,
+                link("verify")?
+            ),
+        ),
+        "reset_password" => (
+            "Choose a new password".to_owned(),
+            format!(
+                "You asked for a link to choose a new password. It is good for {minutes} minutes, once:\n\n{}\n\n\
+                 If you did not ask for it, you need not do anything: your password stays as it is.\n",
+                link("reset")?
+            ),
+        ),
+        "magic_link" => (
+            "Your link to sign in".to_owned(),
+            format!(
+                "This link signs you in. It is good for {minutes} minutes, once:\n\n{}\n\n\
+                 If you did not ask for it, you need not do anything. Give it to nobody.\n",
+                link("magic")?
+            ),
+        ),
+        "invitation" => {
+            let organization = variables["organization"].as_str()?;
+            let words = variables["message"].as_str().map(|text| format!("\n\n{text}")).unwrap_or_default();
+            (
+                format!("Invitation to {organization}"),
+                format!(
+                    "You are invited to {organization} on BotBuilder.{words}\n\nSign in or register with this address, \
+                     and then follow this link within {} days:\n\n{}\n",
+                    variables["days"].as_i64()?,
+                    link("invitation")?
+                ),
+            )
+        }
+        "security_notice" => {
+            let (subject, sentence) = notice(variables["what"].as_str()?)?;
+            let at = variables["at"].as_str().unwrap_or("just now");
+            let from = variables["ip"].as_str().map(|ip| format!(", from {ip}")).unwrap_or_default();
+            (
+                subject.to_owned(),
+                format!(
+                    "{sentence}\n\nThis was at {at}{from}.\n\nIf it was not you, choose a new password at once, \
+                     look at your open sessions, and end those you do not know.\n"
+                ),
+            )
+        }
+        _ => return None,
+    };
+    Some(Text { subject, body })
+}
+
+fn notice(what: &str) -> Option<(&'static str, &'static str)> {
+    Some(match what {
+        "failed_attempts" => (
+            "Somebody tries to sign in to your account",
+            "There were several attempts with a wrong password or code. Nobody is locked out; attempts are slowed down.",
+        ),
+        "session_reuse" => (
+            "A session was ended for your security",
+            "A token of one of your sessions was used twice, which happens when it was copied. The session is ended.",
+        ),
+        "password_changed" => ("Your password was changed", "The password of your account was changed."),
+        "email_changed" => (
+            "Your e-mail address was changed",
+            "Your account has another e-mail address now; this one is not used any more.",
+        ),
+        "two_factor_enabled" => {
+            ("A second factor was added", "Signing in to your account asks for a code from now on.")
+        }
+        "two_factor_disabled" => {
+            ("Your second factor was removed", "Signing in to your account does not ask for a code any more.")
+        }
+        "backup_codes_regenerated" => {
+            ("You have new backup codes", "New backup codes were made; the old ones are void.")
+        }
+        "backup_code_used" => {
+            ("A backup code was used", "One of your backup codes was used in place of a code of your app.")
+        }
+        "token_created" => {
+            ("An API token was made", "A new API token was made for you, or took the place of another.")
+        }
+        "account_deleted" => ("Your account was closed", "Your account was closed, as you asked."),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_template_has_its_link_and_is_good_for_what_it_says() {
+        let variables =
+            json!({ "name": "http://evil.example", "minutes": 1440, "organization": "Acme", "days": 7 });
+        for (template, link) in [
+            ("verify_email", "#verify=bbv_1"),
+            ("change_email", "#verify=bbv_1"),
+            ("reset_password", "#reset=bbv_1"),
+            ("magic_link", "#magic=bbv_1"),
+            ("invitation", "#invitation=bbv_1"),
+        ] {
+            let text = render(template, &variables, Some("bbv_1"), "https://bots.example").unwrap();
+            assert!(text.body.contains(&format!("https://bots.example/v1/auth/open{link}")), "{text:?}");
+            assert!(!text.body.contains("evil"), "{text:?}");
+            assert_eq!(
+                render(template, &variables, None, "https://bots.example"),
+                None,
+                "a link without its token"
+            );
+        }
+        assert!(render("verify_email", &variables, Some("x"), "").unwrap().body.contains("24 hours"));
+        assert_eq!(render("nothing", &variables, Some("x"), ""), None);
+    }
+
+    #[test]
+    fn every_notice_has_a_sentence() {
+        for what in [
+            "failed_attempts",
+            "session_reuse",
+            "password_changed",
+            "email_changed",
+            "two_factor_enabled",
+            "two_factor_disabled",
+            "backup_codes_regenerated",
+            "backup_code_used",
+            "token_created",
+            "account_deleted",
+        ] {
+            assert!(render("security_notice", &json!({ "what": what }), None, "").is_some(), "{what}");
+        }
+        assert_eq!(render("security_notice", &json!({ "what": "x" }), None, ""), None);
+    }
+}
