@@ -14,6 +14,7 @@ mod sqlx_prepare;
 mod test;
 mod tools;
 mod wheel;
+mod widget;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ const COMMANDS: &[Entry] = &[
     ("botbuilder", "run any other command of the program with the settings of dev, e.g. chat", dev::other),
     ("kill", "kill the program while people write, and count what was lost", loadtest::kill),
     ("load", "measure: ingest or turn, and what the scenario takes", loadtest::load),
+    ("widget", "check the chat for websites and test it, also in a browser", widget::run),
     ("lint", "check formatting, run clippy, and cargo-deny if it is installed", lint::run),
     ("fmt", "format the code", lint::format),
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),

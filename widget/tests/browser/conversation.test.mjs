@@ -224,7 +224,7 @@ test("a site of somebody else with a strict policy", async () => {
     });
     await page.goto(shop.url);
     const talk = chat(page);
-    await talk.open();
+    await talk.launcher.click();
     await talk.said("What can I do").waitFor();
     await talk.say("Order status");
     await talk.said("What is your order number").waitFor();
