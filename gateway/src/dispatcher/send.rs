@@ -405,6 +405,12 @@ impl Sender {
                 Some(failure)
             }
         };
+        let mut detail = detail;
+        if let Some(downgrades) = detail.remove("downgrades") {
+            let mut downgraded = entry(job, message, now, Stage::Downgraded, attempt);
+            downgraded.detail.insert("downgrades".to_owned(), downgrades);
+            trail.push(downgraded);
+        }
         let mut last = entry(job, message, now, stage, attempt);
         last.duration_us = started.and_then(|started| micros(now - started));
         last.detail = detail;
