@@ -3,6 +3,7 @@
 mod conversation;
 mod dead_letters;
 mod duplicates;
+mod flows;
 mod networks;
 mod order;
 mod provider;
