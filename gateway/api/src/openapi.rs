@@ -158,7 +158,13 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         );
     }
     for (name, schema, description) in &operation.query {
-        parameters.push(json!({ "name": name, "in": "query", "schema": schema, "description": description }));
+        let mut parameter =
+            json!({ "name": name, "in": "query", "schema": schema, "description": description });
+        if schema.get("type").and_then(Value::as_str) == Some("object") {
+            parameter["style"] = json!("deepObject");
+            parameter["explode"] = json!(true);
+        }
+        parameters.push(parameter);
     }
     if operation.takes_match {
         let text = "the ETag of the state that is changed";

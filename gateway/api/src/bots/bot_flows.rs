@@ -12,7 +12,6 @@ use botbuilder_store::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::diff::difference;
@@ -23,7 +22,9 @@ use crate::{
     etag::IfMatch,
     input::{Body, Id},
     permission::{Area, Permission, Verb, execute, publish as may_publish, read, write},
-    resource::{Answer, Mode, Resource, Transition, answer, broken_rule, changes, created, missing, of_row},
+    resource::{
+        Answer, Mode, Resource, Transition, answer, broken_rule, changes, created, digest, missing, of_row,
+    },
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -114,12 +115,6 @@ fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
     values.insert("draft_hash".to_owned(), json!(digest(&text)));
     values.insert("draft_saved_at".to_owned(), json!("now"));
     Ok(())
-}
-
-/// The digest of a document as the database reads it.
-pub(super) fn digest(text: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    digest.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn report(definition: &Value) -> Value {

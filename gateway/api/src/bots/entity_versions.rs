@@ -18,14 +18,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{bot_flows::digest, diff::difference};
+use super::diff::difference;
 use crate::{
     Api,
     auth::Caller,
     error::ApiError,
     input::{Body, Id, Paging, query_pairs, unknown},
     permission::{Area, Permission, Verb, read, write},
-    resource::{Answer, answer, broken_rule, changes, created, missing, of_row},
+    resource::{Answer, answer, broken_rule, changes, created, digest, missing, of_row},
     routes::{Access, Operation, Routes},
 };
 

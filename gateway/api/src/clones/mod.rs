@@ -2,13 +2,19 @@
 
 pub mod clone_responses;
 pub mod clone_sessions;
+pub mod clone_training_data;
 pub mod work_clones;
 
 use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [clone_responses::routes(), clone_sessions::routes(), work_clones::routes()]
-        .into_iter()
-        .fold(Routes::new(), Routes::merge)
+    [
+        clone_training_data::routes(),
+        clone_responses::routes(),
+        clone_sessions::routes(),
+        work_clones::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }

@@ -2,13 +2,14 @@
 
 pub mod agent_knowledge_bases;
 pub mod chunks;
+pub mod documents;
 pub mod knowledge_bases;
 
 use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [agent_knowledge_bases::routes(), chunks::routes(), knowledge_bases::routes()]
+    [documents::routes(), agent_knowledge_bases::routes(), chunks::routes(), knowledge_bases::routes()]
         .into_iter()
         .fold(Routes::new(), Routes::merge)
 }

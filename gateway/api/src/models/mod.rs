@@ -1,14 +1,24 @@
 //! Model training and experiments.
 
+pub mod ab_tests;
 pub mod fine_tune_datasets;
+pub mod fine_tune_jobs;
 pub mod fine_tune_models;
+pub mod fine_tuning_metrics;
 pub mod model_versions;
 
 use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [fine_tune_datasets::routes(), fine_tune_models::routes(), model_versions::routes()]
-        .into_iter()
-        .fold(Routes::new(), Routes::merge)
+    [
+        ab_tests::routes(),
+        fine_tuning_metrics::routes(),
+        fine_tune_jobs::routes(),
+        fine_tune_datasets::routes(),
+        fine_tune_models::routes(),
+        model_versions::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }

@@ -2,7 +2,9 @@
 
 pub mod customer_health_score_history;
 pub mod customer_health_scores;
+pub mod recovery_analytics;
 pub mod recovery_campaigns;
+pub mod recovery_events;
 pub mod recovery_messages;
 
 use crate::routes::Routes;
@@ -10,6 +12,8 @@ use crate::routes::Routes;
 /// The routes of this domain.
 pub fn routes() -> Routes {
     [
+        recovery_analytics::routes(),
+        recovery_events::routes(),
         customer_health_score_history::routes(),
         customer_health_scores::routes(),
         recovery_campaigns::routes(),

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use axum::{extract::Request, http::Method};
 use botbuilder_store::table::Table;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     Api,
@@ -333,4 +334,10 @@ fn many(name: &str) -> String {
         _ if name.ends_with(['s', 'x']) || name.ends_with("ch") => format!("{name}es"),
         _ => format!("{name}s"),
     }
+}
+
+/// The digest of a document as the database reads it.
+pub fn digest(text: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    digest.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }

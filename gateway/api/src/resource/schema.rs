@@ -109,14 +109,17 @@ pub(super) fn list(resource: &Inner, operation: Operation) -> Operation {
         json!({ "type": "string", "enum": sorts }),
         "what the list is sorted by, `-` for downwards; by id, the order of creation, if nothing is said",
     );
-    for column in table.columns.iter().filter(|column| column.is_filter()) {
-        let name = format!("filter[{}]", column.name);
-        operation = operation.with_query(
-            name,
-            json!({ "type": "string" }),
-            "one or several values with commas; also `[null]`, and `[gt]`, `[gte]`, `[lt]`, `[lte]` where there is an order",
-        );
-    }
+    let filters: Map<String, Value> = table
+        .columns
+        .iter()
+        .filter(|column| column.is_filter())
+        .map(|column| (column.name.to_owned(), json!({ "type": "string" })))
+        .collect();
+    operation = operation.with_query(
+        "filter",
+        json!({ "type": "object", "properties": filters, "additionalProperties": false }),
+        "`filter[name]=`: one or several values with commas; also `[null]`, and `[gt]`, `[gte]`, `[lt]`, `[lte]` where there is an order",
+    );
     operation
 }
 

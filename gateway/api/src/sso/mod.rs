@@ -1,6 +1,7 @@
 //! Single sign-on.
 
 pub mod sso_configurations;
+pub mod sso_domains;
 pub mod sso_login_logs;
 pub mod sso_user_mappings;
 
@@ -8,7 +9,12 @@ use crate::routes::Routes;
 
 /// The routes of this domain.
 pub fn routes() -> Routes {
-    [sso_configurations::routes(), sso_login_logs::routes(), sso_user_mappings::routes()]
-        .into_iter()
-        .fold(Routes::new(), Routes::merge)
+    [
+        sso_domains::routes(),
+        sso_configurations::routes(),
+        sso_login_logs::routes(),
+        sso_user_mappings::routes(),
+    ]
+    .into_iter()
+    .fold(Routes::new(), Routes::merge)
 }

@@ -8,6 +8,7 @@ mod harness;
 mod idempotency;
 mod identity;
 mod openapi;
+mod others;
 mod people;
 mod route_table;
 mod tenancy;

@@ -1,0 +1,106 @@
+//! Rules of single resources that no test over all of them reaches.
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::harness::Server;
+
+#[tokio::test]
+async fn an_experiment_has_a_salt_and_runs_through_its_states() {
+    let server = Server::start().await;
+    let variant = |key: &str, control: bool| json!({ "key": key, "name": key, "weight_bp": 5000, "is_control": control });
+    let new = json!({
+        "name": "Greeting", "target_type": "message", "goal_event": "order",
+        "variants": [variant("a", true), variant("b", false)],
+    });
+    let made = server.post("/v1/experiments", new).await.expect(201);
+    assert_eq!(made.data()["salt"].as_str().map(str::len), Some(32));
+    let item = format!("/v1/experiments/{}", made.id());
+    let started = server.post(&format!("{item}/start"), json!({})).await.expect(200);
+    assert!(started.data()["started_at"].is_string());
+    assert!(
+        server.post(&format!("{item}/pause"), json!({})).await.expect(200).data()["paused_at"].is_string()
+    );
+    assert!(
+        server.post(&format!("{item}/resume"), json!({})).await.expect(200).data()["paused_at"].is_null()
+    );
+    server.post(&format!("{item}/complete"), json!({})).await.expect(200);
+    server.post(&format!("{item}/start"), json!({})).await.expect(409);
+    server.call(Method::GET, &format!("{item}/results"), &[], None).await.expect(501);
+    let refused = json!({ "name": "One", "target_type": "message", "goal_event": "order", "variants": [] });
+    assert_eq!(server.post("/v1/experiments", refused).await.expect(400).body["field"], "variants");
+}
+
+#[tokio::test]
+async fn a_domain_gets_a_challenge() {
+    let server = Server::start().await;
+    let role = sqlx::query_scalar::<_, uuid::Uuid>("SELECT id FROM roles WHERE code = 'member'")
+        .fetch_one(&server.pool)
+        .await
+        .expect("a role");
+    let new = json!({ "protocol": "oidc", "name": "Example", "default_role_id": role });
+    let configuration = server.post("/v1/sso/configurations", new).await.expect(201);
+    let new = json!({ "configuration_id": configuration.id(), "domain": "example.org" });
+    let domain = server.post("/v1/sso/domains", new).await.expect(201);
+    assert_eq!(domain.data()["verification_token"].as_str().map(str::len), Some(32));
+    assert_eq!(domain.data()["status"], "pending");
+    server.post(&format!("/v1/sso/domains/{}/verify", domain.id()), json!({})).await.expect(501);
+}
+
+#[tokio::test]
+async fn catalogues_of_the_platform_are_read_by_everybody() {
+    let server = Server::start().await;
+    for path in ["/v1/plans", "/v1/plugin-categories", "/v1/plugins", "/v1/voice-templates", "/v1/usage"] {
+        assert!(server.get(path).await.expect(200).data().is_array(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn examples_in_bulk_are_there_once_and_move_between_intents() {
+    let server = Server::start().await;
+    let path = format!("/v1/bots/{}/intents", server.bot());
+    let greet = server.post(&path, json!({ "name": "greet" })).await.expect(201).id();
+    let part = server.post(&path, json!({ "name": "part" })).await.expect(201).id();
+    let examples = format!("/v1/intents/{greet}/examples");
+    let texts = json!({ "examples": [{ "text": "hello" }, { "text": "Hello  " }, { "text": "hi" }] });
+    let made = server.post(&format!("{examples}/bulk"), texts).await.expect(200);
+    assert_eq!(made.data(), &json!({ "created": 2, "already_there": 1 }));
+    let list = server.get(&examples).await.expect(200);
+    let first = list.data()[0]["id"].as_str().expect("an id").to_owned();
+    let moved = format!("{examples}/{first}/move");
+    server.post(&moved, json!({ "intent_id": part })).await.expect(200);
+    let counts = server.get(&format!("{path}?fields=example_count")).await.expect(200);
+    let counts: Vec<i64> = counts
+        .data()
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|row| row["example_count"].as_i64())
+        .collect();
+    assert_eq!(counts, [1, 1]);
+    let wrong = json!({ "examples": [{ "text": "fine" }, { "txt": "wrong" }] });
+    let answer = server.post(&format!("{examples}/bulk"), wrong).await.expect(400);
+    assert_eq!(answer.body["field"], "examples[1].txt");
+}
+
+/// Every list of a table that the catalogue describes can be asked for, in every sort and by every filter it has.
+#[tokio::test]
+async fn every_list_answers_in_every_sort() {
+    let server = Server::start().await;
+    let routes = botbuilder_api::routes();
+    let mut asked = 0;
+    for operation in routes.operations().iter().filter(|operation| operation.is_list) {
+        if operation.path.contains('{') && !operation.path.starts_with("/v1/bots/{bot_id}/") {
+            continue;
+        }
+        let path = operation.path.replace("{bot_id}", &server.bot().to_string());
+        for (name, schema, _) in operation.query.iter().filter(|(name, ..)| name == "sort") {
+            for sort in schema["enum"].as_array().into_iter().flatten().filter_map(|sort| sort.as_str()) {
+                let answer = server.get(&format!("{path}?{name}={sort}&limit=1")).await;
+                assert_eq!(answer.status, 200, "{path} {sort}: {answer:#?}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 200, "{asked}");
+}
