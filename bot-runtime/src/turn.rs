@@ -252,7 +252,10 @@ fn converse(
         state: open.map_or_else(|| json!({}), |open| open.state.clone()),
         stream: format!("{INBOUND}/{}", job.position.partition),
         offset: i64::try_from(job.position.offset).unwrap_or(i64::MAX),
-        next_timer_at: open.and_then(|open| open.next_timer_at),
+        // A timer that finds no bot has fired all the same; the session keeps it for when the bot is back.
+        next_timer_at: open
+            .and_then(|open| open.next_timer_at)
+            .filter(|_| !matches!(envelope.body.what, Inbound::Timeout { .. })),
         inbound: contact.inbound,
         outbound: 0,
     };

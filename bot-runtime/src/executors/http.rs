@@ -78,3 +78,52 @@ fn failure(error: &Error) -> AskFailure {
         Error::TooLarge { .. } => AskFailure::TooLarge,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode, header};
+
+    use super::*;
+
+    fn response(body: impl Into<Vec<u8>>) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-id", "7".parse().unwrap());
+        headers.insert(header::SET_COOKIE, "session=secret".parse().unwrap());
+        headers.insert("x-long", "a".repeat(HEADER_BYTES_MAX + 1).parse().unwrap());
+        Response { status: StatusCode::CREATED, headers, body: body.into().into() }
+    }
+
+    #[test]
+    fn an_answer_holds_what_the_body_says_and_no_cookies() {
+        let Answer::Http { status, headers, body } = read(&response(r#"{"a":[1]}"#)) else {
+            panic!("no answer")
+        };
+        assert_eq!((status, body.field("a").at(&Value::Number(0.0))), (201, Value::Number(1.0)));
+        assert_eq!(headers, BTreeMap::from([("x-id".to_owned(), "7".to_owned())]));
+        let Answer::Http { body, .. } = read(&response("plain {")) else { panic!("no answer") };
+        assert_eq!(body, Value::text("plain {"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_answer() {
+        let failed = |failure| Answer::Failed { failure };
+        assert_eq!(read(&response(vec![b'a'; BODY_MAX + 1])), failed(AskFailure::TooLarge));
+        assert_eq!(read(&response("[".repeat(40) + &"]".repeat(40))), failed(AskFailure::TooLarge));
+        assert_eq!(read(&response([0xff, 0xfe])), failed(AskFailure::Unreadable));
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_written_is_refused() {
+        let request = |url: &str, value: &str| HttpRequest {
+            method: HttpMethod::Post,
+            url: url.to_owned(),
+            headers: BTreeMap::from([("x-note".to_owned(), value.to_owned())]),
+            body: Some("{}".to_owned()),
+        };
+        for (url, value) in [("nowhere", "a"), ("https://example.org", "a\r\nhost: b")] {
+            let error = build(&request(url, value), "key").err().expect("refused");
+            assert_eq!(failure(&error), AskFailure::Refused, "{url}");
+        }
+        assert!(build(&request("https://example.org", "a"), "key").is_ok());
+    }
+}
