@@ -4,6 +4,7 @@ mod factor;
 mod links;
 pub(crate) mod mail;
 mod me;
+mod page;
 pub mod passwords;
 mod session;
 pub(crate) mod sign_in;
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
         .merge(session::routes())
         .merge(links::routes())
         .merge(me::routes())
+        .merge(page::routes())
         .merge(two_factor::routes())
 }
 

@@ -504,3 +504,19 @@ async fn nothing_that_could_be_used_again_is_stored_in_clear() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_page_of_links_takes_nothing_from_elsewhere() {
+    let world = World::new().await;
+    for (path, content_type) in [("/v1/auth/open", "text/html"), ("/v1/auth/open.js", "text/javascript")] {
+        let from = SocketAddr::from(([192, 0, 2, 1], 4000));
+        let headers = Vec::new();
+        let call = Call { credentials: None, method: Method::GET, path, headers, from, body: None };
+        let answer = world.make(call).await.expect(200);
+        assert!(answer.headers["content-type"].to_str().unwrap().starts_with(content_type));
+        assert!(
+            answer.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'")
+        );
+        assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    }
+}
