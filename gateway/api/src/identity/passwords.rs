@@ -4,7 +4,8 @@
 //! many at once as there are cores, a few more waiting, and whoever comes beyond that is told to come back.
 //!
 //! `common_passwords.txt` holds the passwords of eight characters and more among the 20 000 most common ones, in lower
-//! case and sorted: the list that Django ships (BSD licence), collected by Royce Williams from public breaches.
+//! case and sorted: the list that Django ships (`common_passwords.LICENSE`), collected by Royce Williams from public
+//! breaches.
 
 use std::{num::NonZero, sync::Arc};
 
