@@ -63,7 +63,8 @@ async fn token_shows_the_channels_and_messages_of_its_organization_alone() {
             .collect();
         listed.sort_unstable();
         let seeded = &organization.seeded;
-        let mut own = [seeded.web, seeded.whatsapp, seeded.telegram].map(|id| id.to_string());
+        let mut own = [seeded.web, seeded.whatsapp, seeded.telegram, seeded.slack, seeded.instagram]
+            .map(|id| id.to_string());
         own.sort_unstable();
         assert_eq!(listed, own);
 

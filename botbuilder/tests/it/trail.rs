@@ -5,6 +5,7 @@ use botbuilder_testkit::{
     local_client::Method,
     platform::{Options, TestPlatform, eventually},
 };
+use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 
 async fn trail(platform: &TestPlatform, id: &str, token: &Secret<String>) -> Value {
@@ -50,12 +51,13 @@ async fn trail_tells_a_message_and_its_replies_stage_by_stage() {
     let inbound = trail(&platform, inbound["id"].as_str().expect("an id"), token).await;
     assert_eq!(stages(&inbound), ["received", "verified", "appended", "turn"]);
     assert_eq!(inbound["message"]["status"], "received");
-    let times: Vec<&str> = inbound["events"]
+    let times: Vec<DateTime<FixedOffset>> = inbound["events"]
         .as_array()
         .expect("events")
         .iter()
-        .filter_map(|event| event["at"].as_str())
+        .filter_map(|event| DateTime::parse_from_rfc3339(event["at"].as_str()?).ok())
         .collect();
+    assert_eq!(times.len(), 4);
     assert!(times.is_sorted(), "{times:?}");
     // It tells what happened, not what was said or by whom.
     let told = inbound["events"].to_string() + &outbound["events"].to_string();
