@@ -8,6 +8,7 @@ use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, internal, public};
+use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_runtime::{
     Options, Runtime,
     bots::Bots,
@@ -213,7 +214,13 @@ async fn build(
     let gateway =
         Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids))
             .with_limits(config.limits.clone())
-            .with_apps(PlatformApps::open(&config.apps)?);
+            .with_apps(PlatformApps::open(&config.apps)?)
+            .with_media(Media::open(
+                &config.media,
+                &config.data_dir(),
+                &config.listen.base_url(),
+                root.derive(LINK_KEY),
+            )?);
     let turns = Limits {
         steps: config.runtime.turn_steps,
         messages: config.runtime.turn_messages,

@@ -9,6 +9,7 @@ pub mod dispatcher;
 pub mod hub;
 pub mod ingress;
 pub mod internal;
+pub mod media;
 pub mod pages;
 pub mod public;
 pub mod widget;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use botbuilder_adapters::Registry;
 use botbuilder_domain::{Clock, Ids};
+use botbuilder_media::{LINK_KEY, Media, UPLOAD_KEY};
 use botbuilder_service::config::Limits;
 use botbuilder_store::{Store, secret::RootKey};
 use botbuilder_stream::Stream;
@@ -36,6 +38,10 @@ pub struct Gateway {
     pub widgets: Arc<widget::Widgets>,
     /// What visitors' tokens are made with.
     pub tokens: Arc<widget::Tokens>,
+    /// Files that visitors upload.
+    pub uploads: Arc<widget::Uploads>,
+    /// Files of messages.
+    pub media: Media,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -49,7 +55,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway over this database and stream, with the usual limits.
+    /// A gateway over this database and stream, with the usual limits. Files stay in memory.
     pub fn new(
         store: Store,
         stream: Arc<dyn Stream>,
@@ -60,6 +66,8 @@ impl Gateway {
         Self {
             tokens: Arc::new(widget::Tokens::new(root.clone())),
             widgets: Arc::default(),
+            uploads: Arc::new(widget::Uploads::new(root.derive(UPLOAD_KEY))),
+            media: Media::in_memory("", root.derive(LINK_KEY)),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
             hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),
             channels: botbuilder_adapters::registry(),
@@ -76,6 +84,12 @@ impl Gateway {
     #[must_use]
     pub fn with_apps(self, apps: ingress::app::PlatformApps) -> Self {
         Self { apps: Arc::new(apps), ..self }
+    }
+
+    /// The same gateway with files kept there.
+    #[must_use]
+    pub fn with_media(self, media: Media) -> Self {
+        Self { media, ..self }
     }
 
     /// The same gateway with other limits, before anybody is connected to it.

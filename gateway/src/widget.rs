@@ -9,6 +9,7 @@ pub(crate) mod protocol;
 mod say;
 mod session;
 mod socket;
+mod uploads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ use tracing::warn;
 pub use self::{
     known::{Known, Widgets},
     session::Tokens,
+    uploads::Uploads,
 };
 use self::{say::Desk, session::Session};
 use crate::{Gateway, ingress::Refusal};
@@ -43,6 +45,7 @@ pub fn routes() -> Router<Gateway> {
             "/widget/v1/{public_key}/messages",
             get(messages::read).post(messages::send).options(preflight),
         )
+        .route("/widget/v1/{public_key}/uploads", post(uploads::take).options(preflight))
         .layer(from_fn(share))
         .route("/widget/v1/{public_key}/ws", get(socket::open))
         .merge(assets::routes())
@@ -89,6 +92,9 @@ enum Refused {
     NoSession,
     Identity,
     Bad(String),
+    UploadsOff,
+    FileType(String),
+    TooLarge { limit: u64 },
     TooFast(Duration),
     Unavailable,
     Ingress(Refusal),
@@ -120,6 +126,17 @@ impl Refused {
                 "the identity is missing, over, or not signed with the widget's key",
             ),
             Self::Bad(detail) => problem(StatusCode::BAD_REQUEST, "bad_request", &detail),
+            Self::UploadsOff => problem(StatusCode::FORBIDDEN, "uploads_off", "this widget takes no files"),
+            Self::FileType(kind) => problem(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "file_type_not_allowed",
+                &format!("by its content this is {kind}, which is not taken"),
+            ),
+            Self::TooLarge { limit } => problem(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "file_too_large",
+                &format!("a file has at most {limit} bytes"),
+            ),
             Self::TooFast(wait) => {
                 let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too much at once");
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -190,6 +207,8 @@ mod tests {
             allowed_origins: allowed.iter().map(|&origin| origin.to_owned()).collect(),
             require_identity: false,
             rate_per_minute: 30,
+            uploads_enabled: false,
+            max_upload_bytes: 0,
         }
     }
 

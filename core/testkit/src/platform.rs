@@ -17,6 +17,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, public};
+use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
     config::{Apps, Limits, Outbound},
@@ -146,6 +147,7 @@ impl TestPlatform {
         };
         let stream = Arc::new(SwitchedStream::new(stream));
         let root = RootKey::new(Secret::new(ROOT_KEY));
+        let media = Media::in_memory(&format!("http://{address}"), root.derive(LINK_KEY));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
 
@@ -167,7 +169,8 @@ impl TestPlatform {
         let dyn_stream: Arc<dyn Stream> = Arc::clone(&stream) as _;
         let gateway =
             Gateway::new(store.clone(), Arc::clone(&dyn_stream), root, Arc::clone(&clock), Arc::clone(&ids))
-                .with_apps(PlatformApps::open(&options.apps).expect("the apps' secrets are given as values"));
+                .with_apps(PlatformApps::open(&options.apps).expect("the apps' secrets are given as values"))
+                .with_media(media);
         let runtime = Runtime {
             store,
             stream: dyn_stream,

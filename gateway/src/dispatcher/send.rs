@@ -144,8 +144,9 @@ impl Sender {
             text: message.content.plain_text().map(str::to_owned),
             payload: json!(message.content),
         };
-        let payload = frame.payload.clone();
+        let mut payload = frame.payload.clone();
         let now = self.gateway.clock.now();
+        self.gateway.media.show(job.org, &mut payload, now);
         let trail = vec![entry(job, message, now, Stage::Accepted, 1)];
         let shown = self.journal.show(job.org, frame, job.channel, trail).await;
         if let Some(seq) = shown.map_err(|error| error.to_string())? {

@@ -20,14 +20,14 @@ pub(super) async fn read(
 ) -> Response {
     match enter(&gateway, &public_key, &headers).await {
         Ok(known) => {
-            let answer = config(&known, gateway.clock.now());
+            let answer = config(&known, gateway.media.upload_bytes, gateway.clock.now());
             ([(header::CACHE_CONTROL, "private, max-age=60")], Json(answer)).into_response()
         }
         Err(refused) => Refused::into_response(refused),
     }
 }
 
-fn config(known: &Known, now: DateTime<Utc>) -> Value {
+fn config(known: &Known, upload_bytes: u64, now: DateTime<Utc>) -> Value {
     let looks = &known.appearance;
     // The widget's own hours win over the bot's, the bot's over the organization's.
     let hours = looks.behaviour.get("business_hours").or(looks.business_hours.as_ref());
@@ -39,8 +39,8 @@ fn config(known: &Known, now: DateTime<Utc>) -> Value {
         "offline_message": looks.offline_message,
         "email_capture": looks.email_capture,
         "require_identity": looks.require_identity,
-        // Files from visitors need a store of media, which there is not yet.
-        "uploads": false,
+        "uploads": known.widget.uploads_enabled,
+        "upload_max_bytes": known.widget.max_upload_bytes.min(upload_bytes),
         "text_max": TEXT_MAX,
         "theme": looks.theme,
         "behaviour": looks.behaviour,

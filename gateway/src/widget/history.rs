@@ -1,5 +1,6 @@
 //! A visitor's history, as it goes over the wire.
 
+use botbuilder_domain::OrgId;
 use botbuilder_store::{
     OrgScope,
     bots::widget_messages::{self, Frame, Marks},
@@ -15,15 +16,14 @@ pub(super) const PAGE: usize = 200;
 /// A frame with its number.
 pub(super) type Written = (i64, Bytes);
 
-fn written(frame: &Frame) -> Written {
-    let text = protocol::frame(
-        frame.seq,
-        &frame.role,
-        frame.created_at,
-        &frame.payload,
-        frame.client_msg_id.as_deref(),
-    );
-    (frame.seq, text)
+/// Frames as they go over the wire: files with links of the moment.
+fn written(gateway: &Gateway, org: OrgId, frames: Vec<Frame>) -> Vec<Written> {
+    let now = gateway.clock.now();
+    let written = frames.into_iter().map(|Frame { seq, role, created_at, mut payload, client_msg_id }| {
+        gateway.media.show(org, &mut payload, now);
+        (seq, protocol::frame(seq, &role, created_at, &payload, client_msg_id.as_deref()))
+    });
+    written.collect()
 }
 
 /// A page of the frames after a number.
@@ -38,7 +38,7 @@ pub(super) async fn after(
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
     let frames = widget_messages::after(&mut tx, &scope, visitor, after, limit).await?;
     tx.commit().await?;
-    Ok(frames.iter().map(written).collect())
+    Ok(written(gateway, known.widget.org, frames))
 }
 
 /// The newest frames before a number.
@@ -54,7 +54,7 @@ pub(super) async fn before(
     let limit = i64::try_from(limit.min(PAGE)).unwrap_or(i64::MAX);
     let frames = widget_messages::before(&mut tx, &scope, visitor, before, limit).await?;
     tx.commit().await?;
-    Ok(frames.iter().map(written).collect())
+    Ok(written(gateway, known.widget.org, frames))
 }
 
 /// How far it goes and was read.

@@ -42,6 +42,16 @@ pub(super) enum FromVisitor {
         /// The text.
         text: String,
     },
+    /// A file that was uploaded before.
+    File {
+        /// The visitor's own id of it.
+        client_msg_id: String,
+        /// The upload's id.
+        upload: String,
+        /// What is written beside it.
+        #[serde(default)]
+        text: Option<String>,
+    },
     /// An option.
     Choice {
         /// The visitor's own id of it.
@@ -94,6 +104,7 @@ impl FromVisitor {
     pub(super) fn client_msg_id(&self) -> Option<&str> {
         match self {
             Self::Message { client_msg_id, .. }
+            | Self::File { client_msg_id, .. }
             | Self::Choice { client_msg_id, .. }
             | Self::Opened { client_msg_id }
             | Self::Details(Details { client_msg_id, .. }) => Some(client_msg_id),

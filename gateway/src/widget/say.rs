@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use botbuilder_domain::{ContactId, Content, DeliveryStatus, Inbound, InboundEvent, MessageId, Sender};
+use botbuilder_domain::{
+    ContactId, Content, DeliveryStatus, Inbound, InboundEvent, Media, MessageId, Sender,
+};
 use botbuilder_store::{
     OrgScope,
     bots::widget_messages::{self, NewSaying},
@@ -25,6 +27,8 @@ use crate::{
 
 /// Most characters of a visitor's text.
 pub(super) const TEXT_MAX: usize = 4000;
+/// Most characters beside a file.
+const CAPTION_MAX: usize = 1024;
 const CLIENT_MSG_ID_MAX: usize = 64;
 const OPTION_MAX: usize = 1000;
 const EMAIL_MAX: usize = 254;
@@ -80,6 +84,9 @@ impl Desk<'_> {
                 let what = Inbound::Message { provider_id, content, reply_to: None };
                 self.say(&client_msg_id, "text", text, shown, what).await
             }
+            FromVisitor::File { client_msg_id, upload, text } => {
+                self.file(&client_msg_id, &upload, text).await
+            }
             FromVisitor::Choice { client_msg_id, id, title } => {
                 if id.is_empty() || id.chars().count() > OPTION_MAX {
                     return Err(Refused::Bad(format!("id has 1 to {OPTION_MAX} characters")));
@@ -101,6 +108,25 @@ impl Desk<'_> {
             FromVisitor::Read { seq } => self.mark(seq, true).await,
             FromVisitor::Ping => Ok(Taken::Pong),
         }
+    }
+
+    /// Says a file that this visitor uploaded.
+    async fn file(&self, client_msg_id: &str, upload: &str, text: Option<String>) -> Result<Taken, Refused> {
+        let text = text.filter(|text| !text.trim().is_empty());
+        if text.as_ref().is_some_and(|text| text.chars().count() > CAPTION_MAX) {
+            return Err(Refused::Bad(format!("text has at most {CAPTION_MAX} characters beside a file")));
+        }
+        let (channel, now) = (self.known.widget.channel, self.gateway.clock.now());
+        let claimed = self.gateway.uploads.claimed(upload, channel, &self.session.visitor, now.timestamp());
+        let Some(file) = claimed else {
+            return Err(Refused::Bad("upload is not of this visitor, or is over".to_owned()));
+        };
+        let shown_text = text.clone().or_else(|| file.file_name.clone()).unwrap_or_default();
+        let content = Content::Media(Media { caption: text, ..file });
+        let shown = json!(content);
+        let provider_id = self.provider_id(client_msg_id);
+        let what = Inbound::Message { provider_id, content, reply_to: None };
+        self.say(client_msg_id, "file", shown_text, shown, what).await
     }
 
     fn provider_id(&self, client_msg_id: &str) -> String {
@@ -155,13 +181,9 @@ impl Desk<'_> {
         tx.commit().await?;
         if new {
             let visitor = self.visitor();
-            self.gateway.hub.echo(
-                &visitor,
-                numbered.seq,
-                numbered.created_at,
-                &saying.payload,
-                client_msg_id,
-            );
+            let mut payload = saying.payload;
+            self.gateway.media.show(scope.org(), &mut payload, self.gateway.clock.now());
+            self.gateway.hub.echo(&visitor, numbered.seq, numbered.created_at, &payload, client_msg_id);
         }
         self.append(vec![self.event(self.provider_id(client_msg_id), what)]).await?;
         Ok(Taken::Durable(Some(numbered.seq)))

@@ -5,6 +5,7 @@ mod handshake;
 mod ingress;
 mod outage;
 mod unsupported;
+mod uploads;
 mod widget;
 mod widget_hub;
 mod widget_socket;

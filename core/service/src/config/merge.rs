@@ -11,7 +11,7 @@ use super::{
     App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream,
     Telemetry,
 };
-use super::{limits, stream};
+use super::{limits, media, stream};
 
 /// Begins the name of every environment variable that is a setting.
 const ENVIRONMENT_PREFIX: &str = "BOTBUILDER__";
@@ -126,6 +126,7 @@ fn known() -> Vec<(&'static str, Known)> {
         ("runtime", section::<Runtime>(Vec::new())),
         ("outbound", section::<Outbound>(Vec::new())),
         ("email", section::<Email>(Vec::new())),
+        ("media", section::<media::Media>(vec![("s3", section::<media::S3>(Vec::new()))])),
     ];
     keys.extend(sections);
     keys

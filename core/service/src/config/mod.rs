@@ -15,6 +15,7 @@ mod email;
 pub mod limits;
 mod listen;
 pub mod log;
+pub mod media;
 mod merge;
 mod outbound;
 mod role;
@@ -83,6 +84,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Mails.
     pub email: Email,
+    /// Files.
+    pub media: media::Media,
 }
 
 impl Default for Config {
@@ -102,6 +105,7 @@ impl Default for Config {
             runtime: Runtime::default(),
             outbound: Outbound::default(),
             email: Email::default(),
+            media: media::Media::default(),
         }
     }
 }
@@ -261,6 +265,7 @@ impl Config {
         self.runtime.validate(&mut problems);
         self.outbound.validate(&mut problems);
         self.email.validate(&mut problems);
+        self.media.validate(&mut problems);
         self.apps.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }

@@ -55,6 +55,10 @@ pub struct Widget {
     pub require_identity: bool,
     /// How many things a visitor may say in a minute.
     pub rate_per_minute: i32,
+    /// Whether visitors may send files.
+    pub uploads_enabled: bool,
+    /// Largest file of a visitor in bytes.
+    pub max_upload_bytes: u64,
 }
 
 /// The tenant of a public key, if it names an enabled widget. Needs [`crate::Store::begin_auth`].
@@ -71,7 +75,8 @@ pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Erro
 pub async fn get(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<Option<Widget>, Error> {
     let row = sqlx::query!(
         r#"
-        SELECT id, bot_id, channel_id AS "channel_id!", allowed_origins, require_identity, rate_per_minute
+        SELECT id, bot_id, channel_id AS "channel_id!", allowed_origins, require_identity, rate_per_minute,
+               uploads_enabled, max_upload_bytes
         FROM widget_configs
         WHERE organization_id = $1 AND public_key = $2 AND is_enabled AND channel_id IS NOT NULL
         "#,
@@ -88,6 +93,8 @@ pub async fn get(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<Opti
         allowed_origins: row.allowed_origins,
         require_identity: row.require_identity,
         rate_per_minute: row.rate_per_minute,
+        uploads_enabled: row.uploads_enabled,
+        max_upload_bytes: u64::try_from(row.max_upload_bytes).unwrap_or_default(),
     }))
 }
 
