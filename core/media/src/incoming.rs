@@ -62,7 +62,8 @@ impl Incoming {
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.size += bytes.len() as u64;
         if self.size > self.limit {
-            return self.abandon(Error::TooLarge { limit: self.limit }).await;
+            self.drop_upload().await;
+            return Err(Error::TooLarge { limit: self.limit });
         }
         self.digest.update(&bytes);
         let missing = kind::HEAD.saturating_sub(self.head.len()).min(bytes.len());
@@ -73,6 +74,11 @@ impl Incoming {
             self.put_down().await?;
         }
         Ok(())
+    }
+
+    /// How many bytes have come so far.
+    pub const fn size(&self) -> u64 {
+        self.size
     }
 
     /// The type of what has come so far, by its first bytes.
@@ -126,10 +132,9 @@ impl Incoming {
         Ok(upload.put_part(piece).await?)
     }
 
-    /// Takes back what was put down, and says why.
-    pub async fn abandon<T>(&mut self, why: Error) -> Result<T, Error> {
+    /// Takes back what was put down.
+    pub async fn abandon(mut self) {
         self.drop_upload().await;
-        Err(why)
     }
 
     /// What cannot be taken back costs a little space and is never read.

@@ -214,8 +214,9 @@ async fn store(
         incoming.write(piece).await?;
     }
     let kind = incoming.mime_type(declared.as_deref());
-    if !kind::may_be_uploaded(&kind) {
-        return incoming.abandon(Error::Empty).await.or(Err(Refused::FileType(kind)));
+    if incoming.size() > 0 && !kind::may_be_uploaded(&kind) {
+        incoming.abandon().await;
+        return Err(Refused::FileType(kind));
     }
     let stored = incoming.finish(declared.as_deref()).await?;
     let name = named.name.as_deref().and_then(kind::name);
