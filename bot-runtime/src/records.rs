@@ -50,6 +50,7 @@ pub(crate) fn reply(
         content,
         reply_to: None,
         not_after,
+        bulk: false,
     }));
     turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);
     Ok(())

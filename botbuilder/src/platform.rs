@@ -242,6 +242,7 @@ async fn build(
         match role {
             Role::Jobs => {
                 supervisor.start(jobs::relay::Relay::new(runtime.clone()));
+                supervisor.start(jobs::bulk::Bulk::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
                 supervisor.start(mailer(config, runtime.clone(), &root)?);
@@ -267,8 +268,10 @@ async fn build(
     if let Some(listener) = public {
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
+        let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
         let accounts = Arc::clone(&gateway.accounts);
-        let api = Api::new(store, root.clone(), capabilities).telling(move || accounts.forget());
+        let api =
+            Api::new(store, root.clone(), capabilities).with_rates(rates).telling(move || accounts.forget());
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &config.limits));

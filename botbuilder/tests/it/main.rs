@@ -1,5 +1,6 @@
 //! The whole platform: first in one process, with fake providers; then the program itself, as processes.
 
+mod bulk;
 mod conversation;
 mod dead_letters;
 mod duplicates;

@@ -268,4 +268,7 @@ pub struct Send {
     pub reply_to: Option<String>,
     /// After this instant it is not sent any more.
     pub not_after: DateTime<Utc>,
+    /// Whether it is one of many that were sent together: it gives way to everything else of its account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bulk: bool,
 }

@@ -200,6 +200,7 @@ impl TestPlatform {
     fn start_services(&mut self, listener: tokio::net::TcpListener) {
         let mut supervisor = Supervisor::new();
         supervisor.start(jobs::relay::Relay::new(self.runtime.clone()));
+        supervisor.start(jobs::bulk::Bulk::new(self.runtime.clone()));
         supervisor.start(jobs::timers::Timers::new(self.runtime.clone()));
         supervisor.start(jobs::retention::Retention::new(self.runtime.clone()));
         supervisor.start(worker::Workers::new(self.runtime.clone()));
@@ -209,8 +210,10 @@ impl TestPlatform {
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
+        let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
         let accounts = Arc::clone(&self.gateway.accounts);
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
+            .with_rates(rates)
             .telling(move || accounts.forget());
         let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);

@@ -39,6 +39,7 @@ pub mod widget;
 use std::sync::Arc;
 
 use axum::Router;
+use botbuilder_adapter_kit::Rates;
 use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
 use botbuilder_store::{Store, secret::RootKey};
 
@@ -51,6 +52,8 @@ pub struct Api {
     pub store: Store,
     /// What each kind of channel can show, in the order they are listed.
     pub capabilities: Arc<[(ChannelKind, Capabilities)]>,
+    /// How fast each kind of channel may be sent to; a kind that is not here has no rate.
+    pub rates: Arc<[(ChannelKind, Rates)]>,
     /// The key that secrets are sealed with.
     pub root: RootKey,
     /// The time.
@@ -74,11 +77,18 @@ impl Api {
             identity: Arc::new(identity::Identity::new(&root)),
             store,
             capabilities: capabilities.into_iter().collect(),
+            rates: Arc::default(),
             root,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             channels_changed: Arc::new(|| {}),
         }
+    }
+
+    /// The same, sending in bulk at these rates.
+    #[must_use]
+    pub fn with_rates(self, rates: impl IntoIterator<Item = (ChannelKind, Rates)>) -> Self {
+        Self { rates: rates.into_iter().collect(), ..self }
     }
 
     /// The same, telling this one when a channel changed.

@@ -32,17 +32,22 @@ pub(super) struct Gate {
 
 impl Gate {
     /// How long a message to this recipient has to wait; none if it may go now. `scheduled` says whether it has taken
-    /// its turn at the rates already, and is changed with it.
+    /// its turn at the rates already, and is changed with it. `bulk` says that it gives way to others: it takes no turn
+    /// that is far away, and asks again later instead.
     pub(super) fn wait(
         &self,
         channel: &dyn Channel,
         account: &Account,
         recipient: &str,
+        bulk: bool,
         scheduled: &mut bool,
     ) -> Option<Duration> {
         let now = Instant::now();
         if !*scheduled {
             let rates = channel.rates().with_settings(&account.settings);
+            if bulk && let Some(wait) = self.throttle.give_way(&rates, account.channel, recipient, now) {
+                return Some(wait);
+            }
             *scheduled = true;
             let wait = self.throttle.turn(&rates, account.channel, recipient, now);
             if !wait.is_zero() {

@@ -172,9 +172,14 @@ impl Sender {
             // Asked before the attempt is written down as started: what waits here has not been tried.
             if let Some(account) = &account
                 && now <= message.not_after
-                && let Some(wait) = self.gate.wait(channel, account, &job.body.to, &mut scheduled)
+                && let Some(wait) =
+                    self.gate.wait(channel, account, &job.body.to, message.bulk, &mut scheduled)
             {
                 let until = later(now, wait).min(message.not_after + TimeDelta::milliseconds(1));
+                // Many at once would leave no room in hand for those that they give way to.
+                if message.bulk && !scheduled {
+                    return Ok(Sent::Later { until, scheduled });
+                }
                 match self.pause(until, scheduled, halt).await {
                     None => continue,
                     Some(sent) => return Ok(sent),

@@ -16,6 +16,11 @@ use botbuilder_domain::ChannelId;
 /// Beyond so many recipients those are forgotten whose pause is over.
 const MOST: usize = 20_000;
 
+/// A message that gives way takes a turn only if it is this near: what comes after it waits no longer than that.
+const NEAR: Duration = Duration::from_millis(250);
+/// How far apart messages that gave way ask again, where the account has no rate.
+const APART: Duration = Duration::from_millis(5);
+
 /// The turns given so far, by account and by recipient.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
@@ -23,6 +28,8 @@ pub(super) struct Throttle {
     held: Mutex<HashMap<ChannelId, Instant>>,
     accounts: Mutex<Turns<ChannelId>>,
     recipients: Mutex<Turns<(ChannelId, String)>>,
+    /// When those that gave way ask again.
+    put_back: Mutex<Turns<ChannelId>>,
 }
 
 #[derive(Debug)]
@@ -42,6 +49,26 @@ impl Throttle {
             .recipient
             .map(|rate| lock(&self.recipients).take((account, recipient.to_owned()), rate, now));
         of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default()
+    }
+
+    /// Whether a message that gives way to others may take a turn: only one that is near. If not, the answer is when
+    /// it is to ask again: those that ask at the same time are told instants one after the other.
+    pub(super) fn give_way(
+        &self,
+        rates: &Rates,
+        account: ChannelId,
+        recipient: &str,
+        now: Instant,
+    ) -> Option<Duration> {
+        let of_account = rates.account.map(|rate| lock(&self.accounts).wait(&account, rate, now));
+        let of_recipient = rates
+            .recipient
+            .map(|rate| lock(&self.recipients).wait(&(account, recipient.to_owned()), rate, now));
+        let ahead = of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default();
+        (ahead > NEAR).then(|| {
+            let every = rates.account.map_or(APART, |rate| rate.every);
+            ahead + lock(&self.put_back).take(account, Rate { every, burst: 1 }, now)
+        })
     }
 
     /// Gives nobody of the account a turn before this instant.
@@ -70,9 +97,18 @@ impl<K: Eq + Hash> Turns<K> {
         let due = self.0.entry(key).or_insert(now);
         let at = (*due).max(now);
         *due = at + rate.every;
-        let ahead = rate.every * rate.burst.saturating_sub(1);
-        at.saturating_duration_since(now).saturating_sub(ahead)
+        until(at, rate, now)
     }
+
+    fn wait(&self, key: &K, rate: Rate, now: Instant) -> Duration {
+        self.0.get(key).map_or(Duration::ZERO, |due| until(*due, rate, now))
+    }
+}
+
+/// How long a turn that is due then is to be waited for: a burst may run ahead of it.
+fn until(due: Instant, rate: Rate, now: Instant) -> Duration {
+    let ahead = rate.every * rate.burst.saturating_sub(1);
+    due.saturating_duration_since(now).saturating_sub(ahead)
 }
 
 fn lock<K>(turns: &Mutex<Turns<K>>) -> std::sync::MutexGuard<'_, Turns<K>> {
@@ -95,6 +131,19 @@ mod tests {
             .map(|to| throttle.turn(&rates, account, to, now).as_millis().try_into().unwrap())
             .into();
         assert_eq!(waits, [0, 0, 1000, 0, 2000]);
+    }
+
+    #[test]
+    fn what_gives_way_takes_no_turn_that_is_far_and_comes_back_one_after_the_other() {
+        let rates = Rates { account: Some(Rate::per_second(10, 1)), recipient: None };
+        let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
+        assert_eq!(throttle.give_way(&rates, account, "a", now), None);
+        for _ in 0..4 {
+            throttle.turn(&rates, account, "a", now);
+        }
+        let waits = [(); 3].map(|()| throttle.give_way(&rates, account, "b", now).unwrap().as_millis());
+        assert_eq!(waits, [400, 500, 600]);
+        assert_eq!(throttle.turn(&rates, account, "c", now), Duration::from_millis(400), "none was taken");
     }
 
     #[test]

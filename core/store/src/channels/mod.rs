@@ -1,5 +1,6 @@
 //! Channels and messages (chapter 4.9 of the schema, and `conversations`).
 
+pub mod batches;
 pub mod channel_contacts;
 pub mod channel_messages;
 pub mod channel_templates;

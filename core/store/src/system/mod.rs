@@ -1,5 +1,6 @@
 //! Supporting tables (chapter 4.19 of the schema, and `message_events`).
 
+pub mod bulk_messages;
 pub mod dedupe_keys;
 pub mod idempotency_keys;
 pub mod message_events;

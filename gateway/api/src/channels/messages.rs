@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{Method, StatusCode, request::Parts},
+    http::{StatusCode, request::Parts},
 };
 use botbuilder_domain::{ChannelKind, Content, ConversationId, MessageId};
 use botbuilder_store::{
@@ -31,7 +31,7 @@ use crate::{
     resource::{
         Answer, Resource,
         act::{at, fields},
-        missing, of_row,
+        of_row,
     },
     routes::{Operation, Routes},
 };
@@ -41,15 +41,9 @@ pub fn routes() -> Routes {
     let access = may_read(Area::Conversation);
     let below = "/v1/conversations/{conversation_id}/messages";
     let message = of_row(&TABLE);
-    let routes = missing(
-        Resource::new(&TABLE, "message", Area::Conversation, below).log().routes(),
-        &Method::POST,
-        "/v1/messages/batch",
-        write(Area::Conversation),
-        "messages are not sent in batches yet",
-    );
-    let what = "messages are not sent again by hand yet";
-    missing(routes, &Method::POST, "/v1/messages/{id}/retry", write(Area::Conversation), what)
+    Resource::new(&TABLE, "message", Area::Conversation, below)
+        .log()
+        .routes()
         .add(
             Operation::post(below, write(Area::Conversation), "a person writes; the bot is silent from then on")
                 .answers(202)

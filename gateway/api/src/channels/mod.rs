@@ -1,5 +1,6 @@
 //! Channels, contacts, conversations and messages.
 
+pub mod batch;
 pub mod channel_contacts;
 pub mod channel_templates;
 pub mod channel_webhooks;
@@ -8,6 +9,7 @@ pub mod channels;
 pub mod conversations;
 pub mod messages;
 mod outgoing;
+pub mod retry;
 
 use crate::routes::Routes;
 
@@ -20,6 +22,8 @@ pub fn routes() -> Routes {
         channel_contacts::routes(),
         conversations::routes(),
         messages::routes(),
+        batch::routes(),
+        retry::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

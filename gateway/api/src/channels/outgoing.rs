@@ -10,17 +10,26 @@ use botbuilder_store::{
         channel_messages::{self, Direction, New},
         conversations::Whereabouts,
     },
-    system::outbox_events,
+    system::{bulk_messages, outbox_events},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::{Api, error::ApiError};
 
-/// How long a person's message is tried.
-const LIFETIME: TimeDelta = TimeDelta::hours(24);
+/// How long a message is tried.
+pub const LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// The topic of what goes out.
 const OUTBOUND: &str = "outbound";
+
+/// When a message goes out, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Not before.
+    pub at: DateTime<Utc>,
+    /// Whether it is one of many: it gives way to everything else of its account.
+    pub bulk: bool,
+}
 
 /// Queues a message. The relay publishes its record once the transaction is committed.
 pub async fn queue(
@@ -33,11 +42,27 @@ pub async fn queue(
     content: Content,
 ) -> Result<MessageId, ApiError> {
     let now = api.clock.now();
-    let not_after = now + LIFETIME;
     let message = MessageId::new(api.ids.next());
     let record = EnvelopeId::new(api.ids.next());
     let trace = TraceContext::starting(record);
-    let row = New {
+    let row = row(message, to, contact, &content, &trace, now + LIFETIME);
+    channel_messages::insert_many(tx, &scope, &[row]).await?;
+    let timing = Timing { at: now, bulk: false };
+    let event = event(scope, to, kind, message, content, (record, trace), now, timing)?;
+    outbox_events::insert_many(tx, &scope, &[event]).await?;
+    Ok(message)
+}
+
+/// The row of a message that is to go out.
+pub fn row(
+    message: MessageId,
+    to: &Whereabouts,
+    contact: ContactId,
+    content: &Content,
+    trace: &TraceContext,
+    not_after: DateTime<Utc>,
+) -> New {
+    New {
         id: message,
         channel: to.channel,
         conversation: to.id,
@@ -48,9 +73,26 @@ pub async fn queue(
         text: content.plain_text().map(str::to_owned),
         payload: json!(content),
         trace_id: trace.trace_id().map(str::to_owned),
-    };
-    channel_messages::insert_many(tx, &scope, &[row]).await?;
-    let send = Send { message, conversation: to.id, content, reply_to: None, not_after };
+    }
+}
+
+/// The record that has a message sent. It is tried for [`LIFETIME`] from the instant it goes out.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the record, and nothing else holds two of them"
+)]
+pub fn event(
+    scope: OrgScope,
+    to: &Whereabouts,
+    kind: ChannelKind,
+    message: MessageId,
+    content: Content,
+    (record, trace): (EnvelopeId, TraceContext),
+    now: DateTime<Utc>,
+    timing: Timing,
+) -> Result<outbox_events::New, ApiError> {
+    let not_after = timing.at + LIFETIME;
+    let send = Send { message, conversation: to.id, content, reply_to: None, not_after, bulk: timing.bulk };
     let envelope = Envelope {
         schema: botbuilder_domain::envelope::SCHEMA,
         id: record,
@@ -67,15 +109,13 @@ pub async fn queue(
             what: Outbound::Send(Box::new(send)),
         },
     };
-    let event = outbox_events::New {
+    Ok(outbox_events::New {
         id: record.uuid(),
         topic: OUTBOUND,
         partition_key: envelope.key.as_str().to_owned(),
-        event_type: "message.send",
+        event_type: if timing.bulk { bulk_messages::EVENT } else { "message.send" },
         entity: Some(message.uuid()),
         payload: serde_json::to_value(&envelope).map_err(ApiError::defect)?,
-        available_at: now,
-    };
-    outbox_events::insert_many(tx, &scope, &[event]).await?;
-    Ok(message)
+        available_at: timing.at,
+    })
 }
