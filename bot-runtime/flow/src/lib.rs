@@ -26,6 +26,7 @@ pub mod input;
 mod json_template;
 pub mod lint;
 pub mod locale;
+pub mod merge;
 pub mod migrate;
 mod nodes;
 pub mod problem;

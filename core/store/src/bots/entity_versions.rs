@@ -134,3 +134,53 @@ pub async fn data(
     .fetch_optional(&mut *tx.inner)
     .await?)
 }
+
+/// A version with what it holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its id.
+    pub id: Uuid,
+    /// Its number.
+    pub version: i32,
+    /// What it holds.
+    pub data: Value,
+}
+
+/// A version of a thing by its number, or the newest that lies on no branch where no number is given.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.held", skip_all)]
+pub async fn held(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    entity_type: &str,
+    entity: Uuid,
+    version: Option<i32>,
+) -> Result<Option<Held>, Error> {
+    Ok(sqlx::query_as!(
+        Held,
+        r#"
+        SELECT id, version, data FROM entity_versions
+        WHERE organization_id = $1 AND entity_type = $2 AND entity_id = $3
+          AND CASE WHEN $4::integer IS NULL THEN branch_id IS NULL ELSE version = $4 END
+        ORDER BY version DESC LIMIT 1
+        "#,
+        scope.org().uuid(),
+        entity_type,
+        entity,
+        version,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// A version of a thing by its id.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.held_by_id", skip_all)]
+pub async fn held_by_id(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<Held>, Error> {
+    Ok(sqlx::query_as!(
+        Held,
+        "SELECT id, version, data FROM entity_versions WHERE organization_id = $1 AND id = $2",
+        scope.org().uuid(),
+        id,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}

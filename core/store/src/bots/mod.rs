@@ -6,6 +6,7 @@ pub mod bot_messages;
 pub mod bots;
 pub mod entity_branches;
 pub mod entity_versions;
+pub mod flow_migrations;
 pub mod flow_orchestrations;
 pub mod flow_transitions;
 pub mod flow_variables;

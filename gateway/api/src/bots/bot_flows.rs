@@ -21,10 +21,8 @@ use crate::{
     error::ApiError,
     etag::IfMatch,
     input::{Body, Id},
-    permission::{Area, Permission, Verb, execute, publish as may_publish, read, write},
-    resource::{
-        Answer, Mode, Resource, Transition, answer, broken_rule, changes, created, digest, missing, of_row,
-    },
+    permission::{Area, Permission, Verb, publish as may_publish, read, write},
+    resource::{Answer, Mode, Resource, Transition, answer, broken_rule, changes, created, digest, of_row},
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -40,7 +38,7 @@ pub fn routes() -> Routes {
             .gives(of_row(&TABLE))
             .matches()
     };
-    let routes = Resource::new(&TABLE, "flow", Area::Flow, PATH)
+    Resource::new(&TABLE, "flow", Area::Flow, PATH)
         .full()
         .prepared(prepare)
         .up_to(DEFINITION_LIMIT)
@@ -98,13 +96,11 @@ pub fn routes() -> Routes {
             )
             .gives(json!({ "type": "object" })),
             diff,
-        );
-    let what = "conversations are not moved between versions yet";
-    missing(routes, &axum::http::Method::POST, "/v1/flows/{id}/migrate", execute(Area::Flow), what)
+        )
 }
 
 /// A draft is kept with its digest and with everything that is wrong with it.
-fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
+pub(super) fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
     let Some(definition) = values.get("draft_definition") else { return Ok(()) };
     let text = definition.to_string();
     if text.len() > MOST {

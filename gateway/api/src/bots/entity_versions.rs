@@ -24,17 +24,17 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Body, Id, Paging, query_pairs, unknown},
-    permission::{Area, Permission, Verb, read, write},
-    resource::{Answer, answer, broken_rule, changes, created, digest, missing, of_row},
+    permission::{Area, Permission, Verb},
+    resource::{Answer, Mode, act::set, answer, broken_rule, changes, created, digest, of_row},
     routes::{Access, Operation, Routes},
 };
 
-const PATH: &str = "/v1/versions/{type}/{id}";
+pub(super) const PATH: &str = "/v1/versions/{type}/{id}";
 
 /// The routes of this resource. What they need is a right in the area of the type, which the handlers ask for.
 pub fn routes() -> Routes {
     let version = of_row(&entity_versions::TABLE);
-    let routes = Routes::new()
+    Routes::new()
         .add(Operation::get(PATH, Access::Caller, "the versions of a thing").lists(version.clone()), list)
         .add(
             Operation::get(format!("{PATH}/{{version}}"), Access::Caller, "one version, by its number")
@@ -77,23 +77,33 @@ pub fn routes() -> Routes {
             }))
             .gives(json!({ "type": "object" })),
             rollback,
-        );
-    let what = "branches of versions are not there yet";
-    let post = axum::http::Method::POST;
-    let routes = missing(routes, &axum::http::Method::GET, format!("{PATH}/branches"), read(Area::Bot), what);
-    let routes = missing(routes, &post, format!("{PATH}/branches"), write(Area::Bot), what);
-    missing(routes, &post, format!("{PATH}/branches/{{branch}}/merge"), write(Area::Bot), what)
+        )
 }
 
 /// A kind of thing that keeps versions.
-struct Kind {
-    name: &'static str,
-    table: &'static Table,
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    pub(super) table: &'static Table,
     area: Area,
 }
 
+/// A version that is to be written.
+#[derive(Default)]
+pub(super) struct New {
+    /// What it holds.
+    pub(super) data: Value,
+    /// What its author says of it.
+    pub(super) message: Option<String>,
+    /// The branch it lies on.
+    pub(super) branch: Option<Uuid>,
+    /// The version it follows.
+    pub(super) parent: Option<Uuid>,
+    /// The version that was merged in it.
+    pub(super) merged: Option<Uuid>,
+}
+
 impl Kind {
-    fn parse(name: &str) -> Result<Self, ApiError> {
+    pub(super) fn parse(name: &str) -> Result<Self, ApiError> {
         let (name, table, area) = match name {
             "bot" => ("bot", &bots::TABLE, Area::Bot),
             "bot_flow" => ("bot_flow", &bot_flows::TABLE, Area::Flow),
@@ -110,7 +120,7 @@ impl Kind {
     }
 
     /// What a version of it holds: of a flow its draft, of anything else what people may write.
-    fn snapshot(&self, row: &Row) -> Result<Value, ApiError> {
+    pub(super) fn snapshot(&self, row: &Row) -> Result<Value, ApiError> {
         let mut fields: Map<String, Value> = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
         if self.name == "bot_flow" {
             return Ok(fields.remove("draft_definition").unwrap_or_default());
@@ -122,9 +132,13 @@ impl Kind {
     }
 
     /// The fields that make the thing what it was.
-    fn restored(&self, data: Value) -> Result<Map<String, Value>, ApiError> {
+    pub(super) fn restored(&self, data: Value) -> Result<Map<String, Value>, ApiError> {
         match (self.name, data) {
-            ("bot_flow", data) => Ok(Map::from_iter([("draft_definition".to_owned(), data)])),
+            ("bot_flow", data) => {
+                let mut values = set([("draft_definition", data)]);
+                super::bot_flows::prepare(&mut values, Mode::Update)?;
+                Ok(values)
+            }
             (_, Value::Object(mut fields)) => {
                 fields.retain(|name, _| {
                     self.table.column(name).is_some_and(|column| column.write == Write::Always)
@@ -135,8 +149,41 @@ impl Kind {
         }
     }
 
+    /// Writes the next version of it.
+    pub(super) async fn add(
+        &self,
+        api: &Api,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        new: New,
+    ) -> Result<Row, ApiError> {
+        let values = set([
+            ("entity_type", json!(self.name)),
+            ("entity_id", json!(id)),
+            // The number is taken by the table's trigger.
+            ("version", json!(1)),
+            ("data_hash", json!(digest(&new.data.to_string()))),
+            ("data", new.data),
+            ("message", json!(new.message)),
+            ("branch_id", json!(new.branch)),
+            ("parent_version_id", json!(new.parent)),
+            ("merge_parent_id", json!(new.merged)),
+            ("created_by", json!(caller.user())),
+        ]);
+        let table = &entity_versions::TABLE;
+        let made = rows::insert(tx, &caller.scope, table, api.ids.next(), values).await;
+        made.map_err(|error| broken_rule(table, error))
+    }
+
     /// The thing itself, which must be there, and the caller allowed to do this with it.
-    async fn held(&self, tx: &mut Tx, caller: &Caller, id: Uuid, verb: Verb) -> Result<Row, ApiError> {
+    pub(super) async fn held(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        verb: Verb,
+    ) -> Result<Row, ApiError> {
         caller.require(Permission::new(self.area, verb))?;
         let place = Place { parent: None, id };
         rows::lock(tx, &caller.scope, self.table, place).await?.ok_or(ApiError::NotFound)
@@ -220,23 +267,9 @@ async fn commit(
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = kind.held(&mut tx, &caller, id, Verb::Write).await?;
     let data = kind.snapshot(&row)?;
-    let mut values = Map::new();
-    for (name, value) in [
-        ("entity_type", json!(kind.name)),
-        ("entity_id", json!(id)),
-        // The number is taken by the table's trigger.
-        ("version", json!(1)),
-        ("data_hash", json!(digest(&data.to_string()))),
-        ("data", data),
-        ("message", json!(message)),
-        ("created_by", json!(caller.user())),
-    ] {
-        values.insert(name.to_owned(), value);
-    }
+    let new = New { data, message, ..New::default() };
+    let version = kind.add(&api, &mut tx, &caller, id, new).await?;
     let table = &entity_versions::TABLE;
-    let version = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
-        .await
-        .map_err(|error| broken_rule(table, error))?;
     changes::note(&api, &mut tx, &caller, table, "created", None, Some(&version)).await?;
     tx.commit().await?;
     Ok(created(version, &format!("/v1/versions/{}/{id}", kind.name)))

@@ -6,7 +6,10 @@ pub mod bot_messages;
 pub mod bots;
 pub mod diff;
 pub mod document;
+pub mod entity_branches;
 pub mod entity_versions;
+pub mod flow_events;
+pub mod flow_migration;
 pub mod flow_orchestrations;
 pub mod flow_transitions;
 pub mod flow_variables;
@@ -23,6 +26,9 @@ pub fn routes() -> Routes {
         flow_transitions::routes(),
         flow_variables::routes(),
         entity_versions::routes(),
+        entity_branches::routes(),
+        flow_events::routes(),
+        flow_migration::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

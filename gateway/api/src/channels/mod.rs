@@ -8,7 +8,7 @@ pub mod channel_webhooks;
 pub mod channels;
 pub mod conversations;
 pub mod messages;
-mod outgoing;
+pub(crate) mod outgoing;
 pub mod retry;
 
 use crate::routes::Routes;

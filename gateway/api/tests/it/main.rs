@@ -13,3 +13,4 @@ mod people;
 mod route_table;
 mod tenancy;
 mod tokens;
+mod versions;

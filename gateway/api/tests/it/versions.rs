@@ -1,0 +1,214 @@
+//! Branches of versions, and conversations that change their version.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Answer, Server, flow};
+
+/// A flow that asks for a name under this node, and says it.
+fn asking(node: &str) -> Value {
+    json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start" },
+            { "id": node, "type": "question", "data": { "text": "Your name?", "variable": "name" } },
+            { "id": "hello", "type": "message", "data": { "text": "Hello {{ name }}" } },
+        ],
+        "edges": [
+            { "id": "e1", "source": "start", "target": node },
+            { "id": "e2", "source": node, "target": "hello" },
+        ],
+        "variables": [{ "name": "name" }],
+    })
+}
+
+/// A published flow: its address, its id.
+async fn published(server: &Server, definition: Value) -> (String, String) {
+    let path = format!("/v1/bots/{}/flows", server.bot());
+    let made =
+        server.post(&path, json!({ "name": "Second", "draft_definition": definition })).await.expect(201);
+    let item = format!("{path}/{}", made.id());
+    server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    (item, made.id())
+}
+
+async fn redraft(server: &Server, item: &str, definition: Value) -> Answer {
+    server.patch(item, "*", json!({ "draft_definition": definition })).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_branch_is_begun_worked_on_and_merged() {
+    let server = Server::start().await;
+    let (item, id) = published(&server, flow()).await;
+    let branches = format!("/v1/versions/bot_flow/{id}/branches");
+    server.post(&branches, json!({ "name": "spring", "version": 9 })).await.expect(400);
+    let branch = server.post(&branches, json!({ "name": "spring" })).await.expect(201);
+    server.post(&branches, json!({ "name": "spring" })).await.expect(409);
+    assert_eq!(branch.data()["base_version_id"], branch.data()["head_version_id"]);
+    let branch = format!("{branches}/{}", branch.id());
+
+    // The branch changes the text, the draft gets another node.
+    let mut theirs = flow();
+    theirs["nodes"][1]["data"]["text"] = json!("good day");
+    let mut broken = theirs.clone();
+    broken["nodes"][1]["type"] = json!("no kind");
+    let refused = server.post(&format!("{branch}/commit"), json!({ "data": broken })).await.expect(422);
+    assert_eq!(refused.code(), "flow_invalid");
+    let commit = json!({ "data": theirs, "message": "politer" });
+    let version = server.post(&format!("{branch}/commit"), commit).await.expect(201);
+    assert_eq!((&version.data()["version"], &version.data()["message"]), (&json!(2), &json!("politer")));
+    let mut ours = flow();
+    ours["nodes"][2]["position"] = json!({ "x": 7 });
+    ours["nodes"][1]["data"]["text"] = json!("hi");
+    redraft(&server, &item, ours).await;
+
+    let compared = server.get(&format!("{branch}/compare")).await.expect(200);
+    assert_eq!(compared.data()["branch"]["nodes"]["changed"], json!([{ "id": "hello", "keys": ["data"] }]));
+    assert_eq!(compared.data()["conflicts"][0]["path"], "nodes.hello.data.text");
+    let refused = server.post(&format!("{branch}/merge"), json!({})).await.expect(409);
+    assert_eq!(refused.code(), "merge_conflict");
+    let expected =
+        json!([{ "path": "nodes.hello.data.text", "base": "hello", "ours": "hi", "theirs": "good day" }]);
+    assert_eq!(refused.body["conflicts"], expected);
+    let choices = json!({ "choices": { "nodes.hello.data.text": "theirs" } });
+    let merged = server.post(&format!("{branch}/merge"), choices.clone()).await.expect(200);
+    assert_eq!(merged.data()["branch"]["status"], "merged");
+    assert_eq!(merged.data()["version"], 3);
+    let draft = server.get(&item).await.expect(200).data()["draft_definition"].clone();
+    assert_eq!(draft["nodes"][1]["data"]["text"], "good day");
+    assert_eq!(draft["nodes"][2]["position"], json!({ "x": 7 }));
+    assert_eq!(server.post(&format!("{branch}/merge"), choices).await.expect(409).code(), "wrong_state");
+    let list = server.get(&branches).await.expect(200);
+    assert_eq!(list.data().as_array().map(Vec::len), Some(1));
+
+    let second = server.post(&branches, json!({ "name": "summer", "version": 1 })).await.expect(201);
+    let second = format!("{branches}/{}", second.id());
+    server.delete(&second).await.expect(204);
+    assert_eq!(server.delete(&second).await.expect(409).code(), "wrong_state");
+}
+
+/// A conversation that waits at a node of a version.
+async fn waiting(server: &Server, version: Uuid, state: &Value, address: &str) -> Uuid {
+    let channel = server.acme.telegram.uuid();
+    let org = server.acme.org.uuid();
+    let (contact, conversation) = (crate::harness::id(), crate::harness::id());
+    sqlx::query(
+        "INSERT INTO channel_contacts (id, organization_id, channel_id, external_id) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(contact)
+    .bind(org)
+    .bind(channel)
+    .bind(address)
+    .execute(&server.pool)
+    .await
+    .expect("a contact");
+    sqlx::query(
+        "INSERT INTO conversations (id, organization_id, channel_id, contact_id, bot_id, active_version_id, \
+         runtime_state, state_version) VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
+    )
+    .bind(conversation)
+    .bind(org)
+    .bind(channel)
+    .bind(contact)
+    .bind(server.bot())
+    .bind(version)
+    .bind(state)
+    .execute(&server.pool)
+    .await
+    .expect("a conversation");
+    conversation
+}
+
+#[tokio::test]
+async fn conversations_are_counted_moved_and_ended_politely() {
+    let server = Server::start().await;
+    let (item, id) = published(&server, asking("ask")).await;
+    let version =
+        format!("SELECT id FROM entity_versions WHERE entity_id = '{id}' ORDER BY version DESC LIMIT 1");
+    let newest = async || -> Uuid {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(version.clone()))
+            .fetch_one(&server.pool)
+            .await
+            .expect("a version")
+    };
+    let old = newest().await;
+    redraft(&server, &item, asking("question")).await;
+    server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    let new = newest().await;
+
+    let state = json!({
+        "schema": 1, "version": old, "node": "ask", "wait": { "retries": 0 }, "sprints": 1, "ended": false,
+    });
+    let mut asking_outside = state.clone();
+    asking_outside["pending"] = json!({ "question": 1, "until": "2030-01-01T00:00:00Z", "spent": {
+        "since": "2030-01-01T00:00:00Z", "steps": 0, "messages": 0, "asks": 1, "tokens": 0, "micros": 0, "cost": 0 } });
+    let at_rest = waiting(&server, old, &state, "1").await;
+    waiting(&server, old, &asking_outside, "2").await;
+
+    let migrate = format!("/v1/flows/{id}/migrate");
+    let lost = server.post(&migrate, json!({ "from": 1, "to": 2 })).await.expect(422);
+    assert_eq!((lost.code(), &lost.body["problems"][0]["node"]), ("map_invalid", &json!("ask")));
+    server.post(&migrate, json!({ "from": 1, "to": 7 })).await.expect(400);
+    let map = json!({ "ask": { "node": "question" } });
+    let ask = |dry: bool, map: &Value| json!({ "from": 1, "to": 2, "map": map, "dry_run": dry, "farewell": "Good bye" });
+    let dry = server.post(&migrate, ask(true, &map)).await.expect(200);
+    let expected = json!({
+        "conversations": 2, "moves": { "ask": { "question": 1 } }, "ends": {}, "stays": { "ask": 1 }, "went_on": 0,
+    });
+    assert_eq!((&dry.data()["counts"], &dry.data()["is_complete"]), (&expected, &json!(true)));
+    let on_old = async || {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM conversations WHERE active_version_id = $1")
+            .bind(old)
+            .fetch_one(&server.pool)
+            .await
+            .expect("a number")
+    };
+    assert_eq!(on_old().await, 2, "a dry run changes nothing");
+    assert_eq!(server.post(&migrate, ask(false, &map)).await.expect(200).data()["counts"], expected);
+    assert_eq!(on_old().await, 1);
+    let (version, node, steps): (Uuid, String, i32) = sqlx::query_as(
+        "SELECT active_version_id, runtime_state ->> 'node', state_version FROM conversations WHERE id = $1",
+    )
+    .bind(at_rest)
+    .fetch_one(&server.pool)
+    .await
+    .expect("the conversation");
+    assert_eq!((version, node.as_str(), steps), (new, "question", 2));
+    assert_eq!(server.count("SELECT count(*) FROM channel_messages").await, 0, "nobody was sent away");
+
+    let ended = waiting(&server, old, &state, "3").await;
+    let gone = server.post(&migrate, ask(false, &json!({ "ask": "end" }))).await.expect(200);
+    assert_eq!(gone.data()["counts"]["ends"], json!({ "ask": 1 }));
+    let said: Vec<(Uuid, Option<String>)> =
+        sqlx::query_as("SELECT conversation_id, text FROM channel_messages")
+            .fetch_all(&server.pool)
+            .await
+            .expect("messages");
+    assert_eq!(said, [(ended, Some("Good bye".to_owned()))]);
+}
+
+#[tokio::test]
+async fn an_event_is_queued_for_its_conversation() {
+    let server = Server::start().await;
+    let (_, id) = published(&server, asking("ask")).await;
+    let version: Uuid = sqlx::query_scalar("SELECT published_version_id FROM bot_flows WHERE id = $1")
+        .bind(id.parse::<Uuid>().expect("an id"))
+        .fetch_one(&server.pool)
+        .await
+        .expect("a version");
+    let conversation = waiting(&server, version, &json!({}), "1").await;
+    let path = format!("/v1/conversations/{conversation}/events");
+    server.post(&path, json!({ "name": "" })).await.expect(400);
+    server.post(&path, json!({ "name": "a", "data": "x".repeat(20_000) })).await.expect(400);
+    let body = json!({ "name": "order.paid", "data": { "order": 7 }, "key": "payment-1" });
+    server.post(&path, body).await.expect(202);
+    let queued: Value =
+        sqlx::query_scalar("SELECT payload -> 'body' FROM outbox_events WHERE topic = 'inbound'")
+            .fetch_one(&server.pool)
+            .await
+            .expect("a record");
+    assert_eq!(queued["dedupe"], format!("event:{conversation}:payment-1"));
+    assert_eq!(queued["sender"]["address"], "1");
+    assert_eq!(queued["what"]["name"], "order.paid");
+    assert_eq!(queued["what"]["data"], json!({ "order": 7 }));
+}
