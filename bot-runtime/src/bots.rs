@@ -8,10 +8,17 @@ use std::{
 };
 
 use botbuilder_domain::{BotId, FlowId, VersionId};
-use botbuilder_flow::{Bot, Flow, Library, Limits, Settings, Value, hours::BusinessHours};
+use botbuilder_flow::{
+    Bot, Flow, Library, Limits, Orchestration, Settings, Value,
+    hours::BusinessHours,
+    orchestration::{OnError, Shared, Transition, Trigger},
+};
 use botbuilder_store::{
     Error, OrgScope, Tx,
-    bots::{bot_flows, bots, entity_versions},
+    bots::{
+        bot_flows, bots, entity_versions,
+        flow_orchestrations::{self, Active},
+    },
 };
 use serde::Deserialize;
 use tracing::{error, warn};
@@ -28,12 +35,19 @@ const LIMIT_FACTOR: u32 = 4;
 /// When something was looked up, and what was found.
 type Looked<T> = (Instant, Option<T>);
 
+/// A version that was read, and the flow it is a version of.
+#[derive(Clone)]
+struct Known {
+    id: FlowId,
+    flow: Arc<Flow>,
+}
+
 /// Loads and keeps published versions.
 pub struct Bots {
     most: usize,
     limits: Limits,
     /// None where the version is gone or cannot be run.
-    flows: Mutex<HashMap<VersionId, Option<Arc<Flow>>>>,
+    flows: Mutex<HashMap<VersionId, Option<Known>>>,
     ready: Mutex<HashMap<VersionId, Looked<Arc<Bot>>>>,
     current: Mutex<HashMap<BotId, Looked<VersionId>>>,
 }
@@ -109,8 +123,8 @@ impl Bots {
         }
         let mut library = bot.library.clone();
         for version in called {
-            if let Some(flow) = self.flow(tx, scope, id, *version).await? {
-                library.add(*version, flow);
+            if let Some(known) = self.flow(tx, scope, id, *version).await? {
+                library.add(*version, known.flow);
             }
         }
         Ok(Arc::new(Bot::clone(&bot).with_library(library)))
@@ -123,20 +137,20 @@ impl Bots {
         scope: &OrgScope,
         bot: BotId,
         version: VersionId,
-    ) -> Result<Option<Arc<Flow>>, Error> {
+    ) -> Result<Option<Known>, Error> {
         if let Some(known) = lock(&self.flows).get(&version) {
             return Ok(known.clone());
         }
         let Some(published) = entity_versions::get_flow(tx, scope, bot, version).await? else {
             return Ok(None);
         };
-        Ok(self.read(version, &published.definition))
+        Ok(self.read(published.flow.into(), version, &published.definition))
     }
 
     /// Reads a definition, and keeps what came of it.
-    fn read(&self, version: VersionId, definition: &serde_json::Value) -> Option<Arc<Flow>> {
+    fn read(&self, id: FlowId, version: VersionId, definition: &serde_json::Value) -> Option<Known> {
         let flow = match Flow::strict(definition) {
-            Ok(flow) => Some(Arc::new(flow)),
+            Ok(flow) => Some(Known { id, flow: Arc::new(flow) }),
             Err(problems) => {
                 error!(version.id = %version, ?problems, "published flow cannot be run");
                 None
@@ -156,10 +170,12 @@ impl Bots {
         scope: &OrgScope,
         bot: BotId,
         version: VersionId,
-        flow: Arc<Flow>,
+        Known { id, flow }: Known,
     ) -> Result<Option<Bot>, Error> {
         let Some(known) = bots::for_turns(tx, scope, bot).await? else { return Ok(None) };
-        let library = self.library(tx, scope, bot, &flow).await?;
+        let orchestration = flow_orchestrations::active(tx, scope, bot).await?;
+        let orchestration = orchestration.map(|active| Arc::new(orchestration_of(bot, active)));
+        let library = self.library(tx, scope, bot, &flow, orchestration.as_deref()).await?;
         let hours = known.settings.get("business_hours").or_else(|| known.organization.get("business_hours"));
         let constants = known.settings.get("constants").and_then(Value::from_json).unwrap_or_default();
         let settings = Settings {
@@ -169,33 +185,39 @@ impl Bots {
             ..Settings::with_fallback(known.fallback)
         };
         let limits = budget(self.limits, known.settings.get("budget"));
-        Ok(Some(Bot::of(version, flow, settings).with_limits(limits).with_library(library)))
+        let bot = Bot::of(version, flow, settings).with_limits(limits).with_library(library);
+        Ok(Some(match orchestration {
+            Some(orchestration) => bot.among(id.to_string(), orchestration),
+            None => bot,
+        }))
     }
 
-    /// The flows that a flow may come to call, and those that they may call.
+    /// The flows that a flow may come to call or to be followed by, and those that they may call.
     async fn library(
         &self,
         tx: &mut Tx,
         scope: &OrgScope,
         bot: BotId,
         flow: &Flow,
+        orchestration: Option<&Orchestration>,
     ) -> Result<Library, Error> {
         let mut library = Library::default();
         let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
+        open.extend(orchestration.into_iter().flat_map(Orchestration::flows).map(str::to_owned));
         let mut seen = Vec::new();
         while let Some(id) = open.pop() {
             if seen.contains(&id) || seen.len() >= CALLED_MAX {
                 continue;
             }
             seen.push(id.clone());
-            let Ok(flow) = id.parse::<FlowId>() else { continue };
-            let Some((version, definition)) = bot_flows::published(tx, scope, bot, flow).await? else {
+            let Ok(called) = id.parse::<FlowId>() else { continue };
+            let Some((version, definition)) = bot_flows::published(tx, scope, bot, called).await? else {
                 continue;
             };
             let known = lock(&self.flows).get(&version).cloned();
-            if let Some(flow) = known.unwrap_or_else(|| self.read(version, &definition)) {
-                open.extend(flow.calls().map(str::to_owned));
-                library.publish(id, version, flow);
+            if let Some(known) = known.unwrap_or_else(|| self.read(called, version, &definition)) {
+                open.extend(known.flow.calls().map(str::to_owned));
+                library.publish(id, version, known.flow);
             }
         }
         Ok(library)
@@ -213,6 +235,43 @@ fn fresh<K: Eq + std::hash::Hash, T: Clone>(
     within: Duration,
 ) -> Option<Looked<T>> {
     known.get(key).filter(|(since, _)| since.elapsed() < within).cloned()
+}
+
+/// The orchestration as the engine has it. What cannot be read is left out; the log says what.
+fn orchestration_of(bot: BotId, active: Active) -> Orchestration {
+    let transitions = active.transitions.into_iter().filter_map(|row| {
+        let trigger = Trigger::read(&row.trigger_type, &row.trigger_value)
+            .inspect_err(
+                |error| warn!(bot.id = %bot, transition.id = %row.id, error, "transition cannot be read"),
+            )
+            .ok()?;
+        Some(Transition {
+            id: row.id.to_string(),
+            from: row.from.to_string(),
+            to: row.to.to_string(),
+            trigger,
+            keeps_variables: row.preserve_variables,
+        })
+    });
+    let variables = active.variables.into_iter().filter_map(|row| {
+        let word = |text: String| serde_json::Value::String(text);
+        let default = row.default_value.as_ref().and_then(Value::from_json).unwrap_or_default();
+        let scope = serde_json::from_value(word(row.scope)).ok()?;
+        let kind = serde_json::from_value(word(row.value_type)).ok()?;
+        Some((row.name.into(), Shared { scope, kind, default }))
+    });
+    Orchestration {
+        entry: active.entry.to_string(),
+        transitions: transitions.collect(),
+        on_error: match (active.on_error.as_str(), active.fallback) {
+            ("fallback_flow", Some(flow)) => OnError::Flow(flow.to_string()),
+            ("handoff", _) => OnError::Handoff,
+            _ => OnError::Stop,
+        },
+        max_hops: u32::try_from(active.max_hops).unwrap_or_default(),
+        expire_seconds: u32::try_from(active.session_ttl_seconds).ok(),
+        variables: variables.collect(),
+    }
 }
 
 fn read_hours(bot: BotId, json: &serde_json::Value) -> Option<BusinessHours> {

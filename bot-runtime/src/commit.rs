@@ -120,6 +120,9 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         for tags in &turn.tags {
             turn_effects::tag(tx, scope, tags).await?;
         }
+        for attribute in &turn.attributes {
+            turn_effects::remember(tx, scope, attribute).await?;
+        }
         for mail in &turn.mails {
             turn_effects::mail(tx, scope, mail, now).await?;
         }

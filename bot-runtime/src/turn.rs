@@ -11,7 +11,7 @@ use botbuilder_store::{
         channel_messages::{Direction, New as NewMessage, Reported},
         channel_webhooks,
         conversations::Saved,
-        turn_effects::{Mail, Tags},
+        turn_effects::{Attribute, Mail, Tags},
     },
     system::{dedupe_keys, outbox_events},
 };
@@ -49,6 +49,8 @@ pub struct Turn {
     pub webhook: Option<channel_webhooks::New>,
     /// Tags of the contact that change.
     pub tags: Vec<Tags>,
+    /// What is kept with the contact from now on.
+    pub attributes: Vec<Attribute>,
     /// Mails to be sent.
     pub mails: Vec<Mail>,
     /// The conversation that a person takes over, and how urgent that is.
@@ -183,6 +185,7 @@ fn converse(
         contact_name: contact.display_name.clone(),
         locale: contact.locale.clone(),
         channel: envelope.kind,
+        attributes: attributes(loaded),
     };
     let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
     let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
@@ -285,6 +288,10 @@ fn converse(
                     turn.mails.push(Mail { id: ids.next(), to, subject, text, dedupe });
                 }
                 Effect::Tag { add, remove } => turn.tags.push(Tags { contact: contact.id, add, remove }),
+                Effect::Remember { name, value } => {
+                    let value = serde_json::to_value(&value).map_err(Error::Encode)?;
+                    turn.attributes.push(Attribute { contact: contact.id, name, value });
+                }
                 Effect::Handoff { note: _, priority } => turn.handoff = Some((conversation, priority)),
             }
         }
@@ -293,6 +300,13 @@ fn converse(
     turn.contact = Some(contact);
     turn.conversation = Some(saved);
     Ok(())
+}
+
+/// What is kept with the contact, where the bot's flows share something of it.
+fn attributes(loaded: &Loaded) -> botbuilder_flow::Value {
+    let shares = loaded.bot.as_ref().and_then(|bot| bot.orchestration.as_ref());
+    let known = shares.and_then(|shares| shares.contact_variables().next()).and(loaded.known.as_ref());
+    known.and_then(|known| botbuilder_flow::Value::from_json(&known.attributes)).unwrap_or_default()
 }
 
 /// What a message holds, and who of a group said it.

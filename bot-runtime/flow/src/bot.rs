@@ -6,7 +6,9 @@ use botbuilder_domain::{Content, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{expression::Value, flow::Flow, hours::BusinessHours, problem::Problem};
+use crate::{
+    expression::Value, flow::Flow, hours::BusinessHours, orchestration::Orchestration, problem::Problem,
+};
 
 /// What a bot is, for one version. It does not change; the runtime caches and shares it.
 #[derive(Debug, Clone)]
@@ -21,6 +23,10 @@ pub struct Bot {
     pub settings: Settings,
     /// How much a turn may do.
     pub limits: Limits,
+    /// The id of the flow, by which an orchestration knows it.
+    pub flow_id: Option<String>,
+    /// How other flows of the bot follow this one.
+    pub orchestration: Option<Arc<Orchestration>>,
 }
 
 /// The texts that belong to the bot rather than to its flow: what `bot_messages` and
@@ -164,13 +170,20 @@ impl Library {
 impl Bot {
     /// A bot of a flow that was read before.
     pub fn of(version: VersionId, flow: Arc<Flow>, settings: Settings) -> Self {
-        Self { version, flow, library: Library::default(), settings, limits: Limits::default() }
+        let (library, limits) = (Library::default(), Limits::default());
+        Self { version, flow, library, settings, limits, flow_id: None, orchestration: None }
     }
 
     /// The same bot with flows to call.
     #[must_use]
     pub fn with_library(self, library: Library) -> Self {
         Self { library, ..self }
+    }
+
+    /// The same bot as one flow, of that id, of several. They are all in its library, under their ids.
+    #[must_use]
+    pub fn among(self, flow_id: impl Into<String>, orchestration: Arc<Orchestration>) -> Self {
+        Self { flow_id: Some(flow_id.into()), orchestration: Some(orchestration), ..self }
     }
 
     /// A bot from the definition of a published version. Returns every problem at once.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Who writes, and where: what `contact.name`, `contact.locale` and `channel` show.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Context {
     /// What stands for the contact in this product: the same in every turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,12 +24,25 @@ pub struct Context {
     pub locale: Option<String>,
     /// The network.
     pub channel: ChannelKind,
+    /// What is kept with the contact, by name.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub attributes: Value,
+}
+
+fn is_nothing(value: &Value) -> bool {
+    *value == Value::Null
 }
 
 /// Somebody unknown on a website.
 impl Default for Context {
     fn default() -> Self {
-        Self { contact: None, contact_name: None, locale: None, channel: ChannelKind::Web }
+        Self {
+            contact: None,
+            contact_name: None,
+            locale: None,
+            channel: ChannelKind::Web,
+            attributes: Value::Null,
+        }
     }
 }
 
@@ -37,7 +50,7 @@ impl Context {
     /// What the sender of an event tells about itself.
     pub fn of(sender: &Sender, channel: ChannelKind) -> Self {
         let (contact_name, locale) = (sender.display_name.clone(), sender.locale.clone());
-        Self { contact: None, contact_name, locale, channel }
+        Self { contact_name, locale, channel, ..Self::default() }
     }
 }
 
@@ -170,6 +183,7 @@ impl Input {
         let context = self.context();
         Facts {
             contact_id: text(context.contact.as_deref()),
+            contact_attributes: context.attributes.clone(),
             event_name,
             event_data,
             contact_name: text(context.contact_name.as_deref()),

@@ -72,9 +72,8 @@ pub struct Session {
     pub(crate) ended: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// What a session waits for: the person, an event, or only an instant.
@@ -92,6 +91,9 @@ pub(crate) struct Wait {
     /// When the person is reminded next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reminder: Option<DueReminder>,
+    /// When the silence of the person leads to another flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) silence: Option<DateTime<Utc>>,
 }
 
 /// A reminder that is to be said.
@@ -105,11 +107,12 @@ pub(crate) struct DueReminder {
 impl Wait {
     /// Only until an instant.
     pub(crate) fn until(until: Option<DateTime<Utc>>) -> Self {
-        Self { until, retries: 0, expires: None, reminder: None }
+        Self { until, retries: 0, expires: None, reminder: None, silence: None }
     }
 
     fn next_timer(&self) -> Option<DateTime<Utc>> {
-        [self.until, self.expires, self.reminder.map(|reminder| reminder.due)].into_iter().flatten().min()
+        let reminder = self.reminder.map(|reminder| reminder.due);
+        [self.until, self.expires, self.silence, reminder].into_iter().flatten().min()
     }
 }
 
@@ -124,6 +127,9 @@ pub(crate) struct Pending {
     pub(crate) text: Value,
     #[serde(default)]
     pub(crate) payload: Value,
+    /// The message whose meaning was asked for before any flow takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) routing: Option<Box<Input>>,
 }
 
 /// What a turn has used up so far.
@@ -140,6 +146,9 @@ pub(crate) struct Spent {
     /// Whether an `error` port was taken.
     #[serde(default)]
     pub(crate) failed: bool,
+    /// Transitions to other flows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) hops: u32,
 }
 
 /// A flow that called another, and where it goes on.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    expression::Value,
     flow::NodeId,
     question::{AskFailure, Question},
     session::Session,
@@ -57,6 +58,13 @@ pub enum Effect {
         add: Vec<String>,
         /// Those it does not have any more.
         remove: Vec<String>,
+    },
+    /// Something to be kept with the contact, for all its conversations.
+    Remember {
+        /// The name of the variable.
+        name: String,
+        /// What it holds.
+        value: Value,
     },
     /// A person takes over. The bot is silent until it is given the conversation back.
     Handoff {
@@ -183,6 +191,13 @@ pub enum Event {
         /// The node that called.
         node: NodeId,
     },
+    /// Another flow of the bot took over.
+    Hopped {
+        /// The version that was left.
+        from: VersionId,
+        /// The version that was entered.
+        to: VersionId,
+    },
     /// The contact belongs to a variant of a split.
     Assigned {
         /// The node that splits.
@@ -245,6 +260,8 @@ pub enum Limit {
     Money,
     /// Flows that called each other.
     Nesting,
+    /// Transitions to other flows.
+    Hops,
 }
 
 /// Why a node failed.

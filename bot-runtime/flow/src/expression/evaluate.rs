@@ -84,6 +84,8 @@ pub struct Facts {
     pub contact_locale: Value,
     /// `contact.id`.
     pub contact_id: Value,
+    /// What is kept with the contact, by name.
+    pub contact_attributes: Value,
     /// `channel`.
     pub channel: Value,
     /// `input.text`.

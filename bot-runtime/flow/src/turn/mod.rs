@@ -3,6 +3,7 @@
 //! [`take`] decides what an input means for the conversation, [`run`] goes from node to node; here is what both, and the
 //! nodes, work with.
 
+mod hop;
 mod run;
 mod take;
 
@@ -90,6 +91,13 @@ pub(crate) struct Turn<'a> {
     bot: &'a Bot,
     /// The flow at work.
     flow: &'a Flow,
+    /// The flow that the conversation is in, or that called the one at work.
+    home: &'a Flow,
+    home_version: VersionId,
+    /// By what an orchestration knows it.
+    home_id: Option<&'a str>,
+    /// Whether it was asked what the input means.
+    is_routed: bool,
     session: Session,
     facts: Facts,
     now: DateTime<Utc>,
@@ -114,6 +122,10 @@ impl<'a> Turn<'a> {
         Self {
             bot,
             flow: &bot.flow,
+            home: &bot.flow,
+            home_version: bot.version,
+            home_id: bot.flow_id.as_deref(),
+            is_routed: false,
             variables_bytes: session.variables_bytes(),
             session,
             facts: Facts::default(),
@@ -132,6 +144,7 @@ impl<'a> Turn<'a> {
                 micros: 0,
                 cost: 0,
                 failed: false,
+                hops: 0,
             },
             budget: Budget::new(bot.limits.cost),
         }
@@ -243,6 +256,9 @@ impl<'a> Turn<'a> {
         let bytes = self.variables_bytes - before + variable_bytes(&name, &value);
         if bytes > self.bot.limits.variables_bytes {
             return Err(Failure::Limit(Limit::Variables));
+        }
+        if self.session.frames.is_empty() {
+            self.share(&name, &value)?;
         }
         self.variables_bytes = bytes;
         self.session.variables.insert(Arc::clone(&name), value);

@@ -14,11 +14,11 @@ use crate::{
 impl Turn<'_> {
     /// Enters nodes until one waits or asks, or the flow ends.
     pub(super) fn run_on(&mut self, mut next: Option<usize>) {
-        self.session.version = Some(self.bot.version);
         while let Some(at) = next {
             self.at = at;
             self.retries = 0;
             let node = &self.flow.nodes[at];
+            self.session.version = Some(self.home_version);
             self.session.node = Some(node.id.clone());
             if self.spent.steps >= self.bot.limits.steps {
                 next = self.fail(at, Failure::Limit(Limit::Steps));
@@ -49,7 +49,8 @@ impl Turn<'_> {
                 return None;
             }
             Ok(Move::Pause(until)) => {
-                self.session.wait = Some(Wait::until(until));
+                let silence = self.silence().and_then(|seconds| self.after(seconds));
+                self.session.wait = Some(Wait { silence, ..Wait::until(until) });
                 return None;
             }
             Ok(Move::Ask(ask, seconds)) => match self.ask(at, ask, seconds) {
@@ -74,11 +75,16 @@ impl Turn<'_> {
         let first = patience.reminders.first();
         let reminder =
             first.and_then(|first| Some(DueReminder { index: 0, due: self.after(first.after_seconds)? }));
+        let expire_seconds = self.flow.expire_seconds.or_else(|| {
+            let shared = self.bot.orchestration.as_deref();
+            shared.filter(|_| self.home_id.is_some()).and_then(|shared| shared.expire_seconds)
+        });
         Wait {
             until: patience.timeout_seconds.and_then(|seconds| self.after(seconds)),
             retries,
-            expires: self.flow.expire_seconds.and_then(|seconds| self.after(seconds)),
+            expires: expire_seconds.and_then(|seconds| self.after(seconds)),
             reminder,
+            silence: self.silence().and_then(|seconds| self.after(seconds)),
         }
     }
 
@@ -129,8 +135,11 @@ impl Turn<'_> {
     /// Ends the flow at work: the conversation, or the way back to the flow that called.
     pub(super) fn finish(&mut self) -> Option<usize> {
         let Some(callee) = self.leave_flow() else {
-            self.end();
-            return None;
+            let next = self.follow_up();
+            if next.is_none() {
+                self.end();
+            }
+            return next;
         };
         let Some(at) = self.caller() else {
             self.end();
@@ -161,7 +170,7 @@ impl Turn<'_> {
     /// The node that called, in the flow that is at work again.
     fn caller(&mut self) -> Option<usize> {
         let flow = match self.session.called {
-            None => Some(&*self.bot.flow),
+            None => Some(self.home),
             Some(version) => self.bot.library.version(version),
         };
         let found = flow.and_then(|flow| Some((flow, flow.find(self.session.node.as_ref()?.as_str())?)));
@@ -209,8 +218,11 @@ impl Turn<'_> {
             }
             return Some(target);
         }
-        self.effects.push(Effect::Reply(self.bot.settings.fallback.clone()));
-        self.end();
-        None
+        let next = self.rescue(failure);
+        if next.is_none() {
+            self.effects.push(Effect::Reply(self.bot.settings.fallback.clone()));
+            self.end();
+        }
+        next
     }
 }

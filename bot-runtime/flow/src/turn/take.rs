@@ -46,11 +46,15 @@ impl<'a> Turn<'a> {
                 }
             }
         }
+        self.leave_by_condition();
         while !self.session.kept.is_empty() && self.takes_messages() {
             let input = self.session.kept.remove(0);
+            self.is_routed = false;
             // A kept input cannot be kept again: it was looked at whether somebody takes it.
             let _ = self.take_message(&input);
+            self.leave_by_condition();
         }
+        self.forget_turn();
     }
 
     /// What the input tells, for expressions.
@@ -94,8 +98,15 @@ impl<'a> Turn<'a> {
             self.take_event(name, waiting);
             return Taken::Done;
         }
-        if self.answer_keyword(input, waiting) {
-            return Taken::Done;
+        let node = self.waits_by(waiting);
+        if !node.is_some_and(|node| node.offers(input)) {
+            let asked_for_text = node.is_some_and(Waiting::takes_free_text);
+            if self.leave_by_keyword(input, asked_for_text) || self.answer_keyword(input, asked_for_text) {
+                return Taken::Done;
+            }
+            if !self.is_routed && self.ask_for_intent(input) {
+                return Taken::Done;
+            }
         }
         let Some((at, wait)) = waiting else {
             self.start();
@@ -122,12 +133,17 @@ impl<'a> Turn<'a> {
     }
 
     fn take_event(&mut self, name: &str, waiting: Option<(usize, Wait)>) {
-        let Some((at, _)) = waiting else { return self.event(Event::Ignored) };
-        let Role::Pauses(node) = self.flow.nodes[at].kind.behaviour().role() else {
-            return self.event(Event::Ignored);
-        };
-        self.at = at;
-        match node.happened(self, name) {
+        let pausing = waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
+            Role::Pauses(node) => Some((at, node)),
+            Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Calls(_) => None,
+        });
+        let outcome = pausing.and_then(|(at, node)| {
+            self.at = at;
+            node.happened(self, name)
+        });
+        let at = self.at;
+        match outcome {
+            None if self.leave_by_event(name) => {}
             None => self.event(Event::Ignored),
             Some(outcome) => {
                 self.session.wait = None;
@@ -152,6 +168,14 @@ impl<'a> Turn<'a> {
         }
         let Some((at, wait)) = self.waiting_node() else { return self.event(Event::Ignored) };
         let is_due = |at: Option<DateTime<Utc>>| at.filter(|at| *at <= due);
+        // What the node waits for goes before what the orchestration makes of silence.
+        if is_due(wait.silence).is_some() && is_due(wait.until).is_none() && is_due(wait.expires).is_none() {
+            self.session.sprints += 1;
+            self.at = at;
+            self.session.wait = Some(Wait { silence: None, ..wait });
+            self.event(Event::TimedOut { node: self.flow.nodes[at].id.clone() });
+            return self.leave_in_silence();
+        }
         let node = self.flow.nodes[at].id.clone();
         match (is_due(wait.until), is_due(wait.expires)) {
             (Some(until), expires) if expires.is_none_or(|expires| until <= expires) => {
@@ -210,10 +234,19 @@ impl<'a> Turn<'a> {
         let Some(pending) = self.session.pending.take_if(|pending| pending.question == question) else {
             return self.event(Event::Ignored);
         };
-        let Pending { spent, text, payload, .. } = pending;
+        let Pending { spent, text, payload, routing, .. } = pending;
         self.session.sprints += 1;
         self.spent = spent;
         self.budget = Budget::new(self.bot.limits.cost.saturating_sub(spent.cost));
+        if let Some(input) = routing {
+            self.look(&input);
+            self.is_routed = true;
+            if !self.leave_by_intent(answer) {
+                // The message was kept until its meaning was known; nobody can be in its way now.
+                let _ = self.take_message(&input);
+            }
+            return;
+        }
         self.facts.input_text = text;
         self.facts.input_payload = payload;
         let found = self.session.node.as_ref().and_then(|id| self.flow.find(id.as_str()));
@@ -271,20 +304,20 @@ impl<'a> Turn<'a> {
         self.event(Event::Error { node, reason });
     }
 
-    /// Answers a keyword. What a node offers by that name, and free text it asked for, go before.
-    fn answer_keyword(&mut self, input: &Input, waiting: Option<(usize, Wait)>) -> bool {
+    /// The node that waits for the person.
+    fn waits_by(&self, waiting: Option<(usize, Wait)>) -> Option<&'a dyn Waiting> {
+        waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
+            Role::Waits(node) => Some(node),
+            Role::Passes | Role::Pauses(_) | Role::Asks(_) | Role::Calls(_) => None,
+        })
+    }
+
+    /// Answers a keyword. One that matches a part of a message does not apply where free text was asked for.
+    fn answer_keyword(&mut self, input: &Input, asked: bool) -> bool {
         if !matches!(input, Input::Message { .. }) || self.bot.settings.keywords.is_empty() {
             return false;
         }
         let Some(text) = input.answer().map(str::to_lowercase) else { return false };
-        let node = waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
-            Role::Waits(node) => Some(node),
-            Role::Passes | Role::Pauses(_) | Role::Asks(_) | Role::Calls(_) => None,
-        });
-        if node.is_some_and(|node| node.offers(input)) {
-            return false;
-        }
-        let asked = node.is_some_and(Waiting::takes_free_text);
         let found = self.bot.settings.keywords.iter().position(|keyword| {
             keyword.words.iter().map(|word| word.trim().to_lowercase()).any(|word| match keyword.matches {
                 KeywordMatch::Exact => text == word,
@@ -298,14 +331,15 @@ impl<'a> Turn<'a> {
     }
 
     fn start(&mut self) {
-        self.flow = &self.bot.flow;
+        self.go_home();
         self.session.variables.clear();
         self.session.frames.clear();
         self.session.called = None;
         self.variables_bytes = 0;
         self.session.wait = None;
         self.session.ended = false;
-        self.event(Event::Started { version: self.bot.version });
+        self.event(Event::Started { version: self.home_version });
+        self.fill_shared();
         self.run_on(Some(self.flow.start));
     }
 
@@ -328,6 +362,7 @@ impl<'a> Turn<'a> {
             spent: Spent { cost, ..self.spent },
             text: short(&self.facts.input_text, most),
             payload: short(&self.facts.input_payload, most),
+            routing: None,
         }
     }
 }

@@ -37,15 +37,18 @@ pub async fn insert_published(
     Ok(())
 }
 
-/// The published version of the bot's default flow: what a new conversation starts with. None where the bot is
-/// not active or has no such flow.
+/// The published version that a new conversation starts with: of the flow that the bot's active orchestration begins
+/// with, else of its default flow. None where the bot is not active or has no such flow.
 #[tracing::instrument(level = "debug", name = "store.bot_flows.current_version", skip_all)]
 pub async fn current_version(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<VersionId>, Error> {
     let version = sqlx::query_scalar!(
         r#"
         SELECT f.published_version_id FROM bot_flows f
         JOIN bots b ON b.organization_id = f.organization_id AND b.id = f.bot_id
-        WHERE f.organization_id = $1 AND f.bot_id = $2 AND f.is_default AND f.status = 'published'
+        LEFT JOIN flow_orchestrations o ON o.organization_id = f.organization_id AND o.bot_id = f.bot_id
+             AND o.status = 'active' AND o.deleted_at IS NULL
+        WHERE f.organization_id = $1 AND f.bot_id = $2 AND f.status = 'published'
+          AND CASE WHEN o.id IS NULL THEN f.is_default ELSE f.id = o.entry_flow_id END
           AND f.deleted_at IS NULL AND b.status = 'active' AND b.deleted_at IS NULL
         "#,
         scope.org().uuid(),

@@ -42,6 +42,8 @@ pub async fn insert_flow(
 pub struct Published {
     /// The version.
     pub version: VersionId,
+    /// The flow it is a version of.
+    pub flow: Uuid,
     /// The flow's definition.
     pub definition: Value,
     /// What the bot says when nothing else fits.
@@ -58,7 +60,7 @@ pub async fn get_flow(
 ) -> Result<Option<Published>, Error> {
     let row = sqlx::query!(
         r#"
-        SELECT e.data, b.fallback_message FROM entity_versions e
+        SELECT e.data, e.entity_id, b.fallback_message FROM entity_versions e
         JOIN bots b ON b.organization_id = e.organization_id AND b.id = $3
         WHERE e.organization_id = $1 AND e.id = $2 AND e.entity_type = 'bot_flow'
         "#,
@@ -68,7 +70,12 @@ pub async fn get_flow(
     )
     .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(row.map(|row| Published { version, definition: row.data, fallback: row.fallback_message }))
+    Ok(row.map(|row| Published {
+        version,
+        flow: row.entity_id,
+        definition: row.data,
+        fallback: row.fallback_message,
+    }))
 }
 
 /// A version as it is listed, without what it holds.

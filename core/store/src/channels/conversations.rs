@@ -34,6 +34,8 @@ pub struct Known {
     pub display_name: Option<String>,
     /// The language.
     pub locale: Option<String>,
+    /// What is kept with the contact, an object.
+    pub attributes: Value,
     /// The open conversation, if there is one.
     pub conversation: Option<Open>,
 }
@@ -74,22 +76,23 @@ pub async fn find_many(
     let rows = sqlx::query!(
         r#"
         SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.display_name, c.locale,
+               c.attributes AS "attributes!",
                v.id AS "conversation?", v.mode AS "mode?", v.active_version_id,
                v.runtime_state AS "state?", v.state_version AS "state_version?", v.state_stream, v.state_offset,
                v.next_timer_at
         FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[])
              WITH ORDINALITY AS k(channel, external, alternative, thread, ord)
         CROSS JOIN LATERAL (
-            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.external
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.external
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.alternative
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale FROM channel_contacts c
+            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.alternative
             LIMIT 1
         ) c
@@ -128,6 +131,7 @@ pub async fn find_many(
             external_id: row.external_id,
             display_name: row.display_name,
             locale: row.locale,
+            attributes: row.attributes,
             conversation,
         });
     }

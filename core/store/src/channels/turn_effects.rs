@@ -98,3 +98,32 @@ pub async fn hand_off(
     .await?;
     Ok(())
 }
+
+/// Something that is kept with a contact.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// The contact.
+    pub contact: ContactId,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub value: serde_json::Value,
+}
+
+/// Keeps something with a contact, in the place of what was kept under that name.
+#[tracing::instrument(level = "debug", name = "store.turn_effects.remember", skip_all)]
+pub async fn remember(tx: &mut Tx, scope: &OrgScope, attribute: &Attribute) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE channel_contacts SET attributes = attributes || jsonb_build_object($3::text, $4::jsonb)
+        WHERE organization_id = $1 AND id = $2
+        "#,
+        scope.org().uuid(),
+        attribute.contact.uuid(),
+        attribute.name,
+        attribute.value,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -163,8 +163,8 @@ fn count(things: usize) -> Value {
 /// The reference of all functions, in Markdown.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Functions of flows\n\nMade from the program by `UPDATE_SNAPSHOTS=1 cargo test -p botbuilder-flow --test \
-         functions`; every example is a test.\n\nThe examples hold on Wednesday, 4 March 2026, 09:05 in Berlin, for a \
+        "# Functions of flows\n\nMade from the program by `UPDATE_SNAPSHOTS=1 cargo test -p botbuilder-flow --test it \
+         -- functions`; every example is a test.\n\nThe examples hold on Wednesday, 4 March 2026, 09:05 in Berlin, for a \
          person whose language is English, of a bot whose\nworking hours are Monday to Friday, 09:00 to 17:00, with \
          a holiday on 25 December. In a template each function is also a\nfilter: `{{ name | upper }}` is \
          `{{ upper(name) }}`, and `{{ total | round(2) }}` is `{{ round(total, 2) }}`. What a\nfunction cannot use \

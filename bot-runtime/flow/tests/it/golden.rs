@@ -82,6 +82,7 @@ fn input(said: &Said, contact: Option<&str>, session: &Session) -> Input {
         contact_name: contact.map(str::to_owned),
         locale: Some("en".to_owned()),
         channel: ChannelKind::Telegram,
+        ..Context::default()
     };
     match said.clone() {
         Said::Say { say } => Input::Message { content: Content::text(say), context },

@@ -273,7 +273,7 @@ proptest! {
         } else {
             Limits::default()
         };
-        let called = include_str!("../testdata/address.json");
+        let called = include_str!("../../testdata/address.json");
         let called = Flow::strict(&serde_json::from_str(called).unwrap()).unwrap();
         let mut library = Library::default();
         library.publish("called", VersionId::new(Uuid::from_u128(2)), Arc::new(called));

@@ -1,0 +1,10 @@
+//! The engine as its users see it.
+
+mod authors;
+mod functions;
+mod golden;
+mod orchestrations;
+mod properties;
+mod shipped;
+mod validation;
+mod versions;
