@@ -21,6 +21,7 @@ use std::sync::Arc;
 use botbuilder_domain::{Clock, Ids};
 use botbuilder_store::Store;
 use botbuilder_stream::Stream;
+use botbuilder_understanding::Understandings;
 use chrono::TimeDelta;
 
 /// The consumer group of the runtime on `inbound`.
@@ -45,6 +46,8 @@ pub struct Runtime {
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
     pub ids: Arc<dyn Ids>,
+    /// What the bots understand.
+    pub understandings: Arc<Understandings>,
     /// What can be set.
     pub options: Options,
 }

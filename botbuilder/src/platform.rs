@@ -29,6 +29,7 @@ use botbuilder_service::{
 };
 use botbuilder_store::{PoolOptions, Store, migrate, secret::RootKey};
 use botbuilder_stream::{Stream, TopicConfig, default_topics, embedded, memory};
+use botbuilder_understanding::{Models, Understandings};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -221,6 +222,11 @@ async fn build(
                 &config.listen.base_url(),
                 root.derive(LINK_KEY),
             )?);
+    let models = Models::new(config.models.directory(), config.models.sessions);
+    if !models.missing().is_empty() {
+        info!(directory = %config.models.directory().display(), "model files are missing: understanding goes by words alone");
+    }
+    let understandings = Arc::new(Understandings::new(store.clone(), Arc::new(models)));
     let turns = Limits {
         steps: config.runtime.turn_steps,
         messages: config.runtime.turn_messages,
@@ -230,6 +236,7 @@ async fn build(
         store: store.clone(),
         stream,
         bots: Arc::new(Bots::new(config.runtime.cached_bots, turns)),
+        understandings: Arc::clone(&understandings),
         clock,
         ids,
         options: Options {
@@ -245,6 +252,7 @@ async fn build(
                 supervisor.start(jobs::bulk::Bulk::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
+                supervisor.start(jobs::training::Trainer::new(runtime.clone()));
                 supervisor.start(mailer(config, runtime.clone(), &root)?);
             }
             Role::Runtime => {
@@ -270,8 +278,10 @@ async fn build(
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
         let accounts = Arc::clone(&gateway.accounts);
-        let api =
-            Api::new(store, root.clone(), capabilities).with_rates(rates).telling(move || accounts.forget());
+        let api = Api::new(store, root.clone(), capabilities)
+            .with_rates(rates)
+            .telling(move || accounts.forget())
+            .understanding(understandings);
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &config.limits));

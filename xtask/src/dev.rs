@@ -5,7 +5,7 @@ use std::{os::unix::process::CommandExt as _, path::PathBuf};
 use botbuilder_postgres::dirs;
 
 use crate::{
-    setup,
+    models, setup,
     shell::{self, Outcome, cargo, given, program, root, say, target},
 };
 
@@ -19,6 +19,7 @@ const INSTALLATION: &str = "BOTBUILDER__DATABASE__INSTALLATION";
 pub fn run(arguments: &[String]) -> Outcome {
     let mut words = vec!["dev".to_owned()];
     words.extend_from_slice(arguments);
+    models::offer();
     become_program(&words)
 }
 

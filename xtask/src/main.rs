@@ -7,6 +7,7 @@ mod dev;
 mod kafka;
 mod lint;
 mod loadtest;
+mod models;
 mod redis;
 mod setup;
 mod shell;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use botbuilder_postgres::{Installation, dirs};
 
 use crate::{
-    kafka,
+    kafka, models,
     shell::{Outcome, in_ci, say},
     tools, wheel,
 };
@@ -16,6 +16,8 @@ pub struct Servers {
     pub redis: Result<(), String>,
     /// Where Kafka's jars are, or why not.
     pub kafka: Result<PathBuf, String>,
+    /// Where the files of the models are, or why not.
+    pub models: Result<PathBuf, String>,
 }
 
 /// Everything, the servers of the tests included.
@@ -25,6 +27,9 @@ pub fn run(_: &[String]) -> Outcome {
     let servers = for_tests()?;
     if let Ok(home) = servers.kafka {
         say(&format!("Kafka is in {}", home.display()));
+    }
+    if let Ok(place) = servers.models {
+        say(&format!("the models are in {}", place.display()));
     }
     say("set up");
     Ok(())
@@ -41,6 +46,7 @@ pub fn for_tests() -> Outcome<Servers> {
     Ok(Servers {
         redis: unless_in_ci("Redis", tools::ensure(tools::REDIS))?,
         kafka: unless_in_ci("Kafka", install_kafka())?,
+        models: unless_in_ci("the models", models::ensure())?,
     })
 }
 

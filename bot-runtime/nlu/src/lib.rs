@@ -31,5 +31,8 @@ pub mod understanding;
 pub use corpus::Corpus;
 pub use embedder::{EmbedError, Embedder, Embedders};
 pub use heads::calibrate::calibration_error;
-pub use intents::{Decision, Engine, Model, Recognition, Report, Request, Settings, TrainError, train};
+pub use intents::{
+    Decision, Engine, Model, Progress, Recognition, Report, Request, Settings, TrainError, train,
+    train_telling,
+};
 pub use understanding::{Reading, Understanding};

@@ -3,15 +3,23 @@
 use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{Corpus, Entity};
+use crate::corpus::Corpus;
 use crate::embedder::{EmbedError, Embedders};
 use crate::entities::{Context, EntityError, Extractor, Found};
+use crate::intents::matches::{Matches, certain, nothing};
+use crate::intents::recognise::{cut, language_of};
 use crate::intents::{Model, Recognition, Request};
+use crate::text::{Language, normalise};
 
-/// A bot's understanding, loaded once and shared: the trained model and the compiled entities.
-#[derive(Debug)]
+/// A bot's understanding, loaded once and shared: what its author wrote, and the trained model if there is one.
+///
+/// Examples word for word, keywords and defined entities need no training: they count as soon as they are written.
+#[derive(Debug, Default)]
 pub struct Understanding {
-    model: Model,
+    language: Language,
+    intents: Vec<String>,
+    matches: Matches,
+    model: Option<Model>,
     extractor: Extractor,
     sensitive: Vec<String>,
 }
@@ -26,20 +34,27 @@ pub struct Reading {
 }
 
 impl Understanding {
-    /// Puts a model and the entities of its bot together.
-    pub fn new(model: Model, entities: &[Entity]) -> Result<Self, EntityError> {
-        let sensitive = entities.iter().filter(|entity| entity.sensitive).map(|entity| entity.name.clone());
-        Ok(Self { model, extractor: Extractor::new(entities)?, sensitive: sensitive.collect() })
-    }
-
-    /// The same from a corpus.
-    pub fn of(model: Model, corpus: &Corpus) -> Result<Self, EntityError> {
-        Self::new(model, &corpus.entities)
+    /// Puts what an author wrote and a model trained on it, now or earlier, together.
+    pub fn new(model: Option<Model>, corpus: &Corpus) -> Result<Self, EntityError> {
+        let sensitive = corpus.entities.iter().filter(|entity| entity.sensitive);
+        Ok(Self {
+            language: corpus.language.clone(),
+            intents: corpus.intents.iter().map(|intent| intent.name.clone()).collect(),
+            matches: Matches::of(corpus),
+            model,
+            extractor: Extractor::new(&corpus.entities)?,
+            sensitive: sensitive.map(|entity| entity.name.clone()).collect(),
+        })
     }
 
     /// The trained model.
-    pub fn model(&self) -> &Model {
-        &self.model
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
+    }
+
+    /// Whether anything at all was taught.
+    pub fn is_empty(&self) -> bool {
+        self.intents.is_empty() && self.model.is_none()
     }
 
     /// Reads a message. `now` is the person's wall clock. The same arguments give the same reading.
@@ -49,11 +64,12 @@ impl Understanding {
         now: NaiveDateTime,
         embedders: Embedders<'_>,
     ) -> Result<Reading, EmbedError> {
-        let recognition = self.model.recognise(request, embedders)?;
+        let recognition = self.recognise(request, embedders)?;
         let context = Context { text: request.text, language: &recognition.language, now };
         let mut entities = self.extractor.extract(&context);
         // What was defined is surer than what was learned.
-        for mut slot in self.model.slots(request.text, recognition.intent.as_deref()) {
+        let slots = self.model.as_ref().map(|model| model.slots(request.text, recognition.intent.as_deref()));
+        for mut slot in slots.unwrap_or_default() {
             if entities.iter().all(|found| slot.end <= found.start || found.end <= slot.start) {
                 slot.sensitive = self.sensitive.contains(&slot.entity);
                 entities.push(slot);
@@ -61,5 +77,50 @@ impl Understanding {
         }
         entities.sort_by_key(|found| found.start);
         Ok(Reading { recognition, entities })
+    }
+
+    fn recognise(&self, request: &Request<'_>, embedders: Embedders<'_>) -> Result<Recognition, EmbedError> {
+        let language = language_of(request, &self.language);
+        if let Some((intent, engine)) = self.matches.find(&normalise(cut(request.text))) {
+            return Ok(certain(&self.intents[intent], engine, language));
+        }
+        match &self.model {
+            Some(model) => model.recognise(request, embedders),
+            None => Ok(nothing(language)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::{Example, Intent, Keyword};
+    use crate::{Decision, Engine};
+
+    #[test]
+    fn examples_and_keywords_count_before_anything_is_trained() -> Result<(), EntityError> {
+        let corpus = Corpus {
+            intents: vec![
+                Intent {
+                    name: "parcel".into(),
+                    examples: vec![Example::new("Where is my parcel?")],
+                    ..Intent::default()
+                },
+                Intent { name: "hours".into(), ..Intent::default() },
+            ],
+            keywords: vec![Keyword { phrase: "opening hours".into(), intent: "hours".into(), whole: false }],
+            ..Corpus::default()
+        };
+        let understanding = Understanding::new(None, &corpus)?;
+        let read = |text: &str| {
+            let now = NaiveDateTime::default();
+            let reading = understanding.read(&Request::text(text), now, Embedders::default());
+            let found = reading.map_or_else(|_| nothing(Language::default()), |reading| reading.recognition);
+            (found.intent, found.engine, found.decision)
+        };
+        assert_eq!(read("where is  my PARCEL"), (Some("parcel".into()), Engine::Exact, Decision::Accept));
+        assert_eq!(read("your opening hours?"), (Some("hours".into()), Engine::Keyword, Decision::Accept));
+        assert_eq!(read("something else"), (None, Engine::None, Decision::Fallback));
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@
 //! To answer another kind of question: a file here, and the arm of [`Executors`] that says `not_available` today.
 
 mod http;
+mod understanding;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -50,12 +51,15 @@ pub struct Asked {
 /// The service that takes partitions of `questions`.
 pub struct Executors {
     answering: Answering,
+    /// What was recognised, to be noted; taken while they run.
+    noted: Option<understanding::Noted>,
 }
 
 impl Executors {
     /// Executors that call services with this client.
     pub fn new(runtime: Runtime, client: Client) -> Self {
-        Self { answering: Answering { runtime, client: Arc::new(client) } }
+        let (notes, noted) = understanding::notes();
+        Self { answering: Answering { runtime, client: Arc::new(client), notes }, noted: Some(noted) }
     }
 }
 
@@ -70,6 +74,25 @@ impl Service for Executors {
     }
 
     async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        // After a failure the place for notes is a new one: the owners of the old one are gone.
+        let mut noted = self.noted.take().unwrap_or_else(|| {
+            let (notes, noted) = understanding::notes();
+            self.answering.notes = notes;
+            noted
+        });
+        let runtime = self.answering.runtime.clone();
+        let writer = async move { understanding::write(&runtime, &mut noted).await };
+        let writer = tokio::spawn(writer);
+        let answered = self.own_partitions(stop).await;
+        // Nobody leaves notes any more: the writer writes what it has, and ends.
+        self.answering.notes = understanding::notes().0;
+        writer.await?;
+        answered
+    }
+}
+
+impl Executors {
+    async fn own_partitions(&self, stop: CancellationToken) -> Result<(), ServiceError> {
         let mut subscription = self.answering.runtime.stream.subscribe(QUESTIONS, GROUP).await?;
         let mut owners = JoinSet::new();
         loop {
@@ -158,6 +181,7 @@ async fn own(answering: Answering, mut partition: Box<dyn Partition>, stop: Canc
 struct Answering {
     runtime: Runtime,
     client: Arc<Client>,
+    notes: understanding::Notes,
 }
 
 impl Answering {
@@ -198,8 +222,11 @@ impl Answering {
                 let key = format!("{conversation}:{}", question.id);
                 http::call(&self.client, request, question.seconds, &key).await
             }
+            Ask::Recognize { text, language, intents } => {
+                understanding::recognise(self, asked, text, language.as_deref(), intents).await
+            }
             // No engine answers these yet: the node takes its error port.
-            Ask::Recognize { .. } | Ask::Respond { .. } | Ask::Knowledge { .. } | Ask::Workflow { .. } => {
+            Ask::Respond { .. } | Ask::Knowledge { .. } | Ask::Workflow { .. } => {
                 Answer::Failed { failure: AskFailure::NotAvailable }
             }
         }

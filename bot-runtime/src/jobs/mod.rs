@@ -5,3 +5,4 @@ pub mod email;
 pub mod relay;
 pub mod retention;
 pub mod timers;
+pub mod training;

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use botbuilder_service::config::{Config, stream::Backend};
 use botbuilder_store::{Store, migrate};
+use botbuilder_understanding::Models;
 
 use crate::{platform::Database, tell::say};
 
@@ -38,6 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     }
     check("stream", stream(&config));
+    check("models", Ok(models(&config)));
     for (name, address) in
         [("public listener", config.listen.public), ("internal listener", config.listen.internal)]
     {
@@ -73,6 +75,20 @@ async fn schema(url: &str) -> anyhow::Result<String> {
         Ok("up to date".to_owned())
     } else {
         bail!("{} migrations are missing; run `botbuilder migrate`", pending.len())
+    }
+}
+
+/// The models are no need: without them bots go by words alone.
+fn models(config: &Config) -> String {
+    let directory = config.models.directory();
+    let missing = Models::new(directory.clone(), 1).missing();
+    if missing.is_empty() {
+        format!("all files are in {}", directory.display())
+    } else {
+        let (missing, place) = (missing.join(", "), directory.display());
+        format!(
+            "not in {place}, so understanding goes by words alone; `cargo xtask setup` fetches: {missing}"
+        )
     }
 }
 

@@ -12,6 +12,7 @@ mod statuses;
 mod tenants;
 mod timers;
 mod trail;
+mod understanding;
 
 mod program;
 

@@ -17,10 +17,14 @@ pub struct ModelFile {
     pub wheel: &'static str,
 }
 
-/// ONNX Runtime.
+/// ONNX Runtime, the build for this machine's processor.
 pub const RUNTIME: ModelFile = ModelFile {
     path: "onnxruntime/capi/libonnxruntime.so.1.31.1",
-    digest: "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3",
+    digest: if cfg!(target_arch = "aarch64") {
+        "8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467"
+    } else {
+        "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3"
+    },
     wheel: "onnxruntime==1.31.1",
 };
 
@@ -59,6 +63,10 @@ pub const TABLE_WORDS: ModelFile = ModelFile {
     wheel: "wordllama==0.4.0.post1",
 };
 
+/// All of them.
+pub const ALL: [ModelFile; 6] =
+    [RUNTIME, MINILM_GRAPH, MINILM_WEIGHTS, MINILM_WORDS, TABLE_VECTORS, TABLE_WORDS];
+
 /// A directory of model files.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -69,6 +77,11 @@ impl Files {
     /// The directory into which the wheels were unpacked.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// The files that are not there. Their digests are checked when they are used.
+    pub fn missing(&self) -> Vec<ModelFile> {
+        ALL.into_iter().filter(|file| !self.root.join(file.path).is_file()).collect()
     }
 
     /// Where a file lies, once its digest was found right.

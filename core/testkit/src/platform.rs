@@ -12,7 +12,11 @@ mod proxy;
 mod switch;
 mod visitor;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
@@ -27,6 +31,7 @@ use botbuilder_service::{
 };
 use botbuilder_store::{Store, secret::RootKey};
 use botbuilder_stream::{Stream, default_topics, memory};
+use botbuilder_understanding::{Models, Understandings};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -102,6 +107,19 @@ impl Default for Options {
     }
 }
 
+/// The models, of which a process has one, if the set-up has put their files there and said where.
+fn models() -> Arc<Models> {
+    static MODELS: OnceLock<Arc<Models>> = OnceLock::new();
+    let load = || match std::env::var_os(MODELS_VARIABLE) {
+        Some(directory) => Arc::new(Models::new(directory.into(), 2)),
+        None => Arc::new(Models::none()),
+    };
+    Arc::clone(MODELS.get_or_init(load))
+}
+
+/// Names the directory of the built-in models. Without it words decide alone.
+pub const MODELS_VARIABLE: &str = "BOTBUILDER_TEST_MODELS";
+
 /// A running platform.
 pub struct TestPlatform {
     /// Its gateway.
@@ -175,6 +193,7 @@ impl TestPlatform {
             store,
             stream: dyn_stream,
             bots: Arc::new(Bots::default()),
+            understandings: Arc::new(Understandings::new(gateway.store.clone(), models())),
             clock,
             ids,
             options: RuntimeOptions::default(),
@@ -203,6 +222,7 @@ impl TestPlatform {
         supervisor.start(jobs::bulk::Bulk::new(self.runtime.clone()));
         supervisor.start(jobs::timers::Timers::new(self.runtime.clone()));
         supervisor.start(jobs::retention::Retention::new(self.runtime.clone()));
+        supervisor.start(jobs::training::Trainer::new(self.runtime.clone()));
         supervisor.start(worker::Workers::new(self.runtime.clone()));
         let client = http::Client::new(&self.outbound).expect("an http client");
         supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
@@ -214,7 +234,8 @@ impl TestPlatform {
         let accounts = Arc::clone(&self.gateway.accounts);
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .with_rates(rates)
-            .telling(move || accounts.forget());
+            .telling(move || accounts.forget())
+            .understanding(Arc::clone(&self.runtime.understandings));
         let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &Limits::default()));

@@ -42,6 +42,7 @@ use axum::Router;
 use botbuilder_adapter_kit::Rates;
 use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
 use botbuilder_store::{Store, secret::RootKey};
+use botbuilder_understanding::{Models, Understandings};
 
 use crate::routes::Routes;
 
@@ -62,12 +63,15 @@ pub struct Api {
     pub ids: Arc<dyn Ids>,
     /// Passwords, delays and rates of this process.
     pub identity: Arc<identity::Identity>,
+    /// What the bots understand.
+    pub understandings: Arc<Understandings>,
     /// Told when a channel changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Api {
-    /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes.
+    /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes and
+    /// has no models.
     pub fn new(
         store: Store,
         root: RootKey,
@@ -75,6 +79,7 @@ impl Api {
     ) -> Self {
         Self {
             identity: Arc::new(identity::Identity::new(&root)),
+            understandings: Arc::new(Understandings::new(store.clone(), Arc::new(Models::none()))),
             store,
             capabilities: capabilities.into_iter().collect(),
             rates: Arc::default(),
@@ -95,6 +100,12 @@ impl Api {
     #[must_use]
     pub fn telling(self, channels_changed: impl Fn() + Send + Sync + 'static) -> Self {
         Self { channels_changed: Arc::new(channels_changed), ..self }
+    }
+
+    /// The same, with these understandings, which it shares with the runtime.
+    #[must_use]
+    pub fn understanding(self, understandings: Arc<Understandings>) -> Self {
+        Self { understandings, ..self }
     }
 }
 

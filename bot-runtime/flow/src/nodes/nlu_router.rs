@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Without `text` (a template) it is what the person wrote last. `variable` receives the intent, `entities` names
-//! variables and the entities they receive; one that is not in the text changes nothing. An intent that is not listed,
-//! or less sure than `min_confidence` (0.5 where it is not given), leaves by `other`.
+//! variables and the entities they receive; one that is not in the text changes nothing. An intent that is not listed
+//! leaves by `other`, and so does one that is less sure than `min_confidence`. Where that is not given, the thresholds
+//! of the bot's training decide.
 //!
 //! Ports: each intent, `other`, `error` (with `not_available` where the bot was not trained).
 
@@ -78,11 +79,11 @@ impl Behaviour for NluRouter {
 
 impl Asking for NluRouter {
     fn answered(&self, turn: &mut Turn<'_>, answer: &Answer) -> Result<Move<'_>, Failure> {
-        let Answer::Recognized { intent, confidence, entities } = answer else {
+        let Answer::Recognized { intent, confidence, entities, accepted } = answer else {
             return Err(super::odd_answer());
         };
-        let least = self.min_confidence.unwrap_or(0.5);
-        let sure = intent.as_ref().filter(|_| *confidence >= least);
+        let is_enough = self.min_confidence.map_or(*accepted, |least| *confidence >= least);
+        let sure = intent.as_ref().filter(|_| is_enough);
         let node = turn.node().id.clone();
         turn.event(Event::Recognized { node, intent: sure.cloned() });
         if let Some(variable) = &self.variable {

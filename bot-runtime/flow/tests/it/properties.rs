@@ -208,7 +208,12 @@ fn answer() -> impl Strategy<Value = Answer> {
     prop::sample::select(vec![
         Answer::Http { status: 200, headers: BTreeMap::new(), body },
         Answer::Http { status: 500, headers: BTreeMap::new(), body: Value::Null },
-        Answer::Recognized { intent: Some("x".to_owned()), confidence: 0.9, entities: Value::Null },
+        Answer::Recognized {
+            intent: Some("x".to_owned()),
+            confidence: 0.9,
+            entities: Value::Null,
+            accepted: true,
+        },
         Answer::Said { text: "said".repeat(2_000), usage: Usage { tokens: 9_000, micros: 90 } },
         Answer::NotFound,
         Answer::Failed { failure: AskFailure::NotAvailable },

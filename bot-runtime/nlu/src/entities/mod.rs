@@ -76,7 +76,7 @@ pub enum EntityError {
 }
 
 /// The entities of a bot, ready to read texts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Extractor {
     entities: Vec<Ready>,
 }

@@ -3,9 +3,10 @@
 pub mod conflicts;
 mod dataset;
 mod gate;
+pub(crate) mod matches;
 mod model;
 mod neighbours;
-mod recognise;
+pub(crate) mod recognise;
 pub mod report;
 #[cfg(test)]
 mod tests;
@@ -16,4 +17,4 @@ pub use conflicts::{Conflict, ConflictKind, conflicts};
 pub use model::{FORMAT, LoadError, Model, Thresholds};
 pub use recognise::{Candidate, Decision, Engine, Recognition, Request};
 pub use report::Report;
-pub use train::{Settings, TrainError, train};
+pub use train::{Progress, Settings, TrainError, train, train_telling};

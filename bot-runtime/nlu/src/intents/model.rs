@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::gate::Gate;
+use super::matches::Matches;
 use super::neighbours::Neighbours;
 use super::tiers::{Blend, Tier};
 use crate::entities::Found;
@@ -38,9 +39,7 @@ pub struct Model {
     pub(crate) without_vectors: Thresholds,
     /// When the fast tier decides; none if it never does.
     pub(crate) fast_rule: Option<FastRule>,
-    /// Digests of normalised examples, sorted, with their intents.
-    pub(crate) exact: Vec<(u64, u32)>,
-    pub(crate) keywords: Vec<KnownKeyword>,
+    pub(crate) matches: Matches,
     pub(crate) spelling: Spelling,
     /// For free-text entities; none without enough annotated examples.
     pub(crate) tagger: Option<Tagger>,
@@ -59,14 +58,6 @@ pub struct Thresholds {
 pub(crate) struct KnownIntent {
     pub name: String,
     pub accept: Option<f32>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct KnownKeyword {
-    /// Normalised words with a blank before and after each.
-    pub phrase: String,
-    pub intent: u32,
-    pub whole: bool,
 }
 
 /// When the fast tier decides alone: it is sure, and the text is like what was taught.
@@ -162,7 +153,6 @@ impl Model {
         let vectors = |head_of: &Option<VectorHead>| {
             head_of.as_ref().is_none_or(|vector| head(&vector.head, vector.dimensions as usize))
         };
-        let in_range = |intent: u32| (intent as usize) < classes;
         classes > 0
             && self.lexicon.is_sound()
             && head(&self.lexical, self.lexicon.len())
@@ -171,8 +161,6 @@ impl Model {
             && self.neighbours.is_sound(classes)
             && self.fast_rule.as_ref().is_none_or(|rule| rule.neighbours.is_sound(classes))
             && self.tagger.as_ref().is_none_or(Tagger::is_sound)
-            && self.exact.is_sorted()
-            && self.exact.iter().all(|(_, intent)| in_range(*intent))
-            && self.keywords.iter().all(|keyword| in_range(keyword.intent))
+            && self.matches.is_sound(classes)
     }
 }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::gate::{Gate, Signs};
+use super::matches::{certain, nothing};
 use super::model::{Model, Thresholds, VectorHead};
 use super::neighbours::{Nearness, Probe};
 use super::tiers::{Blend, Tier, opinion, ranking};
 use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
-use crate::matching::{digest_of_words, padded_words};
 use crate::text::{Language, detect, normalise};
 
 /// What is asked.
@@ -19,6 +19,10 @@ pub struct Request<'a> {
     pub language: Option<&'a Language>,
     /// Names of intents the waiting node expects: they are preferred where it is close.
     pub expected: &'a [String],
+    /// The bot's own thresholds in place of the trained ones; 0 to 1.5.
+    pub accept: Option<f32>,
+    /// The same for asking which intent is meant.
+    pub ask: Option<f32>,
 }
 
 impl<'a> Request<'a> {
@@ -120,13 +124,9 @@ impl Model {
     ) -> Result<Recognition, EmbedError> {
         let text = cut(request.text);
         let normal = normalise(text);
-        let language =
-            request.language.cloned().or_else(|| detect(text)).unwrap_or_else(|| self.language.clone());
-        let found = self.exact_match(&normal).map(|intent| (intent, Engine::Exact));
-        if let Some((intent, engine)) =
-            found.or_else(|| Some((self.keyword_match(&normal)?, Engine::Keyword)))
-        {
-            return Ok(self.certain(intent, engine, language));
+        let language = language_of(request, &self.language);
+        if let Some((intent, engine)) = self.matches.find(&normal) {
+            return Ok(certain(&self.intents[intent].name, engine, language));
         }
         let corrected = self.spelling.correct(text);
         let plain = corrected.as_deref().unwrap_or(&normal);
@@ -174,7 +174,7 @@ impl Model {
             return Ok(self.without_vectors(&weigh(&self.lexical_blend, None), row.is_empty(), language));
         }
         if row.is_empty() && best.is_none() {
-            return Ok(Self::nothing(language));
+            return Ok(nothing(language));
         }
         let weighed = weigh(
             best.map_or(&self.lexical_blend, |(head, ..)| &head.blend),
@@ -184,32 +184,16 @@ impl Model {
             .map_or(Probe::Sparse { row: &row, features: self.lexicon.len() }, |(_, v, _)| Probe::Dense(v));
         let near = self.neighbours.near(&probe, &weighed.order);
         let score = weighed.score(near, self.gate.as_ref());
-        let decision = self.decide(weighed.order[0], score, self.thresholds);
+        let decision = self.decide(weighed.order[0], score, request);
         Ok(self.answer(&weighed, engine, decision, score, language))
     }
 
-    fn exact_match(&self, normal: &str) -> Option<usize> {
-        let at = self.exact.binary_search_by_key(&digest_of_words(normal), |(digest, _)| *digest).ok()?;
-        Some(self.exact[at].1 as usize)
-    }
-
-    fn keyword_match(&self, normal: &str) -> Option<usize> {
-        if self.keywords.is_empty() {
-            return None;
-        }
-        let words = padded_words(normal);
-        let hit = |phrase: &str, whole: bool| if whole { words == phrase } else { words.contains(phrase) };
-        self.keywords
-            .iter()
-            .find(|keyword| hit(&keyword.phrase, keyword.whole))
-            .map(|keyword| keyword.intent as usize)
-    }
-
-    fn decide(&self, intent: usize, score: f32, thresholds: Thresholds) -> Decision {
-        let accept = self.intents[intent].accept.unwrap_or(thresholds.accept);
+    fn decide(&self, intent: usize, score: f32, request: &Request<'_>) -> Decision {
+        let Thresholds { accept, ask } = self.thresholds;
+        let accept = self.intents[intent].accept.or(request.accept).unwrap_or(accept);
         if score >= accept {
             Decision::Accept
-        } else if score >= thresholds.ask {
+        } else if score >= request.ask.unwrap_or(ask) {
             Decision::Ask
         } else {
             Decision::Fallback
@@ -242,39 +226,10 @@ impl Model {
         }
     }
 
-    fn certain(&self, intent: usize, engine: Engine, language: Language) -> Recognition {
-        let name = self.intents[intent].name.clone();
-        Recognition {
-            decision: Decision::Accept,
-            engine,
-            intent: Some(name.clone()),
-            confidence: 1.0,
-            score: 1.5,
-            alternatives: vec![Candidate { intent: name, confidence: 1.0 }],
-            corrected: None,
-            language,
-            degraded: false,
-        }
-    }
-
-    fn nothing(language: Language) -> Recognition {
-        Recognition {
-            decision: Decision::Fallback,
-            engine: Engine::None,
-            intent: None,
-            confidence: 0.0,
-            score: 0.0,
-            alternatives: Vec::new(),
-            corrected: None,
-            language,
-            degraded: false,
-        }
-    }
-
     /// Words alone, although the model was trained with vectors: the probability is the score.
     fn without_vectors(&self, weighed: &Weighed, unknown: bool, language: Language) -> Recognition {
         if unknown {
-            return Recognition { degraded: true, ..Self::nothing(language) };
+            return Recognition { degraded: true, ..nothing(language) };
         }
         let first = weighed.order[0];
         let score = weighed.probabilities[first];
@@ -308,8 +263,13 @@ fn opinion_of<'a>(
     Ok(Some((head, vector, opinion(logits))))
 }
 
+/// The language of a request: the conversation's, else the text's, else the bot's.
+pub(crate) fn language_of(request: &Request<'_>, bots: &Language) -> Language {
+    request.language.cloned().or_else(|| detect(cut(request.text))).unwrap_or_else(|| bots.clone())
+}
+
 /// The first bytes of a text, whole letters.
-fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..end]
 }

@@ -298,7 +298,7 @@ fn a_message_is_read_with_its_values() -> Result<(), Box<dyn std::error::Error>>
     ];
     let (model, _) = trained(&corpus, Embedders::default())?;
     let model = Model::from_bytes(&model.to_bytes())?;
-    let understanding = Understanding::of(model, &corpus)?;
+    let understanding = Understanding::new(Some(model), &corpus)?;
     let now =
         NaiveDate::from_ymd_opt(2026, 5, 6).and_then(|day| day.and_hms_opt(9, 0, 0)).ok_or("no such day")?;
     let request = Request::text("I want to return the yellow shirt please tomorrow");

@@ -1,9 +1,12 @@
 //! Training: heads, their blend, thresholds and gate, judged by cross-validation. The same corpus, settings
 //! and vectors give the same model, byte for byte.
 
+use std::ops::ControlFlow;
+
 use super::dataset::{Dataset, Heads, Vectors};
 use super::gate::{ENOUGH, Gate, Signs};
-use super::model::{FastRule, KnownIntent, KnownKeyword, Model, Thresholds, VectorHead};
+use super::matches::Matches;
+use super::model::{FastRule, KnownIntent, Model, Thresholds, VectorHead};
 use super::neighbours::{Nearness, Neighbours, Probe};
 use super::report::{Judged, Report, Summary, share};
 use super::tiers::{Blend, Opinions, Tier, opinion, ranking};
@@ -12,7 +15,6 @@ use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
 use crate::heads::calibrate::temperature;
 use crate::heads::matrix::add_scaled_lines;
 use crate::heads::{Matrix, StoredHead, Weights};
-use crate::matching::{digest_of_words, padded_words};
 use crate::slots::{Tagger, TaggerSettings};
 use crate::text::{Spelling, normalise};
 
@@ -69,6 +71,9 @@ pub enum TrainError {
     /// A model did not answer.
     #[error(transparent)]
     Embedding(#[from] EmbedError),
+    /// Whoever was told how far it is wanted no more.
+    #[error("the training was broken off")]
+    GivenUp,
 }
 
 /// Examples of one bot at most.
@@ -97,6 +102,25 @@ pub fn train(
     embedders: Embedders<'_>,
     settings: &Settings,
 ) -> Result<(Model, Report), TrainError> {
+    train_telling(corpus, embedders, settings, &|_| ControlFlow::Continue(()))
+}
+
+/// How far a training is: the parts of its work that are done, and how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Parts done.
+    pub done: usize,
+    /// All of them: the vectors, each fold, the model itself.
+    pub of: usize,
+}
+
+/// The same, telling from time to time how far it is; whoever is told may break it off.
+pub fn train_telling(
+    corpus: &Corpus,
+    embedders: Embedders<'_>,
+    settings: &Settings,
+    tell: &dyn Fn(Progress) -> ControlFlow<()>,
+) -> Result<(Model, Report), TrainError> {
     check(corpus)?;
     let data = Dataset::new(corpus, embedders)?;
     let best = match (&data.full, &data.fast) {
@@ -106,7 +130,13 @@ pub fn train(
     };
     let outside = OutOfScope::new(corpus, embedders)?;
     let folds = data.folds(settings.folds.clamp(2, 10), settings.seed);
-    let (held_out, held_outside) = cross_validate(&data, &folds, &outside, best, settings.threads);
+    let told = |done: usize| match tell(Progress { done, of: folds.len() + 2 }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(TrainError::GivenUp),
+    };
+    told(1)?;
+    let (held_out, held_outside) =
+        cross_validate(&data, &folds, &outside, best, settings.threads, &|fold| told(fold + 1))?;
 
     let lexical_blend = warmed(Blend::LEXICAL, Tier::Lexical, &held_out);
     let fast_blend = data.fast.as_ref().map(|_| warmed(Blend::FAST, Tier::Fast, &held_out));
@@ -185,8 +215,7 @@ pub fn train(
         thresholds,
         without_vectors,
         fast_rule,
-        exact: exact(&data),
-        keywords: keywords(corpus)?,
+        matches: Matches::new(corpus, data.texts.iter().zip(data.labels.iter().copied())),
         spelling: spelling(corpus),
         tagger: Tagger::learn(
             corpus,
@@ -205,7 +234,17 @@ fn check(corpus: &Corpus) -> Result<(), TrainError> {
     }
     let found =
         corpus.intents.iter().map(|intent| intent.examples.len()).sum::<usize>() + corpus.out_of_scope.len();
-    if found > MOST_EXAMPLES { Err(TrainError::TooManyExamples { found }) } else { Ok(()) }
+    if found > MOST_EXAMPLES {
+        return Err(TrainError::TooManyExamples { found });
+    }
+    let known = |name: &str| corpus.intents.iter().any(|intent| intent.name == name);
+    match corpus.keywords.iter().find(|keyword| !known(&keyword.intent)) {
+        Some(keyword) => {
+            let (phrase, intent) = (keyword.phrase.clone(), keyword.intent.clone());
+            Err(TrainError::UnknownIntent { phrase, intent })
+        }
+        None => Ok(()),
+    }
 }
 
 /// Labelled messages out of scope, with their vectors.
@@ -231,7 +270,8 @@ fn cross_validate(
     outside: &OutOfScope,
     best: Tier,
     threads: usize,
-) -> (Vec<HeldOut>, Vec<HeldOut>) {
+    tell: &dyn Fn(usize) -> Result<(), TrainError>,
+) -> Result<(Vec<HeldOut>, Vec<HeldOut>), TrainError> {
     let (mut held_out, mut held_outside) = (Vec::new(), Vec::new());
     for (number, fold) in folds.iter().enumerate() {
         let mut left = vec![true; data.texts.len()];
@@ -269,8 +309,9 @@ fn cross_validate(
             let (opinions, near, near_fast) = judge_with.judge(&outside.texts[example], fast, full);
             held_outside.push(HeldOut { truth: usize::MAX, example, opinions, near, near_fast });
         }
+        tell(number + 1)?;
     }
-    (held_out, held_outside)
+    Ok((held_out, held_outside))
 }
 
 /// What judges a text in cross-validation.
@@ -444,36 +485,6 @@ fn fast_tier(
     })?;
     let decided = answers.iter().filter(|(p, ..)| *p >= probability).count();
     Some(FastTier { probability, score: least, gate, share: share(decided, answers.len()) })
-}
-
-/// Examples that decide when they are said word for word; those of two intents do not.
-fn exact(data: &Dataset) -> Vec<(u64, u32)> {
-    let mut all: Vec<(u64, u32)> =
-        data.texts.iter().zip(&data.labels).map(|(t, l)| (digest_of_words(t), *l)).collect();
-    all.sort_unstable();
-    all.dedup();
-    let only: Vec<_> =
-        all.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() == 1).flatten().copied().collect();
-    let nothing = digest_of_words("");
-    only.into_iter().filter(|(digest, _)| *digest != nothing).collect()
-}
-
-fn keywords(corpus: &Corpus) -> Result<Vec<KnownKeyword>, TrainError> {
-    let mut known = Vec::new();
-    for keyword in &corpus.keywords {
-        let position = corpus.intents.iter().position(|intent| intent.name == keyword.intent);
-        let Some(intent) = position.and_then(|position| u32::try_from(position).ok()) else {
-            let (phrase, intent) = (keyword.phrase.clone(), keyword.intent.clone());
-            return Err(TrainError::UnknownIntent { phrase, intent });
-        };
-        let phrase = padded_words(&normalise(&keyword.phrase));
-        if !phrase.trim().is_empty() {
-            known.push(KnownKeyword { phrase, intent, whole: keyword.whole });
-        }
-    }
-    // The longest first: it says most.
-    known.sort_by(|a, b| b.phrase.len().cmp(&a.phrase.len()).then_with(|| a.phrase.cmp(&b.phrase)));
-    Ok(known)
 }
 
 fn spelling(corpus: &Corpus) -> Spelling {

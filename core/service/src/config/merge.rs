@@ -8,8 +8,8 @@ use serde::{
 use toml::{Table, Value};
 
 use super::{
-    App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Outbound, Runtime, Secrets, Stream,
-    Telemetry,
+    App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Models, Outbound, Runtime, Secrets,
+    Stream, Telemetry,
 };
 use super::{limits, media, stream};
 
@@ -127,6 +127,7 @@ fn known() -> Vec<(&'static str, Known)> {
         ("outbound", section::<Outbound>(Vec::new())),
         ("email", section::<Email>(Vec::new())),
         ("media", section::<media::Media>(vec![("s3", section::<media::S3>(Vec::new()))])),
+        ("models", section::<Models>(Vec::new())),
     ];
     keys.extend(sections);
     keys

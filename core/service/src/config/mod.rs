@@ -17,6 +17,7 @@ mod listen;
 pub mod log;
 pub mod media;
 mod merge;
+mod models;
 mod outbound;
 mod role;
 mod runtime;
@@ -38,6 +39,7 @@ pub use self::{
     limits::Limits,
     listen::Listen,
     log::Log,
+    models::Models,
     outbound::Outbound,
     role::{Role, UnknownRole},
     runtime::Runtime,
@@ -86,6 +88,8 @@ pub struct Config {
     pub email: Email,
     /// Files.
     pub media: media::Media,
+    /// Models computed in the process.
+    pub models: Models,
 }
 
 impl Default for Config {
@@ -106,6 +110,7 @@ impl Default for Config {
             outbound: Outbound::default(),
             email: Email::default(),
             media: media::Media::default(),
+            models: Models::default(),
         }
     }
 }
@@ -266,6 +271,7 @@ impl Config {
         self.outbound.validate(&mut problems);
         self.email.validate(&mut problems);
         self.media.validate(&mut problems);
+        self.models.validate(&mut problems);
         self.apps.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }

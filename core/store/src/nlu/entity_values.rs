@@ -1,6 +1,11 @@
 //! `entity_values`: canonical value of a list entity and its synonyms.
 
-use crate::table::{Column, Parent, Rule, Table};
+use serde_json::{Value, json};
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Parent, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -21,3 +26,22 @@ pub static TABLE: Table = Table {
     rules: &[Rule::new("uq_entity_values_1", "value", "is taken: there is one like it already")],
     ..Table::PLAIN
 };
+
+/// Writes values, each with `entity_id`, `value`, `synonyms` and `language`; those that are there already stay as they
+/// are. The answer is how many are new.
+#[tracing::instrument(level = "debug", name = "store.entity_values.insert_new", skip_all)]
+pub async fn insert_new(tx: &mut Tx, scope: &OrgScope, values: &[Value]) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        INSERT INTO entity_values (organization_id, entity_id, value, synonyms, language)
+        SELECT $1, v.entity_id, v.value, coalesce(v.synonyms, '{}'), coalesce(v.language, 'en')
+          FROM jsonb_populate_recordset(NULL::entity_values, $2) v
+        ON CONFLICT (entity_id, language, lower(value)) DO NOTHING
+        "#,
+        scope.org().uuid(),
+        json!(values),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}

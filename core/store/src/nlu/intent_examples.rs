@@ -75,3 +75,30 @@ pub async fn insert_new(
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Moves the examples of one intent to another; those that are there already are deleted. The answer is how many moved.
+#[tracing::instrument(level = "debug", name = "store.intent_examples.move_all", skip_all)]
+pub async fn move_all(tx: &mut Tx, scope: &OrgScope, from: Uuid, into: Uuid) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        UPDATE intent_examples e SET intent_id = $3
+        WHERE e.organization_id = $1 AND e.intent_id = $2 AND NOT EXISTS (
+            SELECT FROM intent_examples there
+            WHERE there.organization_id = $1 AND there.intent_id = $3 AND there.language = e.language
+              AND there.text_key = e.text_key)
+        "#,
+        scope.org().uuid(),
+        from,
+        into,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM intent_examples WHERE organization_id = $1 AND intent_id = $2",
+        scope.org().uuid(),
+        from,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}

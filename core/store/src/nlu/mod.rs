@@ -5,3 +5,5 @@ pub mod entity_values;
 pub mod intent_examples;
 pub mod intents;
 pub mod nlu_logs;
+pub mod nlu_trainings;
+pub mod taught;

@@ -1,6 +1,13 @@
 //! `nlu_logs`: what the recognizer decided for each inbound text.
 
-use crate::table::{Column, Parent, Table};
+use botbuilder_domain::{BotId, ChannelId, ConversationId, MessageId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Parent, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -34,3 +41,79 @@ pub static TABLE: Table = Table {
     internal: &["organization_id"],
     ..Table::PLAIN
 };
+
+/// What was decided about a text.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// Its id, whose instant is that of the decision.
+    pub id: MessageId,
+    /// The bot.
+    pub bot: BotId,
+    /// The channel.
+    pub channel: Option<ChannelId>,
+    /// The conversation.
+    pub conversation: Option<ConversationId>,
+    /// The text, its sensitive values hidden. The first 4000 letters are kept.
+    pub text: String,
+    /// Its language.
+    pub language: String,
+    /// Who decided: a word of the column.
+    pub engine: &'static str,
+    /// Whether typing mistakes were corrected.
+    pub corrected: bool,
+    /// The version of the model; 0 without one.
+    pub model_version: i32,
+    /// The intent that was most likely.
+    pub intent: Option<Uuid>,
+    /// Its name.
+    pub intent_name: Option<String>,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// How well the text fits what was taught.
+    pub score: f64,
+    /// The most likely intents: a JSON array.
+    pub alternatives: Value,
+    /// The values in it, sensitive ones hidden: a JSON array.
+    pub entities: Value,
+    /// Whether the intent was taken.
+    pub matched: bool,
+    /// How long it took.
+    pub latency_ms: i32,
+}
+
+/// Writes decisions.
+#[tracing::instrument(level = "debug", name = "store.nlu_logs.insert_many", skip_all)]
+pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Value> = new
+        .iter()
+        .map(|row| {
+            json!({
+                "id": row.id, "bot_id": row.bot, "channel_id": row.channel,
+                "conversation_id": row.conversation, "text": row.text, "language": row.language,
+                "engine": row.engine, "corrected": row.corrected, "model_version": row.model_version,
+                "intent_id": row.intent, "intent_name": row.intent_name, "confidence": row.confidence,
+                "score": row.score, "alternatives": row.alternatives, "entities": row.entities,
+                "matched": row.matched, "latency_ms": row.latency_ms,
+            })
+        })
+        .collect();
+    sqlx::query!(
+        r#"
+        INSERT INTO nlu_logs
+            (organization_id, id, created_at, bot_id, channel_id, conversation_id, text, language, engine, corrected,
+             model_version, intent_id, intent_name, confidence, score, alternatives, entities, matched, latency_ms)
+        SELECT $1, l.id, app.uuid_v7_ts(l.id), l.bot_id, l.channel_id, l.conversation_id, left(l.text, 4000),
+               left(l.language, 16), l.engine, l.corrected, l.model_version, l.intent_id, l.intent_name, l.confidence,
+               l.score, l.alternatives, l.entities, l.matched, l.latency_ms
+          FROM jsonb_populate_recordset(NULL::nlu_logs, $2) l
+        "#,
+        scope.org().uuid(),
+        Value::Array(rows),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -21,6 +21,7 @@ pub static DESCRIBED: &[&Table] = &[
     &nlu::entities::TABLE,
     &nlu::entity_values::TABLE,
     &nlu::nlu_logs::TABLE,
+    &nlu::nlu_trainings::TABLE,
     &agents::agents::TABLE,
     &agents::agent_workflows::TABLE,
     &agents::workflow_executions::TABLE,

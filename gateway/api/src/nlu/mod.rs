@@ -1,10 +1,14 @@
 //! Natural-language understanding.
 
+pub mod conflicts;
 pub mod entities;
 pub mod entity_values;
+pub mod exchange;
 pub mod intent_examples;
 pub mod intents;
 pub mod nlu_logs;
+pub mod nlu_trainings;
+pub mod standing;
 
 use crate::routes::Routes;
 
@@ -12,6 +16,9 @@ use crate::routes::Routes;
 pub fn routes() -> Routes {
     [
         nlu_logs::routes(),
+        nlu_trainings::routes(),
+        standing::routes(),
+        conflicts::routes(),
         entities::routes(),
         entity_values::routes(),
         intent_examples::routes(),

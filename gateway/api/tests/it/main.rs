@@ -7,6 +7,7 @@ mod embed_code;
 mod harness;
 mod idempotency;
 mod identity;
+mod nlu;
 mod openapi;
 mod others;
 mod people;

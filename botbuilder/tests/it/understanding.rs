@@ -1,0 +1,198 @@
+//! A bot that understands: taught and trained over the API, asked on a channel.
+
+use botbuilder_testkit::{
+    local_client::Method,
+    platform::{MODELS_VARIABLE, Options, TestPlatform, eventually, execute},
+};
+use serde_json::{Value, json};
+
+/// Asks what is wanted, and answers by what was understood.
+fn router_flow() -> Value {
+    let node = |id: &str, kind: &str, data: Value| json!({ "id": id, "type": kind, "data": data });
+    let edge =
+        |source: &str, port: &str, target: &str| json!({ "source": source, "port": port, "target": target });
+    json!({
+        "schema": 1,
+        "nodes": [
+            node("start", "start", json!({})),
+            node("ask", "question", json!({ "text": "What can I do?", "variable": "wish" })),
+            node("understand", "nlu_router", json!({
+                "intents": ["order_status", "opening_hours"], "variable": "intent", "entities": { "order": "number" },
+            })),
+            node("order", "message", json!({ "text": "Your order {{ order }} is on its way." })),
+            node("hours", "message", json!({ "text": "We open at nine." })),
+            node("other", "message", json!({ "text": "I did not get that." })),
+            node("error", "message", json!({ "text": "I understand nothing yet." })),
+        ],
+        "edges": [
+            edge("start", "next", "ask"),
+            edge("ask", "next", "understand"),
+            edge("understand", "order_status", "order"),
+            edge("understand", "opening_hours", "hours"),
+            edge("understand", "other", "other"),
+            edge("understand", "error", "error"),
+            edge("order", "next", "ask"),
+            edge("hours", "next", "ask"),
+            edge("other", "next", "ask"),
+            edge("error", "next", "ask"),
+        ],
+        "variables": [{ "name": "wish" }, { "name": "intent" }, { "name": "order", "type": "number" }],
+    })
+}
+
+const TAUGHT: &str = "intent,text\n\
+    order_status,where is my parcel\n\
+    order_status,track my order please\n\
+    order_status,has my package been shipped\n\
+    order_status,when will my delivery arrive\n\
+    order_status,the parcel did not come yet\n\
+    order_status,status of my order\n\
+    opening_hours,when are you open\n\
+    opening_hours,what are your opening hours\n\
+    opening_hours,are you open on sunday\n\
+    opening_hours,what time does the shop close\n\
+    opening_hours,until when is the store open today\n\
+    opening_hours,opening times\n";
+
+struct Bot {
+    platform: TestPlatform,
+    path: String,
+    said: usize,
+}
+
+impl Bot {
+    async fn start() -> Self {
+        let platform = TestPlatform::with(Options { flow: router_flow(), ..Options::default() }).await;
+        let path = format!("/v1/bots/{}", platform.acme().seeded.bot);
+        platform.acme().whatsapp.say("491511", "hello").await.expect("taken");
+        platform.acme().whatsapp_replies("491511", 1).await;
+        Self { platform, path, said: 1 }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+        let bearer = format!("Bearer {}", self.platform.acme().seeded.token.expose());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.platform.call(method, &format!("{}{path}", self.path), &headers, body).await;
+        assert!(answer.status < 300, "{path}: {answer:?}");
+        answer.json()["data"].clone()
+    }
+
+    async fn teach(&self) {
+        let files = json!([{ "name": "taught.csv", "text": TAUGHT }]);
+        self.call(Method::POST, "/intents/import", json!({ "format": "csv", "files": files })).await;
+        self.call(Method::POST, "/entities/create-system", json!({ "types": ["number"] })).await;
+    }
+
+    /// Trains the bot, and says what came of it.
+    async fn train(&self) -> Value {
+        let asked = self.call(Method::POST, "/nlu/train", Value::Null).await;
+        let path = format!("/nlu/trainings/{}", asked["id"].as_str().expect("an id"));
+        eventually("the training is over", async || {
+            let training = self.call(Method::GET, &path, Value::Null).await;
+            (training["progress"] == 100 || training["status"] == "failed").then_some(training)
+        })
+        .await
+    }
+
+    /// Says something and reads what the bot says to it, before it asks again.
+    async fn says(&mut self, text: &str) -> String {
+        self.platform.acme().whatsapp.say("491511", text).await.expect("taken");
+        let replies = self.platform.acme().whatsapp_replies("491511", self.said + 2).await;
+        self.said += 2;
+        replies[self.said - 2].text.clone().unwrap_or_default()
+    }
+
+    /// What is said of a text, once what was written lately is known to the runtime.
+    async fn understands(&mut self, text: &str, answer: &str) {
+        let mut last = String::new();
+        for _ in 0..200 {
+            last = self.says(text).await;
+            if last == answer {
+                return;
+            }
+        }
+        panic!("to {text:?} it says {last:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_is_taught_trained_and_asked() {
+    let mut bot = Bot::start().await;
+    assert_eq!(bot.says("where is my parcel").await, "I understand nothing yet.");
+
+    // Word for word it understands what it is taught, before anything is trained.
+    bot.teach().await;
+    bot.understands("Where is my parcel?", "Your order  is on its way.").await;
+    assert_eq!(bot.says("could you tell me if parcel 1002 was shipped").await, "I did not get that.");
+
+    let training = bot.train().await;
+    assert_eq!((&training["status"], &training["version"]), (&json!("succeeded"), &json!(1)), "{training:?}");
+    bot.understands("could you tell me if parcel 1002 was shipped", "Your order 1002 is on its way.").await;
+    assert_eq!(bot.says("at what time do you open on sunday").await, "We open at nine.");
+    assert_eq!(bot.says("qwertz xyzzy").await, "I did not get that.");
+
+    let evaluation = bot.call(Method::GET, "/nlu/evaluation", Value::Null).await;
+    assert_eq!((&evaluation["version"], &evaluation["report"]["examples"]), (&json!(1), &json!(12)));
+    assert_eq!(evaluation["report"]["intents"].as_array().map(Vec::len), Some(2));
+    if std::env::var_os(MODELS_VARIABLE).is_some() {
+        assert_eq!(evaluation["models"]["full"], "builtin-minilm-l6-v2", "{evaluation}");
+        // Not one word of it was taught.
+        assert_eq!(bot.says("did my stuff get dispatched").await, "Your order 1002 is on its way.");
+    } else {
+        let notes = evaluation["notes"].to_string();
+        assert!(notes.contains("model files are missing"), "{notes}");
+    }
+
+    // What was said is noted, and what was not understood waits to be labelled.
+    let queue = "/nlu/logs?filter[matched]=false&filter[review_state]=none";
+    let waiting = eventually("the note", async || {
+        let waiting = bot.call(Method::GET, queue, Value::Null).await;
+        let note = waiting.as_array()?.iter().find(|note| note["text"] == "qwertz xyzzy")?.clone();
+        Some(note)
+    })
+    .await;
+    assert_eq!((&waiting["engine"], &waiting["model_version"]), (&json!("none"), &json!(1)));
+    let intents = bot.call(Method::GET, "/intents?filter[name]=opening_hours", Value::Null).await;
+    let label = format!("/nlu/logs/{}/label", waiting["id"].as_str().expect("an id"));
+    bot.call(Method::POST, &label, json!({ "intent_id": intents[0]["id"] })).await;
+    bot.understands("qwertz xyzzy", "We open at nine.").await;
+    let standing = bot.call(Method::GET, "/nlu", Value::Null).await;
+    assert_eq!((&standing["status"], &standing["is_stale"]), (&json!("stale"), &json!(true)));
+
+    // A second version, and back to the first.
+    assert_eq!(bot.train().await["version"], 2);
+    let standing = bot.call(Method::POST, "/nlu/activate", json!({ "version": 1 })).await;
+    assert_eq!((&standing["version"], &standing["status"]), (&json!(1), &json!("stale")));
+    bot.platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_training_that_cannot_be_says_why_and_one_that_was_left_is_taken_up() {
+    let bot = Bot::start().await;
+    let training = bot.train().await;
+    assert_eq!((&training["status"], &training["error_code"]), (&json!("failed"), &json!("too_few_intents")));
+    assert_eq!(bot.call(Method::GET, "/nlu", Value::Null).await["status"], "failed");
+
+    bot.teach().await;
+    left_behind(&bot).await;
+    let finished = eventually("it is taken up", async || {
+        let rows =
+            bot.platform.rows("SELECT status, attempts FROM nlu_trainings WHERE status = 'succeeded'").await;
+        rows.first().cloned()
+    })
+    .await;
+    assert_eq!(finished["attempts"], 2);
+    bot.platform.settled().await;
+}
+
+/// A training whose worker died with it in hand.
+async fn left_behind(bot: &Bot) {
+    let seeded = &bot.platform.acme().seeded;
+    let insert = format!(
+        "INSERT INTO nlu_trainings (organization_id, bot_id, status, attempts, locked_by, locked_until)
+         VALUES ('{}', '{}', 'running', 1, 'dead', now() - interval '1 second')",
+        seeded.org, seeded.bot
+    );
+    execute(&bot.platform.pool, &insert).await;
+}

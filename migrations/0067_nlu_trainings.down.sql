@@ -1,0 +1,5 @@
+SET LOCAL ROLE bb_owner;
+
+DROP TABLE nlu_trainings;
+
+RESET ROLE;
