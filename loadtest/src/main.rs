@@ -10,7 +10,7 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{ingest, turn},
+    load::{ingest, neighbours, turn},
     program::{self, Build},
     report,
 };
@@ -106,6 +106,26 @@ enum Command {
         #[arg(long, default_value_t = 256)]
         contacts: usize,
     },
+    /// Replies of one organization while another broadcasts, and while a provider is dead
+    Neighbours {
+        #[command(flatten)]
+        at: Surroundings,
+        /// How often each is measured
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Seconds of each measurement
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Connections
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// Messages a second of those who are measured
+        #[arg(long, default_value_t = 100.0)]
+        rate: f64,
+        /// Messages of the broadcast
+        #[arg(long, default_value_t = 100_000)]
+        broadcast: usize,
+    },
 }
 
 fn main() -> Result<()> {
@@ -167,6 +187,20 @@ fn main() -> Result<()> {
             let outcome = cheap_runtime()?.block_on(unless_told(turn::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("turn", &outcome)?.display());
+        }
+        Command::Neighbours { at, rounds, seconds, connections, rate, broadcast } => {
+            let plan = neighbours::Plan {
+                server: &at.database,
+                binary: &at.binary(Build { release: true, failpoints: false })?,
+                rounds,
+                slice: Duration::from_secs(seconds),
+                connections,
+                rate,
+                broadcast,
+            };
+            let outcome = cheap_runtime()?.block_on(unless_told(neighbours::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("neighbours", &outcome)?.display());
         }
     }
     Ok(())

@@ -92,6 +92,36 @@ impl Platform {
         Ok(Self { database, seeded, secrets, program, directory })
     }
 
+    /// Makes another organization beside the first; the program must not run yet. Its WhatsApp is at this address.
+    pub async fn another(&self, slug: &str, whatsapp_url: String) -> Result<(Seeded, Secrets)> {
+        let telegram = telegram::Options::default();
+        let secrets = Secrets {
+            app_secret: format!("the secret of {slug}"),
+            phone_number_id: format!("10{}", slug.len()),
+            telegram_secret: format!("{slug}-telegram"),
+        };
+        let plan = Plan {
+            slug: slug.to_owned(),
+            flow: serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?,
+            telegram_url: whatsapp_url.clone(),
+            whatsapp_url,
+            whatsapp_token: whatsapp::Options::default().access_token,
+            phone_number_id: secrets.phone_number_id.clone(),
+            app_secret: secrets.app_secret.clone(),
+            telegram_token: telegram.bot_token,
+            telegram_secret: secrets.telegram_secret.clone(),
+            slack: None,
+            instagram: None,
+        };
+        let store = Store::connect(self.database.url(), 2).await?;
+        let root = RootKey::new(Secret::new(ROOT_KEY));
+        let seeded = seed::seed(&store, &root, &SystemClock, &SystemIds, &plan)
+            .await
+            .with_context(|| format!("the organization {slug} cannot be made"))?;
+        store.close().await;
+        Ok((seeded, secrets))
+    }
+
     /// The path that callbacks of a channel go to.
     pub fn path(&self, channel: Channel) -> String {
         let public_id = match channel {

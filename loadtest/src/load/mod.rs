@@ -8,6 +8,7 @@
 pub mod ingest;
 pub mod inserts;
 pub mod latency;
+pub mod neighbours;
 pub mod nginx;
 pub mod pace;
 pub mod sink;

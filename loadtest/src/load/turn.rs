@@ -34,13 +34,13 @@ use crate::{
 };
 
 /// Contacts that write; each in its turn.
-const CONTACTS: usize = 2_000;
+pub(super) const CONTACTS: usize = 2_000;
 /// Most messages of a run.
-const MESSAGES: usize = 2_000_000;
+pub(super) const MESSAGES: usize = 2_000_000;
 /// How long after its last message a measurement waits for the replies.
 const REST: Duration = Duration::from_secs(30);
 /// What is not measured at the beginning: a second round of every contact finds it known.
-const WARM_UP: Duration = Duration::from_secs(4);
+pub(super) const WARM_UP: Duration = Duration::from_secs(4);
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -118,14 +118,7 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
         log: "warn",
     })
     .await?;
-    let bench = Bench {
-        address: platform.program.public,
-        path: platform.path(Channel::Whatsapp),
-        secrets: platform.secrets.clone(),
-        connections: plan.connections,
-        arrivals: Arc::clone(&arrivals),
-        next: AtomicUsize::new(0),
-    };
+    let bench = Bench::new(&platform, plan.connections, Arc::clone(&arrivals));
     let bench = Arc::new(bench);
     let database = &platform.database;
     let (_, body) = bench.message(0);
@@ -220,19 +213,20 @@ impl Report {
 
 /// Latencies at a fixed rate.
 #[derive(Debug, Default)]
-struct Fixed {
+pub(super) struct Fixed {
     answers: Latencies,
-    replies: Latencies,
+    pub(super) replies: Latencies,
 }
 
 impl Fixed {
-    fn merge(&mut self, other: &Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         self.answers.merge(&other.answers);
         self.replies.merge(&other.replies);
     }
 }
 
-struct Bench {
+/// People who write to one organization, and wait for its replies.
+pub(super) struct Bench {
     address: std::net::SocketAddr,
     path: String,
     secrets: Secrets,
@@ -243,6 +237,18 @@ struct Bench {
 }
 
 impl Bench {
+    /// People who write to the WhatsApp of a platform's first organization.
+    pub(super) fn new(platform: &Platform, connections: usize, arrivals: Arc<Arrivals>) -> Self {
+        Self {
+            address: platform.program.public,
+            path: platform.path(Channel::Whatsapp),
+            secrets: platform.secrets.clone(),
+            connections,
+            arrivals,
+            next: AtomicUsize::new(0),
+        }
+    }
+
     /// A message: the request, and its body alone.
     fn message(&self, number: usize) -> (Vec<u8>, String) {
         let Secrets { app_secret, phone_number_id, .. } = &self.secrets;
@@ -261,7 +267,7 @@ impl Bench {
     }
 
     /// Messages at a fixed rate, until all are answered.
-    async fn fixed(self: &Arc<Self>, per_second: f64, time: Duration) -> Result<Fixed> {
+    pub(super) async fn fixed(self: &Arc<Self>, per_second: f64, time: Duration) -> Result<Fixed> {
         let came_before = self.arrivals.came();
         let (pace, workers) = (Pace::starting(per_second, time), self.connections);
         let first = self.take(pace.count())?;
