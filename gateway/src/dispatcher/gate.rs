@@ -57,6 +57,11 @@ impl Gate {
         self.breakers.admit(account.channel, now).err().inspect(|_| *scheduled = false)
     }
 
+    /// Takes so many of all partitions: that part of each account's rate is ours.
+    pub(super) fn share(&self, owned: usize, all: u32) {
+        self.throttle.share(u32::try_from(owned).unwrap_or(all), all);
+    }
+
     /// Takes in how a call ended.
     pub(super) fn report<T>(&self, account: ChannelId, result: &Result<T, SendError>) -> Option<Change> {
         let now = Instant::now();

@@ -59,7 +59,9 @@ impl Service for Dispatcher {
         let gate = Arc::new(gate::Gate::default());
         let mut subscription = self.gateway.stream.subscribe(OUTBOUND, GROUP).await?;
         let mut workers = JoinSet::new();
+        let partitions = self.gateway.stream.partitions(OUTBOUND)?;
         loop {
+            gate.share(workers.len(), partitions);
             tokio::select! {
                 () = stop.cancelled() => break,
                 assigned = subscription.assigned() => match assigned? {

@@ -22,8 +22,13 @@ const NEAR: Duration = Duration::from_millis(250);
 const APART: Duration = Duration::from_millis(5);
 
 /// The turns given so far, by account and by recipient.
+///
+/// A recipient's messages are all in one partition, and so in one process. An account's are in all of them: each process
+/// gives the part of its turns that is the part of the partitions it has, so that together they give all of them.
 #[derive(Debug, Default)]
 pub(super) struct Throttle {
+    /// The partitions of this process, and all there are; neither known at first.
+    share: Mutex<Option<(u32, u32)>>,
     /// Until when an account's provider wants nothing.
     held: Mutex<HashMap<ChannelId, Instant>>,
     accounts: Mutex<Turns<ChannelId>>,
@@ -42,9 +47,29 @@ impl<K> Default for Turns<K> {
 }
 
 impl Throttle {
+    /// Takes so many of all partitions.
+    pub(super) fn share(&self, owned: u32, all: u32) {
+        let share = (owned < all).then_some((owned.max(1), all));
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = share;
+    }
+
+    /// This process's part of an account's rate.
+    fn part_of(&self, rate: Rate) -> Rate {
+        match *self.share.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((owned, all)) => Rate {
+                every: rate.every * all / owned,
+                burst: (u64::from(rate.burst) * u64::from(owned) / u64::from(all))
+                    .try_into()
+                    .map_or(1, |burst: u32| burst.max(1)),
+            },
+            None => rate,
+        }
+    }
+
     /// Takes a turn, and tells how long to wait for it.
     pub(super) fn turn(&self, rates: &Rates, account: ChannelId, recipient: &str, now: Instant) -> Duration {
-        let of_account = rates.account.map(|rate| lock(&self.accounts).take(account, rate, now));
+        let of_account =
+            rates.account.map(|rate| lock(&self.accounts).take(account, self.part_of(rate), now));
         let of_recipient = rates
             .recipient
             .map(|rate| lock(&self.recipients).take((account, recipient.to_owned()), rate, now));
@@ -60,13 +85,14 @@ impl Throttle {
         recipient: &str,
         now: Instant,
     ) -> Option<Duration> {
-        let of_account = rates.account.map(|rate| lock(&self.accounts).wait(&account, rate, now));
+        let of_account =
+            rates.account.map(|rate| lock(&self.accounts).wait(&account, self.part_of(rate), now));
         let of_recipient = rates
             .recipient
             .map(|rate| lock(&self.recipients).wait(&(account, recipient.to_owned()), rate, now));
         let ahead = of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default();
         (ahead > NEAR).then(|| {
-            let every = rates.account.map_or(APART, |rate| rate.every);
+            let every = rates.account.map_or(APART, |rate| self.part_of(rate).every);
             ahead + lock(&self.put_back).take(account, Rate { every, burst: 1 }, now)
         })
     }
@@ -144,6 +170,24 @@ mod tests {
         let waits = [(); 3].map(|()| throttle.give_way(&rates, account, "b", now).unwrap().as_millis());
         assert_eq!(waits, [400, 500, 600]);
         assert_eq!(throttle.turn(&rates, account, "c", now), Duration::from_millis(400), "none was taken");
+    }
+
+    #[test]
+    fn processes_give_the_turns_of_an_account_together() {
+        let rates = Rates { account: Some(Rate::per_second(80, 8)), recipient: None };
+        let (account, start) = (Id::new(Uuid::nil()), Instant::now());
+        let mut sent = 0;
+        for (owned, all) in [(3, 8), (4, 8), (1, 8)] {
+            let throttle = Throttle::default();
+            throttle.share(owned, all);
+            while throttle.turn(&rates, account, "", start) < Duration::from_secs(1) {
+                sent += 1;
+            }
+        }
+        assert!((80..=91).contains(&sent), "{sent} in the first second");
+        let alone = Throttle::default();
+        alone.share(8, 8);
+        assert_eq!(alone.part_of(Rate::per_second(80, 8)), Rate::per_second(80, 8));
     }
 
     #[test]
