@@ -94,14 +94,15 @@ impl Program {
         Self { organization, directory, public, stream: stream.to_owned(), database }
     }
 
-    /// Writes a configuration file of that name for a process, and says where its internal listener will be.
-    fn configure(&self, name: &str) -> (PathBuf, SocketAddr) {
+    /// Writes a configuration file of that name for a process that listens there, and says where its internal listener
+    /// will be.
+    fn configure(&self, name: &str, public: SocketAddr) -> (PathBuf, SocketAddr) {
         let [internal] = free_addresses();
         let path = self.directory.path().join(format!("{name}.toml"));
         let data = self.directory.path().join("data").display().to_string();
         let allow: Vec<String> = self.organization.provider_urls().iter().map(ToString::to_string).collect();
         let root_key = "5a".repeat(ROOT_KEY.len());
-        let (public, url, stream) = (self.public, self.database.url(), &self.stream);
+        let (url, stream) = (self.database.url(), &self.stream);
         let text = format!(
             "data_dir = {data:?}\n[database]\nurl = {url:?}\npool_size = 6\n[stream]\n{stream}\n[listen]\n\
              public = \"{public}\"\ninternal = \"{internal}\"\n[secrets]\n\
@@ -113,7 +114,17 @@ impl Program {
 
     /// Starts a process with these roles, all if none is named, and waits until it is ready.
     pub async fn start(&self, name: &str, roles: &[&str]) -> Running {
-        let (config, internal) = self.configure(name);
+        self.start_at(name, roles, self.public).await
+    }
+
+    /// The same beside another process that listens for webhooks already: this one listens elsewhere.
+    pub async fn start_beside(&self, name: &str, roles: &[&str]) -> Running {
+        let [public] = free_addresses();
+        self.start_at(name, roles, public).await
+    }
+
+    async fn start_at(&self, name: &str, roles: &[&str], public: SocketAddr) -> Running {
+        let (config, internal) = self.configure(name, public);
         let log = self.directory.path().join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).expect("a log");
         let mut command = command(&["run", "--config", config.to_str().expect("text")]);
@@ -129,7 +140,7 @@ impl Program {
 
     /// Runs another command of the program with its configuration.
     pub async fn command(&self, arguments: &[&str]) -> Said {
-        let (config, _) = self.configure("command");
+        let (config, _) = self.configure("command", self.public);
         let mut all = arguments.to_vec();
         all.extend(["--config", config.to_str().expect("text")]);
         run(command(&all)).await

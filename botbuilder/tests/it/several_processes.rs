@@ -5,9 +5,11 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
 use botbuilder_testkit::platform::eventually;
+use tokio::task::JoinSet;
 
 use crate::program::Program;
 
@@ -84,4 +86,63 @@ async fn processes_with_different_roles_serve_one_conversation_while_one_of_them
     for process in [second, jobs, gateway] {
         process.stop().await;
     }
+}
+
+/// Many conversations at once, while partitions move from one process to another: both the bot's turns and the sending.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_conversation_keeps_its_order_while_partitions_move_to_a_second_process() {
+    const CONTACTS: usize = 200;
+    const MESSAGES: usize = 20;
+    /// After so many messages of each contact the second process comes.
+    const HALF: usize = MESSAGES / 2;
+    let Some(broker) = Broker::start() else { return };
+    let stream =
+        format!("backend = \"kafka\"\npartitions = 8\n[stream.kafka]\nbrokers = [{:?}]\n", broker.address);
+    let program = Arc::new(Program::with_stream(&super::echo_flow(), &stream).await);
+    let first = program.start("first", &["gateway", "runtime", "jobs"]).await;
+    write(&program, CONTACTS, 0..HALF).await;
+    let writing = tokio::spawn({
+        let program = Arc::clone(&program);
+        async move { write(&program, CONTACTS, HALF..MESSAGES).await }
+    });
+    let second = program.start_beside("second", &["gateway", "runtime"]).await;
+    writing.await.expect("everything is written");
+
+    let whatsapp = &program.organization.whatsapp;
+    for contact in 0..CONTACTS {
+        let to = person(contact);
+        let replies = eventually(&format!("{MESSAGES} replies to {to}"), async || {
+            Some(whatsapp.conversation(&to)).filter(|replies| replies.len() >= MESSAGES)
+        })
+        .await;
+        for (place, reply) in replies.iter().enumerate() {
+            let (said, counted) = (format!("You said: number {place} ("), format!("message {})", place + 1));
+            let text = reply.text.as_deref().unwrap_or_default();
+            assert!(text.starts_with(&said) && text.ends_with(&counted), "{to}: {replies:?}");
+        }
+    }
+    program.settled().await;
+    assert_eq!(whatsapp.counters().accepted, (CONTACTS * MESSAGES) as u64, "nothing came twice");
+    for process in [second, first] {
+        process.stop().await;
+    }
+}
+
+/// Each contact writes these messages, one after the other; all contacts at once.
+async fn write(program: &Arc<Program>, contacts: usize, messages: std::ops::Range<usize>) {
+    let mut people = JoinSet::new();
+    for contact in 0..contacts {
+        let (program, messages) = (Arc::clone(program), messages.clone());
+        people.spawn(async move {
+            for number in messages {
+                let text = format!("number {number}");
+                program.organization.whatsapp.say(&person(contact), &text).await.expect("taken");
+            }
+        });
+    }
+    people.join_all().await;
+}
+
+fn person(number: usize) -> String {
+    format!("49151{number:06}")
 }
