@@ -9,14 +9,14 @@ use botbuilder_store::{
         channel_messages::{self, New as NewMessage, Reported},
         channel_webhooks, conversations, turn_effects,
     },
-    system::{dedupe_keys, message_events, outbox_events},
+    system::{dedupe_keys, events, message_events, outbox_events},
 };
 use botbuilder_stream::Record;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
-use crate::{Runtime, batch::Job, turn::Turn};
+use crate::{Runtime, batch::Job, events::of_turns, turn::Turn};
 
 /// A record that was committed to the outbox and is to be published.
 #[derive(Debug)]
@@ -73,6 +73,7 @@ pub async fn commit(
         .partition(|conversation| conversation.expected.is_some());
     conversations::insert_many(&mut tx, scope, &new, now).await?;
     conversations::update_many(&mut tx, scope, &known, now).await?;
+    let told = of_turns(&fresh, &*runtime.ids, now);
     let messages: Vec<NewMessage> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.messages)).collect();
     channel_messages::insert_many(&mut tx, scope, &messages).await?;
@@ -86,6 +87,7 @@ pub async fn commit(
     let outbox: Vec<outbox_events::New> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
     let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
+    events::note(&mut tx, scope, runtime.ids.next(), &told).await?;
     let mut trail: Vec<TrailEvent> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)).collect();
     trail.extend(duplicate_entries(&mut tx, scope, &duplicates, now).await?);

@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod bots;
 pub mod commit;
+mod events;
 pub mod executors;
 pub mod jobs;
 pub mod load;

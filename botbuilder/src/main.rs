@@ -47,6 +47,16 @@ enum Command {
     Trail(commands::trail::Arguments),
     /// Talk with the bot in the terminal, by the way a visitor's messages take.
     Chat(commands::chat::Arguments),
+    /// Call the management API: sign in, list and edit bots, flows, channels, tokens and everything else it has.
+    Api(commands::api::Arguments),
+    /// Write a bot into one file.
+    Export(commands::bot_file::Export),
+    /// Say what differs between a file and the bot it stands for.
+    Diff(commands::bot_file::Compare),
+    /// Make a bot as a file says: a new one, or the one that is there by what differs.
+    Apply(commands::bot_file::Apply),
+    /// Print the OpenAPI document of the management API.
+    Openapi,
     /// Put dead letters back into the stream under their first ids.
     Replay(commands::replay::Arguments),
 }
@@ -79,6 +89,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Trail(arguments) => commands::trail::run(config, arguments).await,
         Command::Chat(arguments) => commands::chat::run(&config, arguments).await,
+        Command::Api(arguments) => commands::api::run(&config, arguments).await,
+        Command::Export(arguments) => commands::bot_file::export(&config, arguments).await,
+        Command::Diff(arguments) => commands::bot_file::diff(&config, arguments).await,
+        Command::Apply(arguments) => commands::bot_file::apply(&config, arguments).await,
+        Command::Openapi => {
+            commands::openapi::run();
+            Ok(())
+        }
         Command::Replay(arguments) => commands::replay::run(config, arguments).await,
     }
 }

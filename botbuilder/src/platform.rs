@@ -2,12 +2,17 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
-use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, internal, public};
+use botbuilder_gateway::{
+    Gateway, dispatcher, hub,
+    ingress::app::PlatformApps,
+    internal, public,
+    webhooks_out::{deliver::Deliveries, fanout::Fanout},
+};
 use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_runtime::{
     Options, Runtime,
@@ -254,6 +259,10 @@ async fn build(
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
                 supervisor.start(jobs::training::Trainer::new(runtime.clone()));
                 supervisor.start(mailer(config, runtime.clone(), &root)?);
+                let (clock, ids) = (Arc::clone(&runtime.clock), Arc::clone(&runtime.ids));
+                supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
+                let client = http::Client::new(&config.outbound)?;
+                supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));
             }
             Role::Runtime => {
                 supervisor.start(worker::Workers::new(runtime.clone()));
@@ -284,7 +293,9 @@ async fn build(
             .understanding(understandings);
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
-        supervisor.start(Server::new("public listener", listener, routes, &config.limits));
+        let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
+        let server = Server::new("public listener", listener, routes, &config.limits).behind(proxies);
+        supervisor.start(server);
         supervisor.start(hub::Goodbye(Arc::clone(&gateway.hub)));
     }
     supervisor.start(Readiness { stopping });

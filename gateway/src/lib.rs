@@ -12,6 +12,7 @@ pub mod internal;
 pub mod media;
 pub mod pages;
 pub mod public;
+pub mod webhooks_out;
 pub mod widget;
 
 use std::sync::Arc;

@@ -19,6 +19,12 @@ const BATCH: i64 = 5000;
 const OUTBOX_KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long a processed callback is kept for diagnosis.
 const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(14);
+/// How long a session that is over is kept: reuse of its refresh token is still recognised.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long a link that is over is kept.
+const LINKS_KEPT: TimeDelta = TimeDelta::days(7);
+/// How long notes of calls to integrations are kept.
+const CALLS_KEPT: TimeDelta = TimeDelta::days(30);
 /// How long a report about an uncertain message is waited for.
 const UNCERTAIN_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -54,6 +60,10 @@ impl Retention {
                 retention::prune_outbox(&mut tx, now - OUTBOX_KEPT, BATCH).await?,
                 retention::prune_dedupe_keys(&mut tx, now, BATCH).await?,
                 retention::prune_webhooks(&mut tx, now - WEBHOOKS_KEPT, BATCH).await?,
+                retention::prune_idempotency_keys(&mut tx, now, BATCH).await?,
+                retention::prune_sessions(&mut tx, now - SESSIONS_KEPT, BATCH).await?,
+                retention::prune_links(&mut tx, now - LINKS_KEPT, BATCH).await?,
+                retention::prune_integration_logs(&mut tx, now - CALLS_KEPT, BATCH).await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|removed| *removed == 0) || stop.is_cancelled() {

@@ -1,11 +1,14 @@
 //! One file per subcommand.
 
+pub mod api;
+pub mod bot_file;
 pub mod channels;
 pub mod chat;
 pub mod check_config;
 pub mod dev;
 pub mod doctor;
 pub mod migrate;
+pub mod openapi;
 pub mod replay;
 pub mod run;
 pub mod trail;

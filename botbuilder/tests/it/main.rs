@@ -5,14 +5,17 @@ mod conversation;
 mod dead_letters;
 mod duplicates;
 mod flows;
+mod live;
 mod networks;
 mod order;
 mod provider;
+mod schemathesis;
 mod statuses;
 mod tenants;
 mod timers;
 mod trail;
 mod understanding;
+mod webhooks;
 
 mod program;
 

@@ -11,6 +11,7 @@
 
 mod body;
 mod connection;
+mod proxies;
 
 use std::{
     convert::Infallible,
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, info, warn};
 
+pub use self::proxies::Proxies;
 use self::{
     body::{Counted, Patient},
     connection::{Connection, Times, Traffic},
@@ -103,10 +105,12 @@ struct Shared {
     times: Times,
     body_idle: Duration,
     request: Duration,
+    proxies: Proxies,
 }
 
 impl Server {
-    /// A server on a socket from [`bind`]. Handlers can ask for `ConnectInfo<SocketAddr>`.
+    /// A server on a socket from [`bind`]. Handlers can ask for `ConnectInfo<SocketAddr>`, which is the client's
+    /// address as far as [`Server::behind`] knows it.
     pub fn new(name: &'static str, listener: TcpListener, router: Router, limits: &Limits) -> Self {
         let shared = Shared {
             builder: builder(limits),
@@ -118,8 +122,18 @@ impl Server {
             },
             body_idle: limits.body_idle_timeout,
             request: limits.request_timeout,
+            proxies: Proxies::default(),
         };
         Self { name, listener, shared: Arc::new(shared), open: Arc::default(), most: limits.connections }
+    }
+
+    /// The same server behind these proxies, whose word on who calls is taken.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.proxies = proxies;
+        }
+        self
     }
 
     /// The address it listens on, with the real port where 0 was asked for.
@@ -261,7 +275,8 @@ async fn answer(
 ) -> Result<Response<Counted>, Infallible> {
     let in_hand = traffic.begin(request.version());
     let mut request = request.map(|body| axum::body::Body::new(Patient::new(body, shared.body_idle)));
-    request.extensions_mut().insert(ConnectInfo(peer));
+    let client = shared.proxies.client(peer, request.headers());
+    request.extensions_mut().insert(ConnectInfo(client));
     let handled = tokio::time::timeout(shared.request, shared.router.clone().call(request)).await;
     let response = match handled {
         Ok(Ok(response)) => response,

@@ -49,6 +49,8 @@ pub struct Store {
 /// A transaction of one role. Dropping it without [`Tx::commit`] undoes it.
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
+    /// The scope, if its transactions belong to a call under an `Idempotency-Key`.
+    keyed: Option<OrgScope>,
 }
 
 impl Store {
@@ -73,7 +75,8 @@ impl Store {
     /// Begins a transaction that sees one organization's rows.
     pub async fn begin(&self, scope: &OrgScope) -> Result<Tx, Error> {
         let org = scope.org();
-        Ok(Tx { inner: self.app.begin_with(entering(&format!("app.organization_id = '{org}'"))).await? })
+        let inner = self.app.begin_with(entering(&format!("app.organization_id = '{org}'"))).await?;
+        Ok(Tx { inner, keyed: scope.call().map(|_| *scope) })
     }
 
     /// Begins a transaction that sees one organization's rows and publishes its own outbox rows after the commit, so
@@ -81,28 +84,28 @@ impl Store {
     pub async fn begin_turn(&self, scope: &OrgScope) -> Result<Tx, Error> {
         let org = scope.org();
         let settings = format!("app.organization_id = '{org}'; SET LOCAL app.outbox_quiet = 'on'");
-        Ok(Tx { inner: self.app.begin_with(entering(&settings)).await? })
+        Ok(Tx::of(self.app.begin_with(entering(&settings)).await?))
     }
 
     /// Begins a transaction on queues whose commit returns before it is on disk: for writes whose loss is harmless
     /// because they are made again.
     pub async fn begin_worker_careless(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.worker.begin_with(entering("synchronous_commit = off")).await? })
+        Ok(Tx::of(self.worker.begin_with(entering("synchronous_commit = off")).await?))
     }
 
     /// Begins a transaction that sees queues across organizations, and nothing else.
     pub async fn begin_worker(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.worker.begin().await? })
+        Ok(Tx::of(self.worker.begin().await?))
     }
 
     /// Begins a transaction for look-ups before a tenant is known.
     pub async fn begin_auth(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.auth.begin().await? })
+        Ok(Tx::of(self.auth.begin().await?))
     }
 
     /// Begins a transaction that removes what is over.
     pub async fn begin_purge(&self) -> Result<Tx, Error> {
-        Ok(Tx { inner: self.purge.begin().await? })
+        Ok(Tx::of(self.purge.begin().await?))
     }
 
     /// Whether the database answers.
@@ -127,8 +130,15 @@ fn entering(settings: &str) -> AssertSqlSafe<String> {
 }
 
 impl Tx {
-    /// Makes everything written durable.
-    pub async fn commit(self) -> Result<(), Error> {
+    const fn of(inner: Transaction<'static, Postgres>) -> Self {
+        Self { inner, keyed: None }
+    }
+
+    /// Makes everything written durable; with it that the call was made, if this belongs to one under a key.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if let Some(scope) = self.keyed {
+            system::idempotency_keys::note_made(&mut self, &scope).await?;
+        }
         Ok(self.inner.commit().await?)
     }
 }

@@ -20,6 +20,7 @@ mod control;
 mod faults;
 pub mod instagram;
 mod journal;
+pub mod receiver;
 mod server;
 pub mod slack;
 pub mod telegram;

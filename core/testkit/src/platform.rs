@@ -20,7 +20,12 @@ use std::{
 
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
-use botbuilder_gateway::{Gateway, dispatcher, hub, ingress::app::PlatformApps, public};
+use botbuilder_gateway::{
+    Gateway, dispatcher, hub,
+    ingress::app::PlatformApps,
+    public,
+    webhooks_out::{deliver::Deliveries, fanout::Fanout},
+};
 use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_runtime::{Options as RuntimeOptions, Runtime, bots::Bots, executors, jobs, worker};
 use botbuilder_service::{
@@ -91,6 +96,8 @@ pub struct Options {
     pub provider_timeout: Duration,
     /// Provider apps of the platform.
     pub apps: Apps,
+    /// Addresses on this machine that may be called, beside those of the fake providers.
+    pub neighbours: Vec<String>,
 }
 
 impl Default for Options {
@@ -103,6 +110,7 @@ impl Default for Options {
             stream: None,
             provider_timeout: Duration::from_secs(10),
             apps: Apps::default(),
+            neighbours: Vec::new(),
         }
     }
 }
@@ -181,7 +189,11 @@ impl TestPlatform {
         }
         let outbound = Outbound {
             timeout: options.provider_timeout,
-            allow: organizations.iter().flat_map(Organization::provider_urls).collect(),
+            allow: organizations
+                .iter()
+                .flat_map(Organization::provider_urls)
+                .chain(options.neighbours.iter().filter_map(|url| url.parse().ok()))
+                .collect(),
             ..Outbound::default()
         };
         let dyn_stream: Arc<dyn Stream> = Arc::clone(&stream) as _;
@@ -225,6 +237,10 @@ impl TestPlatform {
         supervisor.start(jobs::training::Trainer::new(self.runtime.clone()));
         supervisor.start(worker::Workers::new(self.runtime.clone()));
         let client = http::Client::new(&self.outbound).expect("an http client");
+        let (store, root) = (self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)));
+        let (clock, ids) = (Arc::clone(&self.runtime.clock), Arc::clone(&self.runtime.ids));
+        supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
+        supervisor.start(Deliveries::new(store, client.clone(), root, clock, ids));
         supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));

@@ -6,6 +6,7 @@
 
 mod client;
 pub mod rate;
+pub mod refusals;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use botbuilder_store::{
         user_sessions::{self, Holder},
     },
     integrations::api_tokens::{self, Bearer, Presented},
+    system::events,
     tenancy::{
         rights::{Bots, Permissions, Rights, Verb},
         standing::OrgState,
@@ -31,7 +33,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 pub use self::client::Client;
-use crate::{Api, error::ApiError, permission::Permission};
+use crate::{
+    Api,
+    error::ApiError,
+    events::{By, of_act},
+    idempotency::Keyed,
+    permission::Permission,
+};
 
 /// Begins an access token of a session.
 pub const ACCESS_PREFIX: &str = "bbs_";
@@ -39,6 +47,8 @@ pub const ACCESS_PREFIX: &str = "bbs_";
 pub const ACCESS_COOKIE: &str = "__Host-botbuilder";
 /// How long a factor that was shown counts for sensitive changes.
 pub const FRESH: TimeDelta = TimeDelta::minutes(10);
+/// Calls of one person in a minute, over all sessions.
+const PERSON_PER_MINUTE: i32 = 6000;
 /// How often it is noted that credentials were used.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
@@ -124,6 +134,15 @@ impl Caller {
         }
     }
 
+    /// Whoever made this request, as they are now: for what goes on after its answer has begun.
+    pub(crate) async fn as_of_now(parts: &Parts, api: &Api) -> Result<Self, ApiError> {
+        let client = Client::of(parts);
+        match look_up(parts, api, &client).await? {
+            Identity::Session(holder) => of_session(holder, client),
+            Identity::Token(bearer) => of_token(bearer, client),
+        }
+    }
+
     /// Who calls, in a word: what belongs to this one is kept apart from what belongs to others.
     pub fn principal(&self) -> String {
         match &self.identity {
@@ -148,7 +167,7 @@ impl Caller {
         }
     }
 
-    /// Writes an audit entry in the transaction of the act.
+    /// Writes an audit entry in the transaction of the act, and tells of it.
     pub async fn audit(&self, api: &Api, tx: &mut Tx, act: Act) -> Result<(), ApiError> {
         let actor = match &self.identity {
             Identity::Session(holder) => self.client.person(holder),
@@ -160,7 +179,14 @@ impl Caller {
                 ..self.client.nobody()
             },
         };
-        Ok(audit_logs::append(tx, Some(self.scope.org()), api.ids.next(), &actor, act).await?)
+        let by = By {
+            user: self.user(),
+            source: if self.token().is_some() { "api" } else { "ui" },
+            request: self.client.request,
+        };
+        let told = of_act(&act, &by, api.ids.next(), api.clock.now());
+        audit_logs::append(tx, Some(self.scope.org()), api.ids.next(), &actor, act).await?;
+        Ok(events::note(tx, &self.scope, api.ids.next(), &told).await?)
     }
 }
 
@@ -262,16 +288,21 @@ async fn identify(parts: &mut Parts, api: &Api) -> Result<(Identity, Client), Ap
     if let Some(identity) = parts.extensions.get::<Identity>() {
         return Ok((identity.clone(), client));
     }
-    let identity = match credentials(&parts.method, &parts.headers)? {
-        Credentials::Token(presented) => Identity::Token(token(api, &presented, &client).await?),
-        Credentials::Session(access) => Identity::Session(session(api, &access, &client).await?),
+    let identity = look_up(parts, api, &client).await?;
+    let rate = match &identity {
+        Identity::Token(bearer) => api.identity.rates.take(bearer.token, bearer.rate_per_minute)?,
+        Identity::Session(holder) => api.identity.rates.take(holder.user, PERSON_PER_MINUTE)?,
     };
-    if let Identity::Token(bearer) = &identity {
-        let rate = api.identity.rates.take(bearer.token, bearer.rate_per_minute)?;
-        parts.extensions.insert(rate);
-    }
+    parts.extensions.insert(rate);
     parts.extensions.insert(identity.clone());
     Ok((identity, client))
+}
+
+async fn look_up(parts: &Parts, api: &Api, client: &Client) -> Result<Identity, ApiError> {
+    Ok(match credentials(&parts.method, &parts.headers)? {
+        Credentials::Token(presented) => Identity::Token(token(api, &presented, client).await?),
+        Credentials::Session(access) => Identity::Session(session(api, &access, client).await?),
+    })
 }
 
 enum Credentials {
@@ -362,10 +393,14 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        match identify(parts, api).await? {
+        let caller = match identify(parts, api).await? {
             (Identity::Session(holder), client) => of_session(holder, client),
             (Identity::Token(bearer), client) => of_token(bearer, client),
-        }
+        }?;
+        Ok(match parts.extensions.get::<Keyed>() {
+            Some(Keyed(key)) => Self { scope: caller.scope.in_call(*key), ..caller },
+            None => caller,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::error;
 use uuid::Uuid;
 
-use crate::permission::Permission;
+use crate::{auth::rate::Rate, permission::Permission};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub struct Refusal {
     pub field: Option<Cow<'static, str>>,
     /// When to try again, in seconds.
     pub retry_after: Option<u32>,
+    /// What is left of the caller's rate, where that is the reason.
+    pub rate: Option<Rate>,
     /// More, for programs: members of the problem beside the usual ones.
     pub more: Value,
 }
@@ -80,6 +82,7 @@ impl ApiError {
             detail: detail.into(),
             field: None,
             retry_after: None,
+            rate: None,
             more: Value::Null,
         };
         Self::Refused(Box::new(refusal))
@@ -108,6 +111,18 @@ impl ApiError {
         match self {
             Self::Refused(mut refusal) => {
                 refusal.retry_after = Some(seconds);
+                Self::Refused(refusal)
+            }
+            other => other,
+        }
+    }
+
+    /// The same, telling what is left of the caller's rate.
+    #[must_use]
+    pub fn at_rate(self, rate: Rate) -> Self {
+        match self {
+            Self::Refused(mut refusal) => {
+                refusal.rate = Some(rate);
                 Self::Refused(refusal)
             }
             other => other,
@@ -189,6 +204,9 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = refusal.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(rate) = refusal.rate {
+            rate.tell(response.headers_mut());
+        }
         if refusal.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -213,6 +231,7 @@ impl ApiError {
                     detail: detail.into(),
                     field: first.map(|error| error.field.clone()),
                     retry_after: None,
+                    rate: None,
                     more: json!({ "errors": errors }),
                 };
             }
@@ -223,6 +242,7 @@ impl ApiError {
                     detail: "the database is not available; try again in a moment".into(),
                     field: None,
                     retry_after: Some(1),
+                    rate: None,
                     more: Value::Null,
                 };
             }
@@ -233,6 +253,7 @@ impl ApiError {
                     detail: format!("this needs the permission {permission}").into(),
                     field: None,
                     retry_after: None,
+                    rate: None,
                     more: json!({ "permission": permission.to_string() }),
                 };
             }
@@ -268,7 +289,7 @@ impl ApiError {
                 format!("something went wrong on our side; the log has it under {id}").into(),
             ),
         };
-        Refusal { status, code, detail, field: None, retry_after: None, more: Value::Null }
+        Refusal { status, code, detail, field: None, retry_after: None, rate: None, more: Value::Null }
     }
 }
 

@@ -69,7 +69,10 @@ async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError
         Access::Caller => Some(caller(&guard.api, &mut request).await?),
         Access::Permission(permission) => {
             let caller = caller(&guard.api, &mut request).await?;
-            caller.require_at(request.uri().path(), permission)?;
+            if let Err(refusal) = caller.require_at(request.uri().path(), permission) {
+                guard.api.identity.refusals.note(&guard.api, &caller, &operation, &refusal).await;
+                return Err(refusal);
+            }
             Some(caller)
         }
     };

@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a call that is made again under the same key gets the answer of the first, and changes nothing.
 //!
-//! The key is taken before the call and its answer kept after it, each in a transaction of its own. If the program dies
-//! in between, nobody knows whether the call was made: the key stays taken until [`LOCK`] is over, and whoever calls
-//! again then is let through.
+//! The key is taken before the call. The transaction that makes the change also notes that it was made
+//! ([`OrgScope::in_call`]), and the answer is kept after it. If the program dies before the change, the key stays taken
+//! until [`LOCK`] is over, and whoever calls again then is let through. If it dies between the change and the answer, the
+//! change is not made again: the repeat is told that the answer is lost.
 
 use axum::{
     body::{Body, to_bytes},
@@ -44,7 +45,7 @@ pub(crate) async fn answer_once(
     api: &Api,
     caller: &Caller,
     operation: &Operation,
-    parts: Parts,
+    mut parts: Parts,
     body: Bytes,
     next: Next,
 ) -> Response {
@@ -55,6 +56,7 @@ pub(crate) async fn answer_once(
     };
     match claim(api, caller, &key, &parts, &body).await {
         Ok(Taken::Ours(id)) => {
+            parts.extensions.insert(Keyed(id));
             let response = next.run(Request::from_parts(parts, Body::from(body))).await;
             keep(api, caller.scope, id, operation, response).await
         }
@@ -73,6 +75,10 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         _ => Err(ApiError::invalid("Idempotency-Key", "must be 1 to 128 visible ASCII characters")),
     }
 }
+
+/// An extension of a request that is made under a key: the row that keeps its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keyed(pub Uuid);
 
 enum Taken {
     Ours(Uuid),
@@ -126,6 +132,11 @@ async fn claim(
             "the same call is being made at this moment; try again in a second",
         )
         .after(1)),
+        Claim::Lost => Err(ApiError::conflict(
+            "idempotency_answer_lost",
+            "the call was made, but its answer is lost; read what it changed before you call again with a new key",
+        )
+        .about("Idempotency-Key")),
         Claim::Other => Err(ApiError::conflict(
             "idempotency_key_reused",
             "this key was used for another call; take a new key for every new call",

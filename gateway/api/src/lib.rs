@@ -15,12 +15,14 @@ pub mod channels;
 pub mod clones;
 pub mod error;
 pub mod etag;
+pub mod events;
 mod guard;
 pub mod idempotency;
 pub mod identity;
 pub mod input;
 pub mod integrations;
 pub mod knowledge;
+pub mod live;
 pub mod models;
 pub mod nlu;
 pub mod openapi;
@@ -65,6 +67,8 @@ pub struct Api {
     pub identity: Arc<identity::Identity>,
     /// What the bots understand.
     pub understandings: Arc<Understandings>,
+    /// Live views.
+    pub live: Arc<live::Live>,
     /// Told when a channel changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
 }
@@ -80,6 +84,7 @@ impl Api {
         Self {
             identity: Arc::new(identity::Identity::new(&root)),
             understandings: Arc::new(Understandings::new(store.clone(), Arc::new(Models::none()))),
+            live: Arc::default(),
             store,
             capabilities: capabilities.into_iter().collect(),
             rates: Arc::default(),
@@ -117,6 +122,7 @@ pub fn routes() -> Routes {
         tenancy::routes(),
         integrations::routes(),
         audit::routes(),
+        live::routes(),
         bots::routes(),
         nlu::routes(),
         agents::routes(),

@@ -103,7 +103,11 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
     let mut described = Map::new();
     described.insert("operationId".to_owned(), json!(operation_id(operation)));
     described.insert("summary".to_owned(), json!(operation.summary));
-    described.insert("tags".to_owned(), json!([tag(&operation.path)]));
+    let mut tags = vec![tag(&operation.path)];
+    if operation.status == 501 {
+        tags.push("not available yet");
+    }
+    described.insert("tags".to_owned(), json!(tags));
     match operation.access {
         Access::Public => {
             described.insert("security".to_owned(), json!([]));

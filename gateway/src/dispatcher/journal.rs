@@ -3,13 +3,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_domain::{ChannelId, MessageId, OrgId, TrailEvent};
+use botbuilder_domain::{ChannelId, Ids, MessageId, OrgId, TrailEvent};
 use botbuilder_store::{
     Error, OrgScope,
     bots::widget_configs::{self, NewFrame},
     channels::channel_messages::{self, Claim, Outcome, Settled},
-    system::{dedupe_keys, message_events},
+    system::{
+        dedupe_keys,
+        events::{self, Batch, Event, Used},
+        message_events,
+    },
 };
+use chrono::{DateTime, Utc};
+use serde_json::json;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinSet,
@@ -222,9 +228,39 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
     let keys: Vec<dedupe_keys::New> = outcomes.iter().flat_map(provider_keys).collect();
     dedupe_keys::take_many(&mut tx, scope, &keys, now).await?;
     message_events::insert_many(&mut tx, scope, &trail, &*gateway.ids).await?;
+    let told = told(&outcomes, &*gateway.ids, now);
+    events::note(&mut tx, scope, gateway.ids.next(), &told).await?;
     fail::fail_point!("journal.before_outcome", !outcomes.is_empty(), |_| std::process::abort());
     tx.commit().await?;
     Ok(answers)
+}
+
+/// What outcomes tell to webhooks, live views and the meter of use.
+fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
+    let mut batch = Batch::default();
+    let mut sent = 0;
+    for outcome in outcomes {
+        let (kind, code) = match &outcome.result {
+            Settled::Sent { .. } => {
+                sent += 1;
+                ("message.sent", None)
+            }
+            Settled::Failed(failure) => ("message.failed", Some(failure.code.as_str())),
+            Settled::Retry { .. } | Settled::Uncertain(_) => continue,
+        };
+        let data = json!({
+            "message_id": outcome.id,
+            "channel_id": outcome.channel,
+            "at": outcome.at,
+            "error_code": code,
+        });
+        batch.events.push(Event { id: ids.next(), kind: kind.to_owned(), at: now, bot_id: None, data });
+    }
+    if sent > 0 {
+        let metric = "message_out".to_owned();
+        batch.usage.push(Used { metric, bot_id: None, api_token_id: None, quantity: sent });
+    }
+    batch
 }
 
 /// The keys under which a later report finds the message by the provider's ids.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Problem;
+use crate::server::Proxies;
 
 /// Listeners. They are separate so that each can have its own network.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -17,12 +18,14 @@ pub struct Listen {
     pub internal: SocketAddr,
     /// What the outside world calls the public listener; used in the addresses that `botbuilder dev` shows.
     pub public_url: Option<Url>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { public: local(8080), internal: local(8081), public_url: None }
+        Self { public: local(8080), internal: local(8081), public_url: None, trusted_proxies: Vec::new() }
     }
 }
 
@@ -35,12 +38,23 @@ impl Listen {
         }
     }
 
+    /// The proxies whose word is taken on who calls.
+    pub fn proxies(&self) -> Result<Proxies, String> {
+        Proxies::parse(&self.trusted_proxies)
+    }
+
     pub(super) fn validate(&self, problems: &mut Vec<Problem>) {
         // Port 0 asks for any free port, so both may have it.
         Problem::unless(
             self.public != self.internal || self.public.port() == 0,
             "listen.internal",
             "must differ from listen.public",
+            problems,
+        );
+        Problem::unless(
+            self.proxies().is_ok(),
+            "listen.trusted_proxies",
+            "must be networks such as 10.0.0.0/8, or addresses",
             problems,
         );
         if let Some(url) = &self.public_url {

@@ -1,3 +1,4 @@
 //! The audit trail (chapter 4.3 of the schema).
 
+pub mod activity_logs;
 pub mod audit_logs;

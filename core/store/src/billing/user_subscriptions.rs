@@ -1,6 +1,11 @@
 //! `user_subscriptions`: the organization's subscription and the user who pays for it.
 
-use crate::table::{Column, Form, Rule, Table};
+use serde_json::Value;
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Form, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -51,3 +56,32 @@ pub static TABLE: Table = Table {
     ],
     ..Table::PLAIN
 };
+
+/// The organization's plan: its subscription (null where the free plan holds), the limits in force and what is there
+/// of what they limit.
+#[tracing::instrument(level = "debug", name = "store.user_subscriptions.plan", skip_all)]
+pub async fn plan(tx: &mut Tx, scope: &OrgScope) -> Result<Value, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT jsonb_build_object(
+            'subscription', (SELECT to_jsonb(v) - 'organization_id' FROM user_subscription_details v
+                             WHERE v.organization_id = $1),
+            'limits', app.effective_limits($1),
+            'present', jsonb_build_object(
+                'bots', (SELECT count(*) FROM bots WHERE organization_id = $1 AND deleted_at IS NULL),
+                'channels', (SELECT count(*) FROM channels
+                             WHERE organization_id = $1 AND deleted_at IS NULL AND status <> 'disconnected'),
+                'seats', (SELECT count(*) FROM organization_members
+                          WHERE organization_id = $1 AND status <> 'removed'),
+                'knowledge_bases', (SELECT count(*) FROM knowledge_bases
+                                    WHERE organization_id = $1 AND deleted_at IS NULL),
+                'campaigns', (SELECT count(*) FROM recovery_campaigns
+                              WHERE organization_id = $1 AND deleted_at IS NULL AND status <> 'archived')
+            )
+        ) AS "plan!"
+        "#,
+        scope.org().uuid(),
+    )
+    .fetch_one(&mut *tx.inner)
+    .await?)
+}

@@ -38,6 +38,8 @@ pub enum Claim {
     InProgress,
     /// The key was used for another call.
     Other,
+    /// The call was made, and the program died before it kept the answer.
+    Lost,
     /// The call was made, with this answer.
     Answered {
         /// The row.
@@ -87,7 +89,7 @@ pub async fn claim(tx: &mut Tx, scope: &OrgScope, new: &New<'_>) -> Result<Claim
     }
     let row = sqlx::query!(
         r#"
-        SELECT id, request_hash, status, response_status, response_body, response_ct, response_kid
+        SELECT id, request_hash, status, response_status, response_body, response_ct, response_kid, locked_until
         FROM idempotency_keys WHERE organization_id = $1 AND principal = $2 AND key = $3
         "#,
         scope.org().uuid(),
@@ -101,8 +103,10 @@ pub async fn claim(tx: &mut Tx, scope: &OrgScope, new: &New<'_>) -> Result<Claim
     if row.request_hash != new.request_hash {
         return Ok(Claim::Other);
     }
-    let (Some(status), "completed") = (row.response_status, row.status.as_str()) else {
-        return Ok(Claim::InProgress);
+    let Some(status) = row.response_status.filter(|_| row.status == "completed") else {
+        // Made and not answered yet: whoever makes it may still be about to.
+        let is_lost = row.status == "completed" && row.locked_until <= new.now;
+        return Ok(if is_lost { Claim::Lost } else { Claim::InProgress });
     };
     let sealed = match (row.response_ct, row.response_kid) {
         (Some(ciphertext), Some(key_id)) => Some(Sealed { ciphertext, key_id }),
@@ -111,6 +115,25 @@ pub async fn claim(tx: &mut Tx, scope: &OrgScope, new: &New<'_>) -> Result<Claim
     let status = u16::try_from(status)
         .map_err(|error| Error::inconsistent("idempotency_keys", "response_status", row.id, error))?;
     Ok(Claim::Answered { id: row.id, status, body: row.response_body, sealed })
+}
+
+/// Notes, in a transaction that changed something, that the call to which the scope belongs was made: if its answer is
+/// lost, it is not made again. A transaction that only read leaves no note.
+#[tracing::instrument(level = "debug", name = "store.idempotency_keys.note_made", skip_all)]
+pub(crate) async fn note_made(tx: &mut Tx, scope: &OrgScope) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE idempotency_keys SET status = 'completed'
+        WHERE organization_id = $1 AND id = $2 AND status = 'in_progress'
+          -- A transaction has a number from its first write on.
+          AND pg_current_xact_id_if_assigned() IS NOT NULL
+        "#,
+        scope.org().uuid(),
+        scope.call(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }
 
 /// Keeps the answer, in clear or sealed.
@@ -141,11 +164,11 @@ pub async fn complete(
     Ok(())
 }
 
-/// Gives a key back: the call changed nothing and may be made again.
+/// Gives a key back if the call changed nothing: it may be made again.
 #[tracing::instrument(level = "debug", name = "store.idempotency_keys.release", skip_all)]
 pub async fn release(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<(), Error> {
     sqlx::query!(
-        "DELETE FROM idempotency_keys WHERE organization_id = $1 AND id = $2",
+        "DELETE FROM idempotency_keys WHERE organization_id = $1 AND id = $2 AND status = 'in_progress'",
         scope.org().uuid(),
         id
     )

@@ -2,6 +2,7 @@
 
 pub mod bulk_messages;
 pub mod dedupe_keys;
+pub mod events;
 pub mod idempotency_keys;
 pub mod message_events;
 pub mod outbox_events;

@@ -67,6 +67,75 @@ pub async fn prune_dedupe_keys(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> R
     Ok(done.rows_affected())
 }
 
+/// Removes answers kept under keys whose time is over, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_idempotency_keys", skip_all)]
+pub async fn prune_idempotency_keys(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM idempotency_keys WHERE id IN (
+            SELECT id FROM idempotency_keys WHERE expires_at < $1 ORDER BY expires_at LIMIT $2
+        )
+        "#,
+        now,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes sessions that could not be renewed since before this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_sessions", skip_all)]
+pub async fn prune_sessions(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM user_sessions WHERE id IN (
+            SELECT id FROM user_sessions
+            WHERE coalesce(revoked_at, greatest(expires_at, refresh_expires_at)) < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes links sent by mail that were over before this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_links", skip_all)]
+pub async fn prune_links(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM password_reset_tokens WHERE id IN (
+            SELECT id FROM password_reset_tokens WHERE expires_at < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes notes of calls to integrations older than this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_integration_logs", skip_all)]
+pub async fn prune_integration_logs(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM integration_logs WHERE id IN (
+            SELECT id FROM integration_logs WHERE created_at < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Removes processed callbacks older than this instant, at most `limit`. Returns how many.
 #[tracing::instrument(level = "debug", name = "store.retention.prune_webhooks", skip_all)]
 pub async fn prune_webhooks(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {

@@ -312,7 +312,8 @@ pub async fn insert(
     let columns: Vec<&str> = known(table, &values)?;
     let mut into = vec!["id"];
     let mut from = vec!["$2::uuid".to_owned()];
-    if table.tenancy == Tenancy::Organization {
+    // Also where some rows are the platform's own, which only its migrations write.
+    if table.tenancy == Tenancy::Organization || table.internal.contains(&"organization_id") {
         into.push("organization_id");
         from.push("$1::uuid".to_owned());
     }

@@ -4,7 +4,7 @@ use botbuilder_store::agents::agent_tasks::TABLE;
 
 use crate::{
     permission::{Area, Verb, execute},
-    resource::{Resource, missing},
+    resource::{Resource, Transition, missing},
     routes::Routes,
 };
 
@@ -13,10 +13,11 @@ pub fn routes() -> Routes {
     let (path, what) = ("/v1/autonomous-agents/{agent_id}/tasks", "autonomous agents are not run yet");
     let below = Resource::new(&TABLE, "task", Area::Agent, path).log().routes();
     let below = missing(below, &axum::http::Method::POST, path, execute(Area::Agent), what);
-    let own = ["cancel", "approve", "reject", "retry"]
-        .into_iter()
-        .fold(Resource::new(&TABLE, "task", Area::Agent, "/v1/tasks").log(), |resource, action| {
-            resource.unavailable(action, Verb::Execute, what)
-        });
+    let open = &["queued", "planning", "running", "waiting_approval"];
+    let cancel = Transition::new("cancel", open, "canceled").needing(Verb::Execute).noting(&["finished_at"]);
+    let own = ["approve", "reject", "retry"].into_iter().fold(
+        Resource::new(&TABLE, "task", Area::Agent, "/v1/tasks").log().moving(cancel),
+        |resource, action| resource.unavailable(action, Verb::Execute, what),
+    );
     below.merge(own.routes())
 }

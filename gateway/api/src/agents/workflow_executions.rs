@@ -4,7 +4,7 @@ use botbuilder_store::agents::workflow_executions::TABLE;
 
 use crate::{
     permission::{Area, Verb},
-    resource::Resource,
+    resource::{Resource, Transition},
     routes::Routes,
 };
 
@@ -12,7 +12,11 @@ use crate::{
 pub fn routes() -> Routes {
     Resource::new(&TABLE, "execution", Area::Agent, "/v1/executions")
         .log()
-        .unavailable("cancel", Verb::Execute, "workflows are not run yet")
+        .moving(
+            Transition::new("cancel", &["pending", "running", "waiting"], "canceled")
+                .needing(Verb::Execute)
+                .noting(&["finished_at"]),
+        )
         .unavailable("retry", Verb::Execute, "workflows are not run yet")
         .routes()
 }

@@ -1,5 +1,11 @@
-//! The audit trail.
+//! The audit trail, and the feed of activities.
 
+mod activity_logs;
 mod audit_logs;
 
-pub use audit_logs::routes;
+use crate::routes::Routes;
+
+/// The routes of this domain.
+pub fn routes() -> Routes {
+    audit_logs::routes().merge(activity_logs::routes())
+}

@@ -1,4 +1,4 @@
-//! How often an API token may call: a bucket for each, refilled all the time, with a minute's worth in it. Counted in
+//! How often an API token or a person may call: a bucket for each, refilled all the time, with a minute's worth in it. Counted in
 //! this process.
 
 use std::{
@@ -15,7 +15,7 @@ use crate::error::ApiError;
 /// Most buckets; when there are more, full ones go.
 const MOST: usize = 10_000;
 
-/// What is left of a token's rate, for the `RateLimit-*` headers.
+/// What is left of a caller's rate, for the `RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// Calls of a minute.
@@ -48,15 +48,14 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Takes one call of a token out of its bucket.
+    /// Takes one call of a token or an account out of its bucket.
     pub fn take(&self, token: Uuid, per_minute: i32) -> Result<Rate, ApiError> {
         self.take_at(token, per_minute, Instant::now()).map_err(|seconds| {
-            ApiError::refused(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                format!("this token may call {per_minute} times a minute"),
-            )
-            .after(seconds)
+            let detail = format!("whoever calls may call {per_minute} times a minute");
+            let limit = u32::try_from(per_minute.max(1)).unwrap_or(u32::MAX);
+            ApiError::refused(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+                .after(seconds)
+                .at_rate(Rate { limit, remaining: 0, reset: seconds })
         })
     }
 

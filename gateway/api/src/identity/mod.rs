@@ -16,7 +16,10 @@ use botbuilder_domain::Secret;
 use botbuilder_store::secret::{DataKeys, RootKey};
 
 use self::{passwords::Passwords, throttle::Throttle};
-use crate::{auth::rate::Rates, routes::Routes};
+use crate::{
+    auth::{rate::Rates, refusals::Refusals},
+    routes::Routes,
+};
 
 /// The routes of identity.
 pub fn routes() -> Routes {
@@ -35,8 +38,10 @@ pub struct Identity {
     pub passwords: Passwords,
     /// Delays after failures.
     pub throttle: Throttle,
-    /// Rates of API tokens.
+    /// Rates of callers.
     pub rates: Rates,
+    /// Refusals noted lately.
+    pub refusals: Refusals,
     /// The key of the backup codes' hashes.
     pub pepper: Secret<[u8; 32]>,
     /// The keys of what belongs to an account.
@@ -50,6 +55,7 @@ impl Identity {
             passwords: Passwords::new(),
             throttle: Throttle::default(),
             rates: Rates::default(),
+            refusals: Refusals::default(),
             pepper: root.derive("botbuilder.backup-codes.p1"),
             keys: root.platform_keys(),
         }

@@ -4,7 +4,7 @@ use botbuilder_store::models::fine_tune_jobs::TABLE;
 
 use crate::{
     permission::{Area, Verb},
-    resource::Resource,
+    resource::{Resource, Transition},
     routes::Routes,
 };
 
@@ -12,7 +12,11 @@ use crate::{
 pub fn routes() -> Routes {
     Resource::new(&TABLE, "training job", Area::Model, "/v1/training-jobs")
         .log()
-        .unavailable("cancel", Verb::Execute, "models are not trained yet")
+        .moving(
+            Transition::new("cancel", &["queued", "uploading", "validating", "running"], "canceled")
+                .needing(Verb::Execute)
+                .noting(&["finished_at"]),
+        )
         .unanswered("stream", "models are not trained yet")
         .routes()
 }

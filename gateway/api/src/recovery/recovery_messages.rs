@@ -4,7 +4,7 @@ use botbuilder_store::recovery::recovery_messages::TABLE;
 
 use crate::{
     permission::{Area, Verb},
-    resource::Resource,
+    resource::{Resource, Transition},
     routes::Routes,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub fn routes() -> Routes {
     Resource::new(&TABLE, "campaign message", Area::Recovery, "/v1/recovery/messages")
         .log()
-        .unavailable("cancel", Verb::Write, "campaigns are not sent yet")
+        .moving(Transition::new("cancel", &["scheduled", "queued"], "skipped"))
         .unavailable("resend", Verb::Execute, "campaigns are not sent yet")
         .routes()
 }

@@ -19,7 +19,7 @@ mod schema;
 use std::sync::Arc;
 
 use axum::{extract::Request, http::Method};
-use botbuilder_store::table::Table;
+use botbuilder_store::{secret::Sealed, table::Table};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -33,7 +33,7 @@ use crate::{
 
 pub use fields::{Mode, check};
 pub use handlers::{Answer, answer, broken_rule, created};
-pub use schema::{of_column, of_row};
+pub use schema::{of_column, of_input, of_row};
 
 /// What is done to the fields of a new row or a change before they are written, after they were checked.
 pub type Prepare = fn(&mut Map<String, Value>, Mode) -> Result<(), ApiError>;
@@ -261,7 +261,7 @@ impl Route {
             Self::Create => {
                 let operation = Operation::post(path, inner.may(Verb::Write), format!("makes a new {name}"))
                     .answers(201)
-                    .takes(schema::of_input(inner.table, Mode::Create))
+                    .takes(of_input(inner.table, Mode::Create))
                     .gives(row)
                     .up_to(inner.limit);
                 routes.add(operation, async move |api: S, caller: Caller, request: Request| {
@@ -270,7 +270,7 @@ impl Route {
             }
             Self::Update => {
                 let operation = Operation::patch(item, inner.may(Verb::Write), format!("changes one {name}"))
-                    .takes(schema::of_input(inner.table, Mode::Update))
+                    .takes(of_input(inner.table, Mode::Update))
                     .gives(row)
                     .up_to(inner.limit);
                 let operation = if inner.table.is_versioned() { operation.matches() } else { operation };
@@ -334,6 +334,15 @@ fn many(name: &str) -> String {
         _ if name.ends_with(['s', 'x']) || name.ends_with("ch") => format!("{name}es"),
         _ => format!("{name}s"),
     }
+}
+
+/// A sealed value as the columns that hold it.
+pub fn sealed_columns(name: &str, sealed: &Sealed) -> [(String, Value); 2] {
+    let digits = sealed.ciphertext.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    [
+        (format!("{name}_ct"), Value::from(digits)),
+        (format!("{name}_kid"), Value::from(sealed.key_id.as_str())),
+    ]
 }
 
 /// The digest of a document as the database reads it.

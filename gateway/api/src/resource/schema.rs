@@ -14,8 +14,8 @@ pub fn of_row(table: &Table) -> Value {
     json!({ "type": "object", "title": table.name, "properties": properties, "required": ["id"] })
 }
 
-/// A new row or a change, as it is taken.
-pub(super) fn of_input(table: &Table, mode: Mode) -> Value {
+/// The JSON schema of what a new row or a change takes.
+pub fn of_input(table: &Table, mode: Mode) -> Value {
     let columns = table.columns.iter().filter(|column| mode.takes(column));
     let above = |column: &Column| table.parent.as_ref().is_some_and(|parent| parent.column == column.name);
     let mut properties = Map::new();
@@ -113,7 +113,7 @@ pub(super) fn list(resource: &Inner, operation: Operation) -> Operation {
         .columns
         .iter()
         .filter(|column| column.is_filter())
-        .map(|column| (column.name.to_owned(), json!({ "type": "string" })))
+        .map(|column| (column.name.to_owned(), of_filter(column)))
         .collect();
     operation = operation.with_query(
         "filter",
@@ -121,6 +121,14 @@ pub(super) fn list(resource: &Inner, operation: Operation) -> Operation {
         "`filter[name]=`: one or several values with commas; also `[null]`, and `[gt]`, `[gte]`, `[lt]`, `[lte]` where there is an order",
     );
     operation
+}
+
+/// What a filter takes. Several values with commas fit where the type is a text; of the others one is described.
+fn of_filter(column: &Column) -> Value {
+    match column.kind {
+        Kind::Text(..) | Kind::Texts | Kind::Uuids | Kind::Time | Kind::Shown => json!({ "type": "string" }),
+        _ => of_column(column, false),
+    }
 }
 
 /// With the parameter that cuts rows to fields.

@@ -54,6 +54,50 @@ async fn the_same_call_at_the_same_time_is_told_to_wait() {
     assert_eq!(answer.headers["retry-after"], "1");
 }
 
+/// The program died after the change and before it kept the answer: the note stands in the change's own transaction.
+#[tokio::test]
+async fn a_call_whose_answer_is_lost_is_not_made_again() {
+    let server = Server::start().await;
+    let path = format!("/v1/bots/{}/intents", server.bot());
+    let key = [("idempotency-key", "k-1")];
+    let body = json!({ "name": "greet" });
+    server.call(Method::POST, &path, &key, Some(body.clone())).await.expect(201);
+    let forget = |locked: &str| {
+        format!(
+            "UPDATE idempotency_keys SET response_body = NULL, response_status = NULL, locked_until = {locked}"
+        )
+    };
+    sqlx::query(sqlx::AssertSqlSafe(forget("now() + interval '1 minute'")))
+        .execute(&server.pool)
+        .await
+        .expect("a change");
+    let answer = server.call(Method::POST, &path, &key, Some(body.clone())).await.expect(409);
+    assert_eq!(answer.code(), "idempotency_in_progress");
+    sqlx::query(sqlx::AssertSqlSafe(forget("now() - interval '1 second'")))
+        .execute(&server.pool)
+        .await
+        .expect("a change");
+    let answer = server.call(Method::POST, &path, &key, Some(body)).await.expect(409);
+    assert_eq!(answer.code(), "idempotency_answer_lost");
+    assert_eq!(server.count("SELECT count(*) FROM intents").await, 1);
+}
+
+#[tokio::test]
+async fn a_call_that_changed_nothing_may_be_made_again() {
+    let server = Server::start().await;
+    let path = format!("/v1/bots/{}/intents", server.bot());
+    let key = [("idempotency-key", "k-1")];
+    let body = json!({ "name": "greet" });
+    server.call(Method::POST, &path, &key, Some(body.clone())).await.expect(201);
+    // As if it had died before the change.
+    let before =
+        "UPDATE idempotency_keys SET status = 'in_progress', response_body = NULL, response_status = NULL,
+                         locked_until = now() - interval '1 second'";
+    sqlx::query(before).execute(&server.pool).await.expect("a change");
+    sqlx::query("DELETE FROM intents").execute(&server.pool).await.expect("a deletion");
+    server.call(Method::POST, &path, &key, Some(body)).await.expect(201);
+}
+
 #[tokio::test]
 async fn a_refusal_is_kept_too_and_a_key_has_a_form() {
     let server = Server::start().await;

@@ -33,7 +33,13 @@ async fn a_token_is_shown_once_and_does_what_its_scopes_say() {
     let (id, secret) = token(&world, &ada, json!({ "name": "ci", "scopes": ["member:read"] })).await;
     assert!(secret.starts_with("bb_"));
     world.get(&secret, "/v1/members").await.expect(200);
-    assert_eq!(world.get(&secret, "/v1/audit").await.expect(403).body["permission"], "audit:read");
+    for _ in 0..2 {
+        assert_eq!(world.get(&secret, "/v1/audit").await.expect(403).body["permission"], "audit:read");
+    }
+    let denied = "SELECT count(*) FROM audit_logs WHERE action = 'access.denied' AND outcome = 'denied'
+                  AND actor_type = 'api_token' AND metadata ->> 'permission' = 'audit:read'";
+    let denied: i64 = sqlx::query_scalar(denied).fetch_one(&world.pool).await.unwrap();
+    assert_eq!(denied, 1, "once in a while, not each time");
     assert_eq!(world.get(&secret, "/v1/me").await.expect(403).code(), "session_required");
     let answer = world.get(&ada.access, &format!("/v1/api-tokens/{id}")).await.expect(200);
     assert_eq!(answer.data()["token"], Value::Null);
@@ -100,6 +106,8 @@ async fn a_token_is_bound_to_bots_networks_a_rate_and_a_time() {
     let refused = world.get(&slow, "/v1/roles").await.expect(429);
     assert_eq!(refused.code(), "rate_limited");
     assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(refused.headers["ratelimit-limit"], "2");
+    assert_eq!(refused.headers["ratelimit-remaining"], "0");
 
     let until = botbuilder_domain::Clock::now(&*world.clock) + TimeDelta::minutes(5);
     let (_, short) = token(&world, &ada, json!({ "name": "short", "scopes": [], "expires_at": until })).await;
