@@ -38,7 +38,7 @@ pub struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Sign in and stay signed in on this machine. The password is read from BOTBUILDER_PASSWORD or the input.
+    /// Sign in and stay signed in on this machine. The password is read from `BOTBUILDER_PASSWORD` or the input.
     Login {
         /// The address of the account.
         email: String,

@@ -53,13 +53,11 @@ pub async fn export(config: &Config, arguments: Export) -> anyhow::Result<()> {
     let id = bot(&mut client, &arguments.bot).await?.with_context(|| format!("no bot {}", arguments.bot))?;
     let document = document(&mut client, &id).await?;
     let text = format!("{document:#}\n");
-    match arguments.output {
-        Some(file) => std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display())),
-        None => {
-            say(text.trim_end());
-            Ok(())
-        }
+    if let Some(file) = arguments.output {
+        return std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()));
     }
+    say(text.trim_end());
+    Ok(())
 }
 
 /// Says what applying a file would change.

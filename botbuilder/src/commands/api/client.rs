@@ -150,7 +150,7 @@ impl Client {
                 body.get("detail").and_then(Value::as_str).unwrap_or("no reason was given").to_owned();
             for error in body.get("errors").and_then(Value::as_array).into_iter().flatten().skip(1) {
                 let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-                text.push_str(&format!("\n  {}: {}", part("field"), part("detail")));
+                text.extend(["\n  ", part("field"), ": ", part("detail")]);
             }
             return Err(Problem::Answered { status: answer.status.as_u16(), text });
         }

@@ -284,7 +284,7 @@ fn changes(
     for name in names {
         let mut wanted = want.get(name).cloned().unwrap_or(Value::Null);
         rename(&mut wanted, ids);
-        if Some(&wanted) != have.get(name) && !(wanted.is_null() && !have.contains_key(name)) {
+        if have.get(name).unwrap_or(&Value::Null) != &wanted {
             changed.insert(name.clone(), wanted);
         }
     }
@@ -297,7 +297,7 @@ mod tests {
 
     use super::*;
 
-    fn bot(flows: Value, intents: Value) -> Value {
+    fn bot(flows: &Value, intents: &Value) -> Value {
         json!({ "format": "botbuilder.bot", "version": 1, "bot": { "id": "b", "name": "Shop", "slug": "shop" },
                 "flows": flows, "intents": intents })
     }
@@ -315,20 +315,20 @@ mod tests {
 
     #[test]
     fn the_same_bot_with_other_ids_needs_no_step() {
-        let file = bot(json!([{ "id": "f1", "name": "main", "definition": { "next": "f1" } }]), json!([]));
-        let there = bot(json!([{ "id": "F", "name": "main", "definition": { "next": "F" } }]), json!([]));
+        let file = bot(&json!([{ "id": "f1", "name": "main", "definition": { "next": "f1" } }]), &json!([]));
+        let there = bot(&json!([{ "id": "F", "name": "main", "definition": { "next": "F" } }]), &json!([]));
         assert!(steps(&file, &there, true).unwrap().steps.is_empty());
     }
 
     #[test]
     fn what_differs_is_changed_what_is_missing_made_and_what_is_too_much_deleted_if_asked() {
         let file = bot(
-            json!([{ "id": "f1", "name": "main", "definition": 2 }, { "id": "f2", "name": "new" }]),
-            json!([{ "id": "i1", "name": "greet", "target_flow_id": "f2" }]),
+            &json!([{ "id": "f1", "name": "main", "definition": 2 }, { "id": "f2", "name": "new" }]),
+            &json!([{ "id": "i1", "name": "greet", "target_flow_id": "f2" }]),
         );
         let there = bot(
-            json!([{ "id": "F", "name": "main", "definition": 1, "description": "old" }]),
-            json!([{ "id": "I", "name": "greet" }, { "id": "J", "name": "part" }]),
+            &json!([{ "id": "F", "name": "main", "definition": 1, "description": "old" }]),
+            &json!([{ "id": "I", "name": "greet" }, { "id": "J", "name": "part" }]),
         );
         let plan = steps(&file, &there, false).unwrap();
         let mut expected = vec![
@@ -356,10 +356,10 @@ mod tests {
     fn rows_below_others_are_named_within_them_and_go_with_them() {
         let example =
             |id: &str, intent: &str, text: &str| json!({ "id": id, "intent_id": intent, "text": text });
-        let mut file = bot(json!([]), json!([{ "id": "i", "name": "greet" }]));
+        let mut file = bot(&json!([]), &json!([{ "id": "i", "name": "greet" }]));
         file["examples"] = json!([example("e1", "i", "hello"), example("e2", "i", "hi")]);
         let mut there =
-            bot(json!([]), json!([{ "id": "I", "name": "greet" }, { "id": "J", "name": "part" }]));
+            bot(&json!([]), &json!([{ "id": "I", "name": "greet" }, { "id": "J", "name": "part" }]));
         there["examples"] = json!([example("E", "I", "hello"), example("G", "J", "bye")]);
         let plan = steps(&file, &there, true).unwrap();
         assert_eq!(said(&plan), ["+examples hi", "-intents J"]);

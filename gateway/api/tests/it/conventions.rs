@@ -232,6 +232,24 @@ async fn children_of_what_was_deleted_are_hidden() {
 }
 
 #[tokio::test]
+async fn every_answer_tells_browsers_what_it_is_not() {
+    let server = Server::start().await;
+    for path in ["/v1/bots", "/v1/nothing", "/v1/openapi.json"] {
+        let answer = server.get(path).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+        ] {
+            assert_eq!(answer.headers[name], value, "{path}");
+        }
+        let policy = answer.headers["content-security-policy"].to_str().expect("a text");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
 async fn every_change_stands_in_the_audit_log() {
     let server = Server::start().await;
     let path = format!("/v1/bots/{}/intents", server.bot());
