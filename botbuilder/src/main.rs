@@ -59,6 +59,10 @@ enum Command {
     Openapi,
     /// Put dead letters back into the stream under their first ids.
     Replay(commands::replay::Arguments),
+    /// Read flows of goflow, Typebot or the BotBuilder platform, and say what became of each part.
+    Import(commands::import::Arguments),
+    /// Play the public suite of goflow or Typebot out of a checkout of yours.
+    Conformance(commands::conformance::Arguments),
 }
 
 #[tokio::main]
@@ -76,6 +80,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // What only reads files asks for no configuration.
+    match &arguments.command {
+        Command::Import(arguments) => return commands::import::run(arguments),
+        Command::Conformance(arguments) => return commands::conformance::run(arguments),
+        _ => {}
+    }
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
     match arguments.command {
         Command::Run { roles } => commands::run::run(config, roles).await,
@@ -98,5 +108,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Replay(arguments) => commands::replay::run(config, arguments).await,
+        Command::Import(arguments) => commands::import::run(&arguments),
+        Command::Conformance(arguments) => commands::conformance::run(&arguments),
     }
 }

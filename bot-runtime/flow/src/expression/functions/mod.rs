@@ -10,6 +10,7 @@ mod list;
 mod logic;
 mod number;
 mod text;
+mod words;
 
 pub(crate) use text::{read_pattern, url_encode};
 
@@ -52,6 +53,7 @@ pub struct Group {
 pub const fn groups() -> &'static [Group] {
     &[
         Group { title: "Text", functions: text::FUNCTIONS },
+        Group { title: "Words", functions: words::FUNCTIONS },
         Group { title: "Numbers", functions: number::FUNCTIONS },
         Group { title: "Lists and objects", functions: list::FUNCTIONS },
         Group { title: "Logic", functions: logic::FUNCTIONS },
