@@ -20,11 +20,11 @@ mod webhook;
 use serde_json::{Value as Json, json};
 
 use context::{Scope, Shared};
-use source::Source;
+use source::{Node, Source};
 
 use crate::{
     Fault, Format, Import, ImportError, ImportedFlow, Options, Report,
-    build::{Builder, Chain, START},
+    build::{Builder, Chain, Exit, START},
     items,
     report::Notes,
     text,
@@ -142,23 +142,13 @@ fn translate<'f>(
     }
     let scope = Scope::new(shared, source.major, source.name);
     let mut flow = Flow { source, scope, report, translations, calls: Vec::new() };
-    let start = (START.to_owned(), "next".to_owned());
-    match source.nodes.first() {
-        Some(first) => builder.edge(&start, first.uuid),
-        None => builder.end(&start),
-    }
-    for (index, node) in source.nodes.iter().enumerate() {
+    let mut begun = begin(&mut flow, &mut builder);
+    for node in &source.nodes {
         let mut chain = Chain::new(&mut builder, node.uuid);
-        let mut goes_on = true;
-        for (number, action) in node.actions.iter().enumerate() {
-            goes_on = actions::action(&mut flow, &mut chain, node, number, action);
-            if !goes_on {
-                break;
-            }
-        }
+        let goes_on = act(&mut flow, &mut chain, node);
         match (&node.router, goes_on) {
             (_, false) => chain.finish(None),
-            (Some(router), true) => router::route(&mut flow, chain, node, router, index == 0),
+            (Some(router), true) => router::route(&mut flow, chain, node, router, std::mem::take(&mut begun)),
             (None, true) => {
                 chain.finish(node.exits.first().and_then(|(_, destination)| *destination));
             }
@@ -166,6 +156,53 @@ fn translate<'f>(
     }
     let Flow { scope, calls, .. } = flow;
     Built { source, builder, scope, calls }
+}
+
+/// Adds the actions of a node. False if nothing comes after them.
+fn act<'f>(flow: &mut Flow<'f, '_>, chain: &mut Chain<'_>, node: &'f Node<'f>) -> bool {
+    let mut actions = node.actions.iter().enumerate();
+    actions.all(|(number, action)| actions::action(flow, chain, node, number, action))
+}
+
+/// Leads from the start to the first node. Where that waits, a run that begins with a message takes it as the first
+/// answer: it does the node's actions once more, by nodes of their own, and comes to its router without waiting. The
+/// exits that do are returned.
+fn begin<'f>(flow: &mut Flow<'f, '_>, builder: &mut Builder) -> Vec<Exit> {
+    let start = (START.to_owned(), "next".to_owned());
+    let Some(first) = flow.source.nodes.first() else {
+        builder.end(&start);
+        return Vec::new();
+    };
+    if first.router.as_ref().is_none_or(|router| router.wait.is_none()) {
+        builder.edge(&start, first.uuid);
+        return Vec::new();
+    }
+    let called = flow.scope.variable("called", "boolean");
+    // What becomes of the actions is told where the node itself is added.
+    let mut untold = Report::default();
+    let shared = flow.scope.shared;
+    let scope = std::mem::replace(&mut flow.scope, Scope::new(shared, 0, ""));
+    let mut copy = Flow {
+        source: flow.source,
+        scope,
+        report: &mut untold,
+        translations: flow.translations,
+        calls: std::mem::take(&mut flow.calls),
+    };
+    let mut chain = Chain::new(builder, "begin");
+    let when = format!("not {called} and not empty(input.text)");
+    chain.tails = vec![start];
+    let id = chain.branch("switch", json!({ "cases": [{ "id": "message", "when": when }] }));
+    chain.builder.edge(&(id.clone(), "other".to_owned()), first.uuid);
+    chain.tails = vec![(id, "message".to_owned())];
+    let goes_on = act(&mut copy, &mut chain, first);
+    let exits = std::mem::take(&mut chain.tails);
+    if !goes_on {
+        exits.iter().for_each(|exit| chain.builder.end(exit));
+    }
+    let Flow { scope, calls, .. } = copy;
+    (flow.scope, flow.calls) = (scope, calls);
+    if goes_on { exits } else { Vec::new() }
 }
 
 /// The translations of the wanted language. Those of others are left out, which is said once.

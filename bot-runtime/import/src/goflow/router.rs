@@ -21,17 +21,18 @@ use crate::{
 /// Most cases of one `switch` of ours; more are laid over several.
 const CASES_MAX: usize = 40;
 
-/// Adds what a node's router does, and leads to where its exits do.
+/// Adds what a node's router does, and leads to where its exits do. `begun` are exits that come to it without waiting.
 pub(super) fn route<'f>(
     flow: &mut Flow<'f, '_>,
     mut chain: Chain<'_>,
     node: &Node<'_>,
     router: &Router<'f>,
-    is_first: bool,
+    begun: Vec<Exit>,
 ) {
     if let Some(wait) = router.wait {
-        await_message(flow, &mut chain, node, router, wait, is_first);
+        await_message(flow, &mut chain, node, router, wait);
     }
+    chain.tails.extend(begun);
     if router.random {
         return at_random(flow, chain, node, router);
     }
@@ -139,7 +140,6 @@ fn await_message<'f>(
     node: &Node<'_>,
     router: &Router<'f>,
     wait: &'f Json,
-    is_first: bool,
 ) {
     let name = flow.name();
     let mut notes = Notes::about(flow.report, &name, format!("{}/wait", node.uuid), "wait");
@@ -149,19 +149,6 @@ fn await_message<'f>(
     let hint = wait.get("hint").map(|hint| text(hint, "type")).unwrap_or_default();
     if ["image", "audio", "video", "location"].contains(&hint) {
         notes.changed(format!("a message with a {hint} and no text counts as an empty text"));
-    }
-    // A run that begins with a message takes it as the first answer.
-    let mut begun = Vec::new();
-    if is_first {
-        let (begun_name, called) =
-            (flow.scope.variable("begun", "boolean"), flow.scope.variable("called", "boolean"));
-        let when = format!("not {begun_name} and not {called} and not empty(input.text)");
-        let id = chain.branch("switch", json!({ "cases": [{ "id": "begun", "when": when }] }));
-        chain.tails = vec![(id.clone(), "begun".to_owned())];
-        chain.push("set_variable", json!({ "name": begun_name, "value": true }), &["next"]);
-        begun.append(&mut chain.tails);
-        chain.tails = vec![(id, "other".to_owned())];
-        chain.push("set_variable", json!({ "name": begun_name, "value": true }), &["next"]);
     }
     let timeout = wait.get("timeout").filter(|timeout| timeout.is_object());
     let mut data = json!({ "retries": 0 });
@@ -186,7 +173,6 @@ fn await_message<'f>(
         }
         chain.tails = answered;
     }
-    chain.tails.append(&mut begun);
 }
 
 /// Keeps a result, if the router names one.

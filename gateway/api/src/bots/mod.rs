@@ -13,6 +13,7 @@ pub mod flow_migration;
 pub mod flow_orchestrations;
 pub mod flow_transitions;
 pub mod flow_variables;
+pub mod import;
 
 use crate::routes::Routes;
 
@@ -22,6 +23,7 @@ pub fn routes() -> Routes {
         bots::routes(),
         bot_messages::routes(),
         bot_flows::routes(),
+        import::routes(),
         flow_orchestrations::routes(),
         flow_transitions::routes(),
         flow_variables::routes(),

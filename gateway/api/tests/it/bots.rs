@@ -218,3 +218,55 @@ async fn anything_with_versions_goes_back_to_one() {
     assert_eq!(server.get(&item).await.expect(200).data()["name"], before);
     server.get("/v1/versions/teapot/00000000-0000-7000-8000-000000000001").await.expect(404);
 }
+
+#[tokio::test]
+async fn flows_of_other_programs_become_drafts() {
+    let server = Server::start().await;
+    let path = format!("/v1/bots/{}/flows/import", server.bot());
+    let message = |uuid: &str, text: &str, exit: &str| {
+        json!({ "uuid": uuid, "actions": [{ "uuid": "00000000-0000-4000-8000-00000000000a", "type": "send_msg", "text": text },
+            { "uuid": "00000000-0000-4000-8000-00000000000b", "type": "enter_flow", "flow":
+                { "uuid": "00000000-0000-4000-8000-0000000000f2", "name": "Second part" } }],
+            "exits": [{ "uuid": exit }] })
+    };
+    let flow = |uuid: &str, name: &str, nodes: Value| json!({ "uuid": uuid, "name": name, "spec_version": "13.1.0", "language": "eng", "type": "messaging", "nodes": nodes });
+    let first = message(
+        "00000000-0000-4000-8000-000000000001",
+        "Hi @contact.name",
+        "00000000-0000-4000-8000-0000000000e1",
+    );
+    let mut last =
+        message("00000000-0000-4000-8000-000000000002", "Bye", "00000000-0000-4000-8000-0000000000e2");
+    last["actions"] = json!([last["actions"][0]]);
+    let source = json!({ "flows": [
+        flow("00000000-0000-4000-8000-0000000000f1", "First part", json!([first])),
+        flow("00000000-0000-4000-8000-0000000000f2", "Second part", json!([last])),
+    ]});
+    let dry = server.post(&path, json!({ "source": source, "dry_run": true })).await.expect(200);
+    assert_eq!((&dry.data()["format"], &dry.data()["flows"][0]["id"]), (&json!("goflow"), &Value::Null));
+    let made = server.post(&path, json!({ "source": source, "format": "goflow" })).await.expect(200);
+    assert_eq!(made.data()["flows"][0]["problems"], json!([]));
+    assert_eq!(made.data()["flows"][0]["source_id"], "00000000-0000-4000-8000-0000000000f1");
+    assert_eq!(made.data()["report"]["lines"][0]["outcome"], "mapped");
+    let id = |index: usize| made.data()["flows"][index]["id"].as_str().unwrap().to_owned();
+    let flows = format!("/v1/bots/{}/flows", server.bot());
+    let draft = server.get(&format!("{flows}/{}", id(0))).await.expect(200);
+    assert_eq!((&draft.data()["name"], &draft.data()["status"]), (&json!("First part"), &json!("draft")));
+    // The call names the flow by the id that it has here.
+    let nodes = draft.data()["draft_definition"]["nodes"].as_array().unwrap();
+    let call = nodes.iter().find(|node| node["type"] == "call_flow").unwrap();
+    assert_eq!(call["data"]["flow"], id(1));
+    server.post(&format!("{flows}/{}/publish", id(0)), json!({})).await.expect(200);
+    // A second time the names are taken, and nothing is written.
+    server.post(&path, json!({ "source": source })).await.expect(409);
+
+    let mut broken = source.clone();
+    broken["flows"][1]["nodes"][0]["exits"] = json!([]);
+    let refused = server.post(&path, json!({ "source": broken })).await.expect(422);
+    assert_eq!(refused.code(), "not_importable");
+    assert_eq!(refused.body["faults"][0]["node"], "00000000-0000-4000-8000-000000000002");
+    server.post(&path, json!({ "source": { "hello": 1 } })).await.expect(400);
+    server.post(&path, json!({ "source": source, "format": "paper" })).await.expect(400);
+    let nowhere = "/v1/bots/00000000-0000-7000-8000-000000000000/flows/import";
+    server.post(nowhere, json!({ "source": source })).await.expect(404);
+}
