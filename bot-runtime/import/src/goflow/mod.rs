@@ -30,6 +30,9 @@ use crate::{
     text,
 };
 
+/// The node that asks whether a run began with a message.
+pub(crate) const BEGIN: &str = "begin";
+
 /// A flow that is being translated.
 pub(crate) struct Flow<'f, 'r> {
     pub(crate) source: &'f Source<'f>,
@@ -189,7 +192,7 @@ fn begin<'f>(flow: &mut Flow<'f, '_>, builder: &mut Builder) -> Vec<Exit> {
         translations: flow.translations,
         calls: std::mem::take(&mut flow.calls),
     };
-    let mut chain = Chain::new(builder, "begin");
+    let mut chain = Chain::new(builder, BEGIN);
     let when = format!("not {called} and not empty(input.text)");
     chain.tails = vec![start];
     let id = chain.branch("switch", json!({ "cases": [{ "id": "message", "when": when }] }));

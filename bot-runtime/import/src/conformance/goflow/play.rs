@@ -180,7 +180,7 @@ impl Player {
                 // The first node of a row has the id that it has there.
                 let node = node.to_string();
                 let came = !before_was_start && crate::goflow::is_node(&node);
-                before_was_start = node == crate::build::START;
+                before_was_start = [crate::build::START, crate::goflow::BEGIN].contains(&node.as_str());
                 if came {
                     found.path.push(node);
                 }
