@@ -170,7 +170,7 @@ fn act<'f>(flow: &mut Flow<'f, '_>, chain: &mut Chain<'_>, node: &'f Node<'f>) -
 /// Leads from the start to the first node. Where that waits, a run that begins with a message takes it as the first
 /// answer: it does the node's actions once more, by nodes of their own, and comes to its router without waiting. The
 /// exits that do are returned.
-fn begin<'f>(flow: &mut Flow<'f, '_>, builder: &mut Builder) -> Vec<Exit> {
+fn begin(flow: &mut Flow<'_, '_>, builder: &mut Builder) -> Vec<Exit> {
     let start = (START.to_owned(), "next".to_owned());
     let Some(first) = flow.source.nodes.first() else {
         builder.end(&start);
@@ -201,7 +201,9 @@ fn begin<'f>(flow: &mut Flow<'f, '_>, builder: &mut Builder) -> Vec<Exit> {
     let goes_on = act(&mut copy, &mut chain, first);
     let exits = std::mem::take(&mut chain.tails);
     if !goes_on {
-        exits.iter().for_each(|exit| chain.builder.end(exit));
+        for exit in &exits {
+            chain.builder.end(exit);
+        }
     }
     let Flow { scope, calls, .. } = copy;
     (flow.scope, flow.calls) = (scope, calls);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use botbuilder_domain::{Content, VersionId};
-use botbuilder_flow::{Bot, Effect, Flow, Input, Session, Settings, step};
+use botbuilder_flow::{Bot, Context, Effect, Flow, Input, Session, Settings, step};
 use botbuilder_import::{Format, Import, ImportError, Options, Outcome, import};
 use chrono::DateTime;
 use serde_json::json;
@@ -20,7 +20,7 @@ fn talk(import: &Import, said: &[&str]) -> Vec<Vec<String>> {
     let flow = Flow::strict(&import.flows[0].definition).unwrap();
     let bot = Bot::of(VersionId::new(Uuid::from_u128(1)), Arc::new(flow), Settings::default());
     let mut session = Session::default();
-    let open = Input::Opened { payload: None, context: Default::default() };
+    let open = Input::Opened { payload: None, context: Context::default() };
     let inputs = std::iter::once(open).chain(said.iter().map(|text| Input::text(*text)));
     inputs
         .map(|input| {

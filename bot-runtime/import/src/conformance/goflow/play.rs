@@ -147,6 +147,7 @@ impl Player {
                 contact_name: name,
                 locale: language,
                 channel: ChannelKind::Web,
+                ..Context::default()
             },
             mocks: Mocks::read(&case["http_mocks"]),
             now,
