@@ -10,7 +10,7 @@ use botbuilder_flow::Limits;
 use botbuilder_gateway::{
     Gateway, dispatcher, hub,
     ingress::app::PlatformApps,
-    internal, public,
+    internal, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -273,6 +273,7 @@ async fn build(
             Role::Gateway => {
                 let client = http::Client::new(&config.outbound)?;
                 let sender = dispatcher::ProviderHttp::new(client);
+                supervisor.start(sources::Sources::new(gateway.clone(), sender.clone()));
                 supervisor.start(dispatcher::Dispatcher::new(gateway.clone(), sender));
             }
         }

@@ -126,6 +126,11 @@ impl Accounts {
         if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
             return Ok(known);
         }
+        self.fresh(org, channel).await
+    }
+
+    /// The same, from the database, whatever is remembered.
+    pub async fn fresh(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
         let scope = OrgScope::of_service(org);
         let mut tx = self.store.begin(&scope).await?;
         let opened = channels::open(&mut tx, &scope, &self.root, channel).await?;

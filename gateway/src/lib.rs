@@ -1,6 +1,7 @@
 //! The gateway: what the outside world talks to, and what talks to the outside world.
 //!
-//! [`ingress`] takes providers' callbacks and answers only after the stream has them. [`widget`] is the same for
+//! [`ingress`] takes providers' callbacks and answers only after the stream has them; [`sources`] fetches what providers
+//! do not call with. [`widget`] is the same for
 //! visitors of a website. The [`dispatcher`] takes what the runtime wants sent and hands it to the providers, or to
 //! the [`hub`], which knows who is connected. [`public`] and [`internal`] put the routes together.
 
@@ -12,6 +13,7 @@ pub mod internal;
 pub mod media;
 pub mod pages;
 pub mod public;
+pub mod sources;
 pub mod webhooks_out;
 pub mod widget;
 

@@ -58,6 +58,11 @@ impl Account {
         self.settings.get(name).and_then(Value::as_str)
     }
 
+    /// Whether the account's events are fetched, where its channel can: the setting `polling`.
+    pub fn is_fetched(&self) -> bool {
+        self.settings.get("polling").and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// The provider's address: the setting `base_url` or the default, without a slash at its end. Plain HTTP
     /// is taken for this machine only, so that a token never crosses a network in the clear.
     pub fn base_url(&self, default: &str) -> Result<String, SendError> {

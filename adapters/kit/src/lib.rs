@@ -12,6 +12,9 @@ pub mod http_channel;
 pub mod json;
 pub mod planner;
 pub mod rates;
+pub mod setup;
+pub mod source;
+mod trouble;
 pub mod webhook;
 
 pub use account::Account;
@@ -20,6 +23,9 @@ pub use http_channel::{
 };
 pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use rates::{Rate, Rates};
+pub use setup::{Identity, Registration, Setup};
+pub use source::{Delivery, Frame, Poll, Polled, Socket, Source};
+pub use trouble::Trouble;
 pub use webhook::{
     DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, equal_in_constant_time,
 };
@@ -44,4 +50,14 @@ pub trait Channel: Send + Sync {
 
     /// How we call its provider, if that is by HTTP. A channel without one is delivered by the hub.
     fn http(&self) -> Option<&dyn HttpChannel>;
+
+    /// How its events are fetched where an account asks for that, if they can be.
+    fn source(&self) -> Option<Source<'_>> {
+        None
+    }
+
+    /// What is done at its provider when an account is connected, if anything.
+    fn setup(&self) -> Option<&dyn Setup> {
+        None
+    }
 }

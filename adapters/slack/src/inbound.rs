@@ -32,37 +32,41 @@ impl Webhook for Slack {
     }
 
     fn decode(&self, account: &Account, request: Verified<'_>) -> Result<Received, DecodeError> {
-        let body = Body::read(&request.request().body)?;
-        if !is_ours(account, &body) {
-            return Ok(Received { events: Vec::new(), skipped: 1, reply: Reply::ok() });
-        }
-        let mut reply = Reply::ok();
-        let events = match &body {
-            Body::SslCheck => Vec::new(),
-            Body::Command(fields) => vec![interaction::command(fields)],
-            Body::Interaction(raw) => {
-                if raw.get("type").and_then(Value::as_str) == Some("block_suggestion") {
-                    // Options cannot be computed in the three seconds that a person would wait: there are none.
-                    reply.content_type = "application/json";
-                    reply.body = r#"{"options":[]}"#.into();
-                }
-                interaction::events(raw)
-            }
-            Body::Event(envelope) => match envelope.get("type").and_then(Value::as_str) {
-                Some("url_verification") => {
-                    reply = Reply::text(envelope.get("challenge").and_then(as_text).unwrap_or_default());
-                    Vec::new()
-                }
-                Some("event_callback") => match envelope.get("event").filter(|event| event.is_object()) {
-                    Some(event) => event::Reading::of(account, envelope, event).events(),
-                    None => vec![unsupported("event_callback", envelope)],
-                },
-                Some("app_rate_limited") => vec![rate_limited(envelope)],
-                kind => vec![unsupported(kind.unwrap_or("callback"), envelope)],
-            },
-        };
-        Ok(Received { events, skipped: 0, reply })
+        Ok(read(account, &Body::read(&request.request().body)?))
     }
+}
+
+/// What a body holds for this account, and the answer that Slack expects. By which way it came makes no difference.
+pub(crate) fn read(account: &Account, body: &Body) -> Received {
+    if !is_ours(account, body) {
+        return Received { events: Vec::new(), skipped: 1, reply: Reply::ok() };
+    }
+    let mut reply = Reply::ok();
+    let events = match body {
+        Body::SslCheck => Vec::new(),
+        Body::Command(fields) => vec![interaction::command(fields)],
+        Body::Interaction(raw) => {
+            if raw.get("type").and_then(Value::as_str) == Some("block_suggestion") {
+                // Options cannot be computed in the three seconds that a person would wait: there are none.
+                reply.content_type = "application/json";
+                reply.body = r#"{"options":[]}"#.into();
+            }
+            interaction::events(raw)
+        }
+        Body::Event(envelope) => match envelope.get("type").and_then(Value::as_str) {
+            Some("url_verification") => {
+                reply = Reply::text(envelope.get("challenge").and_then(as_text).unwrap_or_default());
+                Vec::new()
+            }
+            Some("event_callback") => match envelope.get("event").filter(|event| event.is_object()) {
+                Some(event) => event::Reading::of(account, envelope, event).events(),
+                None => vec![unsupported("event_callback", envelope)],
+            },
+            Some("app_rate_limited") => vec![rate_limited(envelope)],
+            kind => vec![unsupported(kind.unwrap_or("callback"), envelope)],
+        },
+    };
+    Received { events, skipped: 0, reply }
 }
 
 /// Whether a body is for this app in this workspace. What names neither is.

@@ -1,7 +1,7 @@
 //! The Slack channel.
 //!
 //! `inbound` reads callbacks (events, interactions, slash commands), `outbound` writes calls of Web API methods,
-//! `settings` says what an account has to hold. A message's provider id is `{channel}:{ts}`, because a `ts` is
+//! `settings` says what an account has to hold, `setup` connects a workspace, `socket` is Socket Mode. A message's provider id is `{channel}:{ts}`, because a `ts` is
 //! unique within its channel only. The types of payloads are our own ([ADR 4](../../docs/adr/0004-slack-types.md)).
 
 mod blocks;
@@ -14,13 +14,15 @@ mod mrkdwn;
 mod outbound;
 mod refusal;
 mod settings;
+mod setup;
 mod signature;
+mod socket;
 mod wire;
 
 pub use settings::DEFAULT_BASE_URL;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW, sign};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -66,6 +68,14 @@ impl Channel for Slack {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn source(&self) -> Option<Source<'_>> {
+        Some(Source::Socket(self))
+    }
+
+    fn setup(&self) -> Option<&dyn Setup> {
         Some(self)
     }
 }

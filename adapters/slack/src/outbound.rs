@@ -87,13 +87,24 @@ fn is_ts(text: &str) -> bool {
     text.split_once('.').is_some_and(|(seconds, micros)| digits(seconds) && digits(micros))
 }
 
-fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
-    let url = format!("{}/{method}", settings.base_url);
+/// A call of a method with the bot's token.
+pub(crate) fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
+    call_with(settings.bot_token, &settings.base_url, method, body)
+}
+
+/// A call of a method.
+pub(crate) fn call_with(
+    token: &Secret<String>,
+    base_url: &str,
+    method: &str,
+    body: Map<String, Value>,
+) -> ProviderRequest {
+    let url = format!("{base_url}/{method}");
     ProviderRequest {
         method: "POST",
         shown_as: url.clone(),
         url: Secret::new(url),
-        bearer: Some(settings.bot_token.clone()),
+        bearer: Some(token.clone()),
         body: RequestBody::Json(Value::Object(body)),
     }
 }

@@ -1,8 +1,9 @@
 //! What an account of this channel holds.
 //!
 //! `channels.settings`: `team_id` (or `provider_account_id` of the row; the enterprise's id for an app installed in a
-//! whole organization), `app_id`, `bot_user_id`, `group_mode`, `reply_in_thread`, `base_url`. Credentials:
-//! `bot_token` (`xoxb-…`). The signing secret is one of the webhook secrets.
+//! whole organization), `app_id`, `bot_user_id`, `group_mode`, `reply_in_thread`, `polling` (Socket Mode), `base_url`.
+//! Credentials: `bot_token` (`xoxb-…`), for Socket Mode `app_token` (`xapp-…`). The signing secret is one of the webhook
+//! secrets.
 
 use botbuilder_adapter_kit::{Account, SendError};
 use botbuilder_domain::Secret;

@@ -58,7 +58,8 @@ struct Update<'u> {
     raw: &'u Value,
 }
 
-fn events(update: &Map<String, Value>) -> Result<Vec<InboundEvent>, DecodeError> {
+/// The events of one update.
+pub(crate) fn events(update: &Map<String, Value>) -> Result<Vec<InboundEvent>, DecodeError> {
     let Some(id) = update.get("update_id").and_then(as_text) else {
         return Err(DecodeError::Malformed {
             expected: "telegram update",

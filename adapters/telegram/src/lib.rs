@@ -1,6 +1,7 @@
 //! The Telegram Bot API channel.
 //!
-//! `inbound` reads updates, `outbound` writes method calls, `settings` says what an account has to hold.
+//! `inbound` reads updates, `outbound` writes method calls, `settings` says what an account has to hold; `setup` connects
+//! a bot, and `source` fetches its updates where that is asked for.
 //! A message's provider id is `{chat id}:{message id}`, because Telegram numbers messages per chat.
 
 mod content;
@@ -8,12 +9,14 @@ mod inbound;
 mod outbound;
 mod refusal;
 mod settings;
+mod setup;
+mod source;
 mod wire;
 
 pub use inbound::SECRET_HEADER;
 pub use settings::{ALLOWED_UPDATES, DEFAULT_BASE_URL, is_valid_secret_token};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -59,5 +62,37 @@ impl Channel for Telegram {
 
     fn http(&self) -> Option<&dyn HttpChannel> {
         Some(self)
+    }
+
+    fn source(&self) -> Option<Source<'_>> {
+        Some(Source::Poll(self))
+    }
+
+    fn setup(&self) -> Option<&dyn Setup> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_adapter_kit::{Account, account::Credentials};
+    use botbuilder_domain::{ChannelId, ChannelKind, OrgId, Secret};
+    use serde_json::{Map, json};
+    use uuid::Uuid;
+
+    /// An account for tests.
+    pub(crate) fn account() -> Account {
+        let credentials = json!({ "bot_token": "7000000001:token-for-tests" });
+        Account {
+            org: OrgId::new(Uuid::nil()),
+            bot: None,
+            channel: ChannelId::new(Uuid::nil()),
+            kind: ChannelKind::Telegram,
+            public_id: "main".into(),
+            provider_account_id: None,
+            settings: Map::new(),
+            credentials: Credentials::from_object(credentials.as_object().unwrap()),
+            webhook_secrets: vec![Secret::new("secret_token_for_tests".into())],
+        }
     }
 }

@@ -65,7 +65,8 @@ impl HttpChannel for Telegram {
     }
 }
 
-fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
+/// A call of a method.
+pub(crate) fn request(settings: &Calling<'_>, method: &str, body: Map<String, Value>) -> ProviderRequest {
     let Calling { base_url, bot_token } = settings;
     ProviderRequest {
         method: "POST",

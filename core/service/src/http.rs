@@ -23,6 +23,10 @@ use crate::{
     guard::{self, Guard, Refusal, Verdict},
 };
 
+mod socket;
+
+pub use socket::Socket;
+
 /// How the program names itself.
 const USER_AGENT: &str = concat!("BotBuilder/", env!("CARGO_PKG_VERSION"));
 
@@ -159,6 +163,7 @@ pub struct Client {
     /// For everything else: public addresses only.
     public: reqwest::Client,
     body_bytes: u64,
+    connect_timeout: Duration,
 }
 
 impl Client {
@@ -169,6 +174,7 @@ impl Client {
             configured: build(outbound, None)?,
             public: build(outbound, Some(Arc::new(PublicOnly)))?,
             body_bytes: outbound.body_bytes,
+            connect_timeout: outbound.connect_timeout,
         })
     }
 

@@ -14,6 +14,7 @@ mod error;
 pub mod identity;
 pub mod integrations;
 pub mod knowledge;
+pub mod leases;
 pub mod migrate;
 pub mod models;
 pub mod nlu;

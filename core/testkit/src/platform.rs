@@ -23,7 +23,7 @@ use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_gateway::{
     Gateway, dispatcher, hub,
     ingress::app::PlatformApps,
-    public,
+    public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -243,6 +243,7 @@ impl TestPlatform {
         supervisor.start(Deliveries::new(store, client.clone(), root, clock, ids));
         supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
+        supervisor.start(sources::Sources::new(self.gateway.clone(), provider.clone()));
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));

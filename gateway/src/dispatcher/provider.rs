@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use axum::http::{Method, header};
 use botbuilder_adapter_kit::{ProviderRequest, ProviderResponse, RequestBody, SendError};
+use botbuilder_domain::Secret;
 use botbuilder_service::http;
 
 /// Calls providers.
+#[derive(Clone)]
 pub struct ProviderHttp {
     client: http::Client,
 }
@@ -17,8 +19,27 @@ impl ProviderHttp {
         Self { client }
     }
 
-    pub(super) async fn call(&self, request: ProviderRequest) -> Result<ProviderResponse, SendError> {
-        let response = self.client.send(prepare(request)?).await.map_err(|error| lost(&error))?;
+    /// Makes a call.
+    pub(crate) async fn call(&self, request: ProviderRequest) -> Result<ProviderResponse, SendError> {
+        self.send(prepare(request)?).await
+    }
+
+    /// Makes a call that may take this long instead of the configured time.
+    pub(crate) async fn call_within(
+        &self,
+        request: ProviderRequest,
+        limit: Duration,
+    ) -> Result<ProviderResponse, SendError> {
+        self.send(prepare(request)?.timeout(limit)).await
+    }
+
+    /// Opens a socket to an address that a provider named.
+    pub(crate) async fn socket(&self, address: &Secret<String>) -> Result<http::Socket, http::Error> {
+        self.client.socket(address).await
+    }
+
+    async fn send(&self, request: http::Request) -> Result<ProviderResponse, SendError> {
+        let response = self.client.send(request).await.map_err(|error| lost(&error))?;
         let retry_after = response
             .headers
             .get(header::RETRY_AFTER)

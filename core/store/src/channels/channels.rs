@@ -141,6 +141,37 @@ pub async fn open(
     }))
 }
 
+/// A connected channel whose events are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The tenant.
+    pub org: OrgId,
+    /// The channel.
+    pub id: ChannelId,
+    /// What it was set up with, as a digest: where this changes, fetching begins anew.
+    pub stamp: String,
+}
+
+/// The connected channels of every organization that have the setting `polling`, oldest first. Needs
+/// [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.channels.fetched", skip_all)]
+pub async fn fetched(tx: &mut Tx, most: i64) -> Result<Vec<Fetched>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT organization_id, id,
+               md5(concat_ws('/', settings, encode(credentials_ct, 'hex'), bot_id)) AS "stamp!"
+        FROM channels
+        WHERE status = 'active' AND deleted_at IS NULL AND settings @> '{"polling": true}'
+        ORDER BY id LIMIT $1
+        "#,
+        most
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    let fetched = |org: uuid::Uuid, id: uuid::Uuid, stamp| Fetched { org: org.into(), id: id.into(), stamp };
+    Ok(rows.into_iter().map(|row| fetched(row.organization_id, row.id, row.stamp)).collect())
+}
+
 /// A channel to be connected.
 #[derive(Debug, Clone)]
 pub struct New {
