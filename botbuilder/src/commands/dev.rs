@@ -144,12 +144,14 @@ async fn seed(platform: &Platform, data_dir: &Path, urls: &Urls) -> anyhow::Resu
             account: workspace.team_id,
             token: workspace.bot_token,
             secret: workspace.signing_secret,
+            app_token: Some(workspace.app_token),
         }),
         instagram: Some(Provider {
             url: urls.instagram.clone(),
             account: profile.ig_user_id,
             token: profile.access_token,
             secret: profile.app_secret,
+            app_token: None,
         }),
     };
     let seeded = seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;

@@ -10,6 +10,7 @@ mod networks;
 mod order;
 mod provider;
 mod schemathesis;
+mod sources;
 mod statuses;
 mod tenants;
 mod timers;

@@ -11,6 +11,7 @@
 //! | `POST /__fake/forget` | empties what is kept |
 //! | `POST /__fake/say` | a person writes: `{"from", "text"}`; sent to the webhook |
 //! | `POST /__fake/tap` | a person chooses: `{"from", "payload", "title"}`; sent to the webhook |
+//! | `POST /__fake/disconnect` | Slack: `{"reason"}`; the sockets are announced to end, and end |
 //!
 //! They listen on loopback only and call loopback only.
 

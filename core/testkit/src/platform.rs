@@ -287,6 +287,11 @@ impl TestPlatform {
         &self.organizations[0]
     }
 
+    /// How it calls others, its fake providers among them.
+    pub const fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
     /// Where the public listener is.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)

@@ -51,6 +51,8 @@ pub struct Provider {
     pub token: String,
     /// What it signs webhooks with.
     pub secret: String,
+    /// The token it gives sockets for, where it does.
+    pub app_token: Option<String>,
 }
 
 /// What was made.
@@ -148,7 +150,7 @@ pub async fn seed(
 }
 
 fn slack_channel(plan: &Plan, seeded: &Seeded) -> Option<channels::New> {
-    let Provider { url, account, token, secret } = plan.slack.clone()?;
+    let Provider { url, account, token, secret, app_token } = plan.slack.clone()?;
     Some(channels::New {
         id: seeded.slack,
         bot: seeded.bot,
@@ -157,13 +159,13 @@ fn slack_channel(plan: &Plan, seeded: &Seeded) -> Option<channels::New> {
         public_id: seeded.slack_public_id.clone(),
         provider_account_id: None,
         settings: json!({ "base_url": url, "team_id": account, "limits": no_limits() }),
-        credentials: Some(Secret::new(json!({ "bot_token": token }).to_string())),
+        credentials: Some(Secret::new(json!({ "bot_token": token, "app_token": app_token }).to_string())),
         webhook_secrets: vec![Secret::new(secret)],
     })
 }
 
 fn instagram_channel(plan: &Plan, seeded: &Seeded) -> Option<channels::New> {
-    let Provider { url, account, token, secret } = plan.instagram.clone()?;
+    let Provider { url, account, token, secret, app_token: _ } = plan.instagram.clone()?;
     let credentials = json!({ "access_token": token, "verify_token": secret });
     Some(channels::New {
         id: seeded.instagram,

@@ -69,7 +69,9 @@ async fn accept(listener: TcpListener, router: Router) {
         connections.spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
             // A client that goes away is its own affair.
-            let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ = Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                .await;
         });
     }
 }

@@ -1,14 +1,16 @@
-//! A Slack of our own: `POST /api/{method}`, and callbacks signed as Slack signs them.
+//! A Slack of our own: `POST /api/{method}`, and callbacks signed as Slack signs them, or sockets once the app has asked
+//! for one.
 
 mod limits;
 mod methods;
+mod socket;
 mod webhook;
 
 use std::{
     collections::{HashMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -17,7 +19,7 @@ use axum::{
     Json, Router,
     extract::State,
     response::Response,
-    routing::{any, post},
+    routing::{any, get, post},
 };
 use botbuilder_domain::{Clock as _, SystemClock};
 use serde_json::Value;
@@ -42,6 +44,8 @@ pub struct Options {
     pub bind: SocketAddr,
     /// The token it wants, `xoxb-…`.
     pub bot_token: String,
+    /// The app's own token, `xapp-…`.
+    pub app_token: String,
     /// What it signs callbacks with.
     pub signing_secret: String,
     /// The workspace.
@@ -59,6 +63,7 @@ impl Default for Options {
         Self {
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             bot_token: "xoxb-fake-bot-token".into(),
+            app_token: "xapp-fake-app-token".into(),
             signing_secret: "fake-signing-secret".into(),
             team_id: "T0FAKE".into(),
             app_id: "A0FAKE".into(),
@@ -82,6 +87,9 @@ struct Inner {
     instant: AtomicU64,
     /// What stands under `{channel}:{ts}`, and in which order it came.
     changeable: Mutex<(HashMap<String, String>, VecDeque<String>)>,
+    sockets: socket::Sockets,
+    /// Where sockets are opened.
+    address: OnceLock<SocketAddr>,
     control: Arc<Control>,
 }
 
@@ -94,15 +102,21 @@ impl Fake {
             options,
             instant: AtomicU64::new(0),
             changeable: Mutex::default(),
+            sockets: socket::Sockets::default(),
+            address: OnceLock::new(),
             control: Arc::clone(&control),
         });
         let router = Router::new()
             .route("/api/{method}", any(methods::call))
+            .route("/api/link/{ticket}", get(socket::open))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
+            .route("/__fake/disconnect", post(disconnect))
             .with_state(Arc::clone(&state))
             .merge(control::routes(control));
-        Ok(Self { state, server: server::serve(bind, router).await? })
+        let server = server::serve(bind, router).await?;
+        state.address.get_or_init(|| server.address);
+        Ok(Self { state, server })
     }
 
     /// What an account's `base_url` is set to.
@@ -143,6 +157,31 @@ impl Fake {
     /// Empties what is kept.
     pub fn forget(&self) {
         self.state.control.with_journal(Journal::forget);
+    }
+
+    /// How many sockets the app has open.
+    pub fn sockets(&self) -> usize {
+        self.state.sockets.count()
+    }
+
+    /// How many envelopes were sent to the app, each time they were.
+    pub fn envelopes(&self) -> u64 {
+        self.state.sockets.sent()
+    }
+
+    /// How many envelopes the app has acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.state.sockets.acknowledged()
+    }
+
+    /// Announces that the sockets are going to be closed (`refresh_requested`, `warning`, `link_disabled`).
+    pub fn disconnect(&self, reason: &str) {
+        self.state.sockets.disconnect(reason);
+    }
+
+    /// Breaks the sockets off.
+    pub fn cut(&self) {
+        self.state.sockets.cut();
     }
 
     /// A person writes to the app alone; returns once the webhook has taken it.
@@ -210,7 +249,10 @@ impl Inner {
     }
 
     async fn send(&self, signed: Signed) -> Result<(), Error> {
-        let Signed { body, content_type, signature, timestamp } = signed;
+        if self.sockets.is_used() {
+            return socket::deliver(self, &signed).await;
+        }
+        let Signed { body, content_type, signature, timestamp, .. } = signed;
         let headers = [(SIGNATURE_HEADER, signature.as_str()), (TIMESTAMP_HEADER, timestamp.as_str())];
         self.control.caller.post_as(body, content_type, &headers).await
     }
@@ -238,4 +280,15 @@ async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Respons
 
 async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
     taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
+}
+
+/// Why the sockets are going to be closed.
+#[derive(serde::Deserialize)]
+struct Disconnect {
+    reason: String,
+}
+
+async fn disconnect(State(state): State<Arc<Inner>>, Json(why): Json<Disconnect>) -> Json<Value> {
+    state.sockets.disconnect(&why.reason);
+    Json(serde_json::json!({ "sockets": state.sockets.count() }))
 }

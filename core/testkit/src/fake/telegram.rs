@@ -1,6 +1,8 @@
-//! A Telegram Bot API of our own: `POST /bot{token}/{method}`.
+//! A Telegram Bot API of our own: `POST /bot{token}/{method}`. What people do goes to the webhook, or waits for
+//! `getUpdates` while none is set.
 
 mod limits;
+mod updates;
 mod webhook;
 
 use std::{
@@ -66,7 +68,8 @@ pub struct Fake {
 struct Inner {
     bot_token: String,
     secret_token: Mutex<String>,
-    updates: AtomicU64,
+    numbers: AtomicU64,
+    updates: updates::Updates,
     control: Arc<Control>,
 }
 
@@ -80,7 +83,8 @@ impl Fake {
         let state = Arc::new(Inner {
             bot_token,
             secret_token: Mutex::new(secret_token),
-            updates: AtomicU64::new(first),
+            numbers: AtomicU64::new(first),
+            updates: updates::Updates::default(),
             control: Arc::clone(&control),
         });
         let router = Router::new()
@@ -119,6 +123,16 @@ impl Fake {
         self.state.control.with_journal(|journal| journal.conversation(chat))
     }
 
+    /// How many updates wait to be asked for, or to be confirmed.
+    pub fn waiting(&self) -> usize {
+        self.state.updates.waiting()
+    }
+
+    /// Where updates go; none where they wait to be asked for.
+    pub fn webhook_url(&self) -> Option<String> {
+        self.state.control.caller.url()
+    }
+
     /// What it has counted.
     pub fn counters(&self) -> Counters {
         self.state.control.counters()
@@ -142,19 +156,25 @@ impl Fake {
 
 impl Inner {
     fn next_update(&self) -> u64 {
-        self.updates.fetch_add(1, Ordering::Relaxed)
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     async fn say(&self, chat: i64, text: &str) -> Result<(), Error> {
-        let secret = lock(&self.secret_token).clone();
-        let (body, secret) = message_webhook(&secret, self.next_update(), chat, text);
-        self.control.caller.post(body, (SECRET_HEADER, &secret)).await
+        self.send(&message_webhook("", self.next_update(), chat, text).0).await
     }
 
     async fn tap(&self, chat: i64, data: &str) -> Result<(), Error> {
+        self.send(&tap_webhook("", self.next_update(), chat, data).0).await
+    }
+
+    /// To the webhook, or where none is set among what waits to be asked for.
+    async fn send(&self, update: &str) -> Result<(), Error> {
+        if self.control.caller.url().is_none() {
+            self.updates.push(serde_json::from_str(update).unwrap_or_default());
+            return Ok(());
+        }
         let secret = lock(&self.secret_token).clone();
-        let (body, secret) = tap_webhook(&secret, self.next_update(), chat, data);
-        self.control.caller.post(body, (SECRET_HEADER, &secret)).await
+        self.control.caller.post(update.to_owned(), (SECRET_HEADER, &secret)).await
     }
 
     fn bot(&self) -> Value {
@@ -187,14 +207,22 @@ async fn call(
     }
     match method.as_str() {
         "getMe" => result(state.bot()),
+        "getUpdates" => updates::get(&state, &body).await,
         "setWebhook" => set_webhook(&state, &body),
-        "deleteWebhook" => match control.caller.set_url(None) {
-            Ok(()) => result(true.into()),
-            Err(error) => refuse(control, 400, &error.to_string()),
-        },
+        "deleteWebhook" => {
+            if body.get("drop_pending_updates").is_some_and(is_true) {
+                state.updates.drop_pending();
+            }
+            match control.caller.set_url(None) {
+                Ok(()) => result(true.into()),
+                Err(error) => refuse(control, 400, &error.to_string()),
+            }
+        }
         "getWebhookInfo" => {
             let url = control.caller.url().unwrap_or_default();
-            result(json!({ "url": url, "has_custom_certificate": false, "pending_update_count": 0 }))
+            result(
+                json!({ "url": url, "has_custom_certificate": false, "pending_update_count": state.updates.waiting() }),
+            )
         }
         "sendChatAction" => match limits::chat(&body) {
             Ok(_) => signal(control),
@@ -257,7 +285,12 @@ async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String
     result(message)
 }
 
-fn set_webhook(state: &Inner, body: &Map<String, Value>) -> Response {
+/// Flags come as booleans, or as texts in a form.
+fn is_true(value: &Value) -> bool {
+    matches!(value, Value::Bool(true)) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+fn set_webhook(state: &Arc<Inner>, body: &Map<String, Value>) -> Response {
     let control = &state.control;
     let text = |field: &str| body.get(field).and_then(Value::as_str);
     let token = text("secret_token").unwrap_or_default();
@@ -268,6 +301,20 @@ fn set_webhook(state: &Inner, body: &Map<String, Value>) -> Response {
     match control.caller.set_url(text("url").filter(|url| !url.is_empty())) {
         Ok(()) => {
             token.clone_into(&mut lock(&state.secret_token));
+            if body.get("drop_pending_updates").is_some_and(is_true) {
+                state.updates.drop_pending();
+            }
+            if let Some(kinds) = body.get("allowed_updates") {
+                state.updates.allow(kinds);
+            }
+            // What waited goes to the webhook now.
+            let (state, waiting) = (Arc::clone(state), state.updates.take());
+            tokio::spawn(async move {
+                for update in waiting {
+                    // What is not taken is counted.
+                    let _ = state.send(&update.to_string()).await;
+                }
+            });
             let body = json!({ "ok": true, "result": true, "description": "Webhook was set" });
             Json(body).into_response()
         }

@@ -91,12 +91,14 @@ impl Organization {
                 account: workspace.team_id,
                 token: workspace.bot_token,
                 secret: workspace.signing_secret,
+                app_token: Some(workspace.app_token),
             }),
             instagram: Some(Provider {
                 url: instagram.base_url(),
                 account: profile.ig_user_id,
                 token: profile.access_token,
                 secret: profile.app_secret,
+                app_token: None,
             }),
         };
         let seeded = seed::seed(store, root, &SystemClock, &SystemIds, &plan).await.expect("an organization");

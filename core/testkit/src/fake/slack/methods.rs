@@ -41,6 +41,9 @@ pub(super) async fn call(
     }
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).or_else(|| text(&arguments, "token"));
+    if method == "apps.connections.open" {
+        return connection(&state, token);
+    }
     match token {
         None | Some("") => return refuse(control, "not_authed"),
         Some(token) if token != state.options.bot_token => return refuse(control, "invalid_auth"),
@@ -72,6 +75,21 @@ pub(super) async fn call(
         }
         _ => refuse(control, "unknown_method"),
     }
+}
+
+/// The address of a socket, for the app's own token.
+fn connection(state: &Inner, token: Option<&str>) -> Response {
+    let refused = match token {
+        None | Some("") => "not_authed",
+        Some(token) if token == state.options.bot_token => "not_allowed_token_type",
+        Some(token) if token != state.options.app_token => "invalid_auth",
+        Some(_) => {
+            let Some(address) = state.address.get() else { return refuse(&state.control, "internal_error") };
+            let url = format!("ws://{address}/api/link/{}", state.sockets.ticket());
+            return Json(json!({ "ok": true, "url": url })).into_response();
+        }
+    };
+    refuse(&state.control, refused)
 }
 
 /// Arguments come as JSON or as a form; objects in a form as JSON in a text.

@@ -23,18 +23,31 @@ pub struct Signed {
     pub signature: String,
     /// The value of [`TIMESTAMP_HEADER`].
     pub timestamp: String,
+    /// What Socket Mode calls it.
+    pub(super) kind: &'static str,
+    /// What Socket Mode brings of it.
+    pub(super) payload: Value,
 }
 
 impl Signed {
-    fn new(options: &Options, body: String, content_type: &'static str) -> Self {
+    fn new(
+        options: &Options,
+        body: String,
+        content_type: &'static str,
+        (kind, payload): (&'static str, Value),
+    ) -> Self {
         let timestamp = SystemClock.now().timestamp().to_string();
         let signature = sign(&Secret::new(options.signing_secret.clone()), &timestamp, body.as_bytes());
-        Self { body, content_type, signature, timestamp }
+        Self { body, content_type, signature, timestamp, kind, payload }
     }
 
-    fn form(options: &Options, fields: &[(&str, &str)]) -> Self {
+    fn json(options: &Options, payload: Value) -> Self {
+        Self::new(options, payload.to_string(), "application/json", ("events_api", payload))
+    }
+
+    fn form(options: &Options, fields: &[(&str, &str)], as_frame: (&'static str, Value)) -> Self {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        Self::new(options, body, "application/x-www-form-urlencoded")
+        Self::new(options, body, "application/x-www-form-urlencoded", as_frame)
     }
 }
 
@@ -71,7 +84,7 @@ pub(super) fn event(options: &Options, event: &Value, number: &str) -> Signed {
         }],
         "is_ext_shared_channel": false,
     });
-    Signed::new(options, body.to_string(), "application/json")
+    Signed::json(options, body)
 }
 
 /// A press of a button of the message `ts`.
@@ -102,26 +115,26 @@ pub(super) fn tap(
             "text": { "type": "plain_text", "text": title, "emoji": true }, "action_ts": action_ts,
         }],
     });
-    Signed::form(options, &[("payload", &payload.to_string())])
+    Signed::form(options, &[("payload", &payload.to_string())], ("interactive", payload))
 }
 
 /// A slash command, typed alone with the app.
 pub(super) fn command(options: &Options, user: &str, command: &str, text: &str, number: &str) -> Signed {
-    Signed::form(
-        options,
-        &[
-            ("token", "deprecated"),
-            ("team_id", &options.team_id),
-            ("team_domain", "fake"),
-            ("channel_id", &direct(user)),
-            ("channel_name", "directmessage"),
-            ("user_id", user),
-            ("user_name", user),
-            ("command", command),
-            ("text", text),
-            ("api_app_id", &options.app_id),
-            ("is_enterprise_install", "false"),
-            ("trigger_id", &format!("1.2.{}", number.replace('.', ""))),
-        ],
-    )
+    let (channel, trigger) = (direct(user), format!("1.2.{}", number.replace('.', "")));
+    let fields = [
+        ("token", "deprecated"),
+        ("team_id", &options.team_id),
+        ("team_domain", "fake"),
+        ("channel_id", &channel),
+        ("channel_name", "directmessage"),
+        ("user_id", user),
+        ("user_name", user),
+        ("command", command),
+        ("text", text),
+        ("api_app_id", &options.app_id),
+        ("is_enterprise_install", "false"),
+        ("trigger_id", &trigger),
+    ];
+    let payload = fields.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+    Signed::form(options, &fields, ("slash_commands", Value::Object(payload)))
 }
