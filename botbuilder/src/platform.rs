@@ -8,7 +8,9 @@ use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
-    Gateway, dispatcher, hub,
+    Gateway,
+    connecting::Connecting,
+    dispatcher, hub,
     ingress::app::PlatformApps,
     internal, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
@@ -288,10 +290,16 @@ async fn build(
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
         let accounts = Arc::clone(&gateway.accounts);
+        let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
+        let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
             .telling(move || accounts.forget())
-            .understanding(understandings);
+            .understanding(understandings)
+            .connecting(move |opened, act| {
+                let connecting = connecting.clone();
+                async move { connecting.act(opened, act).await }
+            });
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api);
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;

@@ -188,7 +188,8 @@ fn keep<K: Eq + Hash>(kept: &Kept<K>, key: K, account: Option<&Arc<Account>>) {
     kept.insert(key, (Instant::now(), account.cloned()));
 }
 
-fn account(opened: Opened) -> Account {
+/// A channel's row as adapters see it.
+pub(crate) fn account(opened: Opened) -> Account {
     Account {
         org: opened.org,
         bot: opened.bot,

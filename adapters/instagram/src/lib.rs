@@ -8,11 +8,12 @@ mod inbound;
 mod outbound;
 mod refusal;
 mod settings;
+mod setup;
 mod wire;
 
 pub use settings::{BASE_URL_FACEBOOK_LOGIN, BASE_URL_INSTAGRAM_LOGIN, DEFAULT_API_VERSION};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -57,6 +58,10 @@ impl Channel for Instagram {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn setup(&self) -> Option<&dyn Setup> {
         Some(self)
     }
 }

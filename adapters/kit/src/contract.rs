@@ -1,4 +1,5 @@
-//! What every channel has to pass. An adapter's `tests/contract.rs` fills in a [`Contract`] and calls its checks.
+//! What every channel has to pass. An adapter's `tests/contract.rs` fills in a [`Contract`] and calls
+//! [`Contract::is_kept`].
 //!
 //! The fixtures are files: `inbound/<situation>.json` is a body byte for byte, `outbound/<situation>.json` an
 //! [`Sending`], `responses/<situation>.json` an [`Answer`]. Beside each stands `<situation>.expected.json`, what
@@ -88,7 +89,29 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// Least numbers of fixtures: what comes in, what goes out, what is answered.
+const FIXTURES_MIN: [usize; 3] = [40, 25, 25];
+
+/// Signatures that are tried beside those of [`Contract::bad_signatures_are_refused`]: with four channels a million.
+const MUTATED: u32 = 250_000;
+
 impl Contract<'_> {
+    /// Every check there is.
+    pub fn is_kept(&self) {
+        let [inbound, outbound, responses] = FIXTURES_MIN;
+        self.inbound_fixtures_decode(inbound);
+        self.outbound_fixtures_encode(outbound);
+        self.responses_come_to_their_outcome(responses);
+        self.bad_signatures_are_refused();
+        self.mutated_signatures_are_refused(MUTATED);
+        self.addresses_are_told_apart();
+        self.unknown_kinds_are_kept();
+        self.unreadable_bodies_are_refused();
+        self.changed_fixtures_do_not_panic();
+        self.a_malformed_item_does_not_lose_its_neighbours();
+        self.a_thousand_items_are_read_in_order();
+    }
+
     /// Every inbound fixture decodes to its snapshot, under keys that are the same each time.
     pub fn inbound_fixtures_decode(&self, at_least: usize) {
         let fixtures = snapshot::fixtures(&self.fixtures.join("inbound"));

@@ -23,7 +23,7 @@ pub use http_channel::{
 };
 pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use rates::{Rate, Rates};
-pub use setup::{Identity, Registration, Setup};
+pub use setup::{Act, Callback, Identity, Outcome, Registration, Setup};
 pub use source::{Delivery, Frame, Poll, Polled, Socket, Source};
 pub use trouble::Trouble;
 pub use webhook::{

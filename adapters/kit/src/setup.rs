@@ -19,11 +19,45 @@ pub struct Identity {
 #[derive(Debug, Clone)]
 pub enum Registration {
     /// By these calls, in order.
-    Calls(Vec<ProviderRequest>),
-    /// It has no call for it, or lacks what the call needs: this is to be done by hand.
-    ByHand(&'static str),
+    Called {
+        /// The calls; none where the provider has none for it.
+        calls: Vec<ProviderRequest>,
+        /// What remains to be done by hand.
+        by_hand: Option<&'static str>,
+    },
     /// Not at all: they are fetched.
     Fetched,
+}
+
+/// What is done about an account at its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Asks whose the token is.
+    Check,
+    /// Has events sent to us.
+    Register,
+    /// Undoes that.
+    Unregister,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Of [`Act::Check`]: who the account is; none for a channel that has no provider.
+    pub identity: Option<Identity>,
+    /// Of [`Act::Register`]: how events come in from now on.
+    pub callback: Option<Callback>,
+}
+
+/// How the events of an account come in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Callback {
+    /// The address that the provider calls; none where events are fetched.
+    pub address: Option<String>,
+    /// Whether the provider was told.
+    pub registered: bool,
+    /// What remains to be done by hand.
+    pub by_hand: Option<&'static str>,
 }
 
 /// What is done at a provider when an account is connected and disconnected. All of it is pure.

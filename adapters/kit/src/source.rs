@@ -45,8 +45,14 @@ pub trait Poll: Send + Sync {
     /// The calls that have to be made before the first question, each time the asking begins.
     fn prepare(&self, account: &Account) -> Result<Vec<ProviderRequest>, Trouble>;
 
-    /// The question. `confirm` is what the last answer said.
-    fn ask(&self, account: &Account, confirm: Option<&str>) -> Result<ProviderRequest, Trouble>;
+    /// The question. `confirm` is what the last answer said; `at_once` asks for an answer even where there is nothing yet,
+    /// which tells whether asking works.
+    fn ask(
+        &self,
+        account: &Account,
+        confirm: Option<&str>,
+        at_once: bool,
+    ) -> Result<ProviderRequest, Trouble>;
 
     /// How long the provider may keep a question open.
     fn patience(&self) -> Duration;

@@ -1,9 +1,10 @@
-//! What WhatsApp and Instagram share: signature, subscription handshake, error codes.
+//! What WhatsApp and Instagram share: signature, subscription handshake, error codes, connecting.
 //!
 //! All of it is pure. What only one of the two needs stays in its own crate.
 
 pub mod error;
 pub mod handshake;
+pub mod setup;
 pub mod signature;
 
 pub use error::{Classify, GraphError, classify, interpret_refusal};

@@ -30,10 +30,11 @@ impl Setup for Slack {
         if account.is_fetched() {
             return Ok(Registration::Fetched);
         }
-        Ok(Registration::ByHand(
+        let by_hand = Some(
             "enter the address in the app's settings: event subscriptions, interactivity & shortcuts, and each slash \
              command; or switch Socket Mode on and set the channel's `polling`",
-        ))
+        );
+        Ok(Registration::Called { calls: Vec::new(), by_hand })
     }
 
     fn unregister(&self, _account: &Account) -> Result<Vec<ProviderRequest>, Trouble> {

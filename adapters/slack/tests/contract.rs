@@ -107,43 +107,8 @@ fn contract() -> Contract<'static> {
 }
 
 #[test]
-fn inbound_fixtures_decode() {
-    contract().inbound_fixtures_decode(40);
-}
-
-#[test]
-fn outbound_fixtures_encode() {
-    contract().outbound_fixtures_encode(25);
-}
-
-#[test]
-fn responses_come_to_their_outcome() {
-    contract().responses_come_to_their_outcome(20);
-}
-
-#[test]
-fn bad_signatures_are_refused() {
-    contract().bad_signatures_are_refused();
-}
-
-#[test]
-fn addresses_are_told_apart() {
-    contract().addresses_are_told_apart();
-}
-
-#[test]
-fn unknown_kinds_are_kept() {
-    contract().unknown_kinds_are_kept();
-}
-
-#[test]
-fn unreadable_bodies_are_refused() {
-    contract().unreadable_bodies_are_refused();
-}
-
-#[test]
-fn changed_fixtures_do_not_panic() {
-    contract().changed_fixtures_do_not_panic();
+fn the_contract_is_kept() {
+    contract().is_kept();
 }
 
 fn request(path: &str, body: &Value) -> RawRequest {

@@ -54,7 +54,8 @@ impl Setup for Telegram {
             "drop_pending_updates": false,
         });
         let Value::Object(body) = body else { unreachable!("an object was written") };
-        Ok(Registration::Calls(vec![request(&Calling::of(account)?, "setWebhook", body)]))
+        let calls = vec![request(&Calling::of(account)?, "setWebhook", body)];
+        Ok(Registration::Called { calls, by_hand: None })
     }
 
     fn unregister(&self, account: &Account) -> Result<Vec<ProviderRequest>, Trouble> {
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_webhook_is_set_with_its_secret_and_its_kinds_of_updates() {
-        let Registration::Calls(calls) =
+        let Registration::Called { calls, .. } =
             Telegram.register(&account(), "https://bots.example/hooks/x").unwrap()
         else {
             panic!("no calls")

@@ -34,10 +34,15 @@ impl Poll for Telegram {
         Ok(vec![request(&Calling::of(account)?, "deleteWebhook", body)])
     }
 
-    fn ask(&self, account: &Account, confirm: Option<&str>) -> Result<ProviderRequest, Trouble> {
+    fn ask(
+        &self,
+        account: &Account,
+        confirm: Option<&str>,
+        at_once: bool,
+    ) -> Result<ProviderRequest, Trouble> {
         let mut body = Map::from_iter([
             ("limit".to_owned(), AT_ONCE.into()),
-            ("timeout".to_owned(), OPEN_FOR.into()),
+            ("timeout".to_owned(), if at_once { 0 } else { OPEN_FOR }.into()),
             ("allowed_updates".to_owned(), allowed_updates(account)),
         ]);
         if let Some(offset) = confirm.and_then(|number| number.parse::<i64>().ok()) {
@@ -156,7 +161,7 @@ mod tests {
         assert_eq!(polled.confirm.as_deref(), Some("9"));
         let keys: Vec<_> = polled.deliveries.iter().map(|one| one.events[0].dedupe.as_str()).collect();
         assert_eq!(keys, ["8", "7"]);
-        let question = Telegram.ask(&account(), polled.confirm.as_deref()).unwrap();
+        let question = Telegram.ask(&account(), polled.confirm.as_deref(), false).unwrap();
         let botbuilder_adapter_kit::RequestBody::Json(body) = question.body else { panic!("no body") };
         assert_eq!((&body["offset"], &body["timeout"]), (&json!(9), &json!(50)));
         assert_eq!(body["allowed_updates"][0], "message");

@@ -7,13 +7,14 @@ mod inbound;
 mod message;
 mod outbound;
 mod settings;
+mod setup;
 mod wire;
 
 pub use settings::{DEFAULT_API_VERSION, DEFAULT_BASE_URL};
 
 use std::time::Duration;
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Webhook};
+use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -62,6 +63,10 @@ impl Channel for Whatsapp {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn setup(&self) -> Option<&dyn Setup> {
         Some(self)
     }
 }

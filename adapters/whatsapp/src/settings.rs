@@ -44,7 +44,7 @@ pub(crate) fn phone_number_id(account: &Account) -> Option<&str> {
 }
 
 /// A setting that becomes part of an address.
-fn path_segment(text: &str) -> Option<&str> {
+pub(crate) fn path_segment(text: &str) -> Option<&str> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     (plain && !text.is_empty() && text != "..").then_some(text)
 }

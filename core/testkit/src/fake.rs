@@ -9,8 +9,11 @@
 //! | `GET /__fake/counters` | requests, accepted, refused, faults, callbacks |
 //! | `GET`, `POST /__fake/behaviour` | how it misbehaves: see [`Behaviour`] |
 //! | `POST /__fake/forget` | empties what is kept |
+//! | `POST /__fake/webhook` | where events go: `{"url"}`, or null |
 //! | `POST /__fake/say` | a person writes: `{"from", "text"}`; sent to the webhook |
 //! | `POST /__fake/tap` | a person chooses: `{"from", "payload", "title"}`; sent to the webhook |
+//! | `POST /__fake/command` | Slack: `{"from", "command", "text"}` |
+//! | `POST /__fake/mention` | Slack: `{"from", "channel", "text"}` |
 //! | `POST /__fake/disconnect` | Slack: `{"reason"}`; the sockets are announced to end, and end |
 //!
 //! They listen on loopback only and call loopback only.
@@ -19,6 +22,7 @@ mod behaviour;
 mod caller;
 mod control;
 mod faults;
+mod graph;
 pub mod instagram;
 mod journal;
 pub mod receiver;

@@ -21,7 +21,9 @@ use std::{
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_gateway::{
-    Gateway, dispatcher, hub,
+    Gateway,
+    connecting::Connecting,
+    dispatcher, hub,
     ingress::app::PlatformApps,
     public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
@@ -243,6 +245,7 @@ impl TestPlatform {
         supervisor.start(Deliveries::new(store, client.clone(), root, clock, ids));
         supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
+        let connecting = Connecting::new(self.gateway.clone(), provider.clone(), self.base_url());
         supervisor.start(sources::Sources::new(self.gateway.clone(), provider.clone()));
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =
@@ -252,7 +255,11 @@ impl TestPlatform {
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .with_rates(rates)
             .telling(move || accounts.forget())
-            .understanding(Arc::clone(&self.runtime.understandings));
+            .understanding(Arc::clone(&self.runtime.understandings))
+            .connecting(move |opened, act| {
+                let connecting = connecting.clone();
+                async move { connecting.act(opened, act).await }
+            });
         let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);
         supervisor.start(Server::new("public listener", listener, routes, &Limits::default()));

@@ -38,15 +38,19 @@ pub mod tenancy;
 pub mod voice;
 pub mod widget;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use axum::Router;
-use botbuilder_adapter_kit::Rates;
+use botbuilder_adapter_kit::{Act, Outcome, Rates, Trouble};
 use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
-use botbuilder_store::{Store, secret::RootKey};
+use botbuilder_store::{Store, channels::channels::Opened, secret::RootKey};
 use botbuilder_understanding::{Models, Understandings};
 
 use crate::routes::Routes;
+
+/// Does something about an account at its provider.
+pub type AtProvider =
+    Arc<dyn Fn(Opened, Act) -> Pin<Box<dyn Future<Output = Result<Outcome, Trouble>> + Send>> + Send + Sync>;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -71,11 +75,13 @@ pub struct Api {
     pub live: Arc<live::Live>,
     /// Told when a channel changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
+    /// Connects and disconnects accounts at their providers.
+    pub at_provider: AtProvider,
 }
 
 impl Api {
-    /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes and
-    /// has no models.
+    /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes, no
+    /// provider of accounts, and has no models.
     pub fn new(
         store: Store,
         root: RootKey,
@@ -92,6 +98,7 @@ impl Api {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             channels_changed: Arc::new(|| {}),
+            at_provider: Arc::new(|_, _| Box::pin(async { Ok(Outcome::default()) })),
         }
     }
 
@@ -111,6 +118,15 @@ impl Api {
     #[must_use]
     pub fn understanding(self, understandings: Arc<Understandings>) -> Self {
         Self { understandings, ..self }
+    }
+
+    /// The same, connecting accounts by this.
+    #[must_use]
+    pub fn connecting<F>(self, at_provider: impl Fn(Opened, Act) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Outcome, Trouble>> + Send + 'static,
+    {
+        Self { at_provider: Arc::new(move |opened, act| Box::pin(at_provider(opened, act))), ..self }
     }
 }
 

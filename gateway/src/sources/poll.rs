@@ -22,8 +22,10 @@ pub(super) async fn run(
         channel.prepared(&answer)?;
     }
     let mut confirm: Option<String> = None;
+    let mut first = true;
     loop {
-        let question = channel.ask(run.account, confirm.as_deref())?;
+        let question = channel.ask(run.account, confirm.as_deref(), first)?;
+        first = false;
         let answer = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),

@@ -86,6 +86,36 @@ impl Contract<'_> {
         }
     }
 
+    /// A good proof in which some characters were changed is refused, however often that is tried. Each change is another
+    /// character of those that proofs are written with, so most are of the right form and only wrong.
+    pub fn mutated_signatures_are_refused(&self, count: u32) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // Short, since what is to be tried is the proof.
+        let good = self.request(Bytes::from_static(b"{}"));
+        let (name, value) = good.headers[0].clone();
+        // A generator of its own, so that a run can be repeated.
+        let mut state = 0x853c_49e6_748f_ea9b_u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap_or(0) % below
+        };
+        let mut request = good.clone();
+        for _ in 0..count {
+            let mut bytes = value.clone().into_bytes();
+            for _ in 0..=draw(3) {
+                let place = draw(bytes.len());
+                bytes[place] = DIGITS[draw(DIGITS.len())];
+            }
+            if bytes == value.as_bytes() {
+                continue;
+            }
+            let mutated = String::from_utf8(bytes).expect("still ASCII");
+            request.headers[0] = (name.clone(), mutated);
+            let verdict = self.webhook().verify(&self.account, &request);
+            assert!(verdict.is_err(), "{:?} passes", request.headers[0].1);
+        }
+    }
+
     /// The address names the account; an address of another shape is not ours.
     pub fn addresses_are_told_apart(&self) {
         let located = |path: &str| {

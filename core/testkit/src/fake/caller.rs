@@ -54,6 +54,13 @@ impl Caller {
         *lock(&self.calls)
     }
 
+    /// Asks an address of this machine; the status and the text that it answers.
+    pub(super) async fn get(&self, url: &str) -> Result<(u16, String), Error> {
+        let answer = self.client.get(url)?.send().await.map_err(reqwest::Error::without_url)?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.text().await.map_err(reqwest::Error::without_url)?))
+    }
+
     /// Sends a body of JSON with one header until it is taken.
     pub(super) async fn post(&self, body: String, header: (&str, &str)) -> Result<(), Error> {
         self.post_as(body, "application/json", &[header]).await

@@ -145,6 +145,7 @@ pub(super) fn routes(control: Arc<Control>) -> Router {
         .route("/__fake/counters", get(async |State(control): State<Arc<Control>>| Json(control.counters())))
         .route("/__fake/behaviour", get(behaviour).post(set_behaviour))
         .route("/__fake/forget", post(forget))
+        .route("/__fake/webhook", post(set_webhook))
         .with_state(control)
 }
 
@@ -178,6 +179,19 @@ async fn set_behaviour(
 async fn forget(State(control): State<Arc<Control>>) -> Json<Value> {
     control.with_journal(Journal::forget);
     Json(json!({ "forgotten": true }))
+}
+
+/// Where events go, as `/__fake/webhook` takes it.
+#[derive(Debug, Deserialize)]
+struct Webhook {
+    url: Option<String>,
+}
+
+async fn set_webhook(State(control): State<Arc<Control>>, Json(Webhook { url }): Json<Webhook>) -> Response {
+    match control.caller.set_url(url.as_deref()) {
+        Ok(()) => Json(json!({ "url": url })).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
 }
 
 /// What a person writes, as `/__fake/say` takes it.

@@ -1,4 +1,5 @@
-//! An Instagram Messaging API of our own: `POST /{version}/{account or "me"}/messages`.
+//! An Instagram Messaging API of our own: `POST /{version}/{account or "me"}/messages`, `GET` of the account,
+//! `subscribed_apps`.
 
 mod limits;
 mod webhook;
@@ -6,16 +7,19 @@ mod webhook;
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{get, post},
 };
 use botbuilder_domain::{Clock as _, Ids as _, SystemClock, SystemIds};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,6 +32,7 @@ use super::{
     caller::Caller,
     control::{self, Control, Said, Tapped, lock, taken},
     faults::{self, Worded},
+    graph,
     journal::{Arrived, Journal},
     server::{self, Server},
 };
@@ -74,6 +79,8 @@ struct Inner {
     options: Options,
     /// When each person last wrote or chose something.
     heard: Mutex<HashMap<String, DateTime<Utc>>>,
+    /// Whether the app is told of what happens to the account.
+    subscribed: AtomicBool,
     control: Arc<Control>,
 }
 
@@ -82,9 +89,16 @@ impl Fake {
     pub async fn start(options: Options) -> Result<Self, Error> {
         let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
         let bind = options.bind;
-        let state = Arc::new(Inner { options, heard: Mutex::default(), control: Arc::clone(&control) });
+        let state = Arc::new(Inner {
+            options,
+            heard: Mutex::default(),
+            subscribed: AtomicBool::new(false),
+            control: Arc::clone(&control),
+        });
         let router = Router::new()
             .route("/{version}/{account}/messages", post(send))
+            .route("/{version}/{account}", get(node))
+            .route("/{version}/{account}/subscribed_apps", post(subscribe).delete(unsubscribe))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
@@ -120,6 +134,11 @@ impl Fake {
     /// What one person was sent, in order of acceptance.
     pub fn conversation(&self, to: &str) -> Vec<Delivered> {
         self.state.control.with_journal(|journal| journal.conversation(to))
+    }
+
+    /// Whether the app is told of what happens to the account.
+    pub fn is_subscribed(&self) -> bool {
+        self.state.subscribed.load(Ordering::Relaxed)
     }
 
     /// What it has counted.
@@ -192,13 +211,8 @@ async fn send(
     if let Some(response) = faults::before(control, fault, worded).await {
         return response;
     }
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if bearer.and_then(|value| value.strip_prefix("Bearer ")) != Some(&state.options.access_token) {
-        return refuse(control, StatusCode::UNAUTHORIZED, &Refusal::new(190, Some(467), "Invalid token"));
-    }
-    if account != "me" && account != state.options.ig_user_id {
-        let refusal = Refusal::new(100, Some(33), "Object with that ID does not exist");
-        return refuse(control, StatusCode::BAD_REQUEST, &refusal);
+    if let Err(refused) = allowed(&state, &account, &headers) {
+        return refused;
     }
     let Ok(body) = serde_json::from_slice::<Value>(&body) else {
         return refuse(control, StatusCode::BAD_REQUEST, &Refusal::new(100, None, "body is not JSON"));
@@ -227,6 +241,60 @@ async fn send(
         return response;
     }
     Json(json!({ "recipient_id": accepted.to, "message_id": accepted.id })).into_response()
+}
+
+/// What Graph tells about the account.
+async fn node(
+    State(state): State<Arc<Inner>>,
+    Path((_version, account)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    match allowed(&state, &account, &headers) {
+        Ok(()) => {
+            let id = &state.options.ig_user_id;
+            Json(json!({ "user_id": id, "id": id, "username": "fake_shop", "name": "Fake" })).into_response()
+        }
+        Err(refused) => refused,
+    }
+}
+
+async fn subscribe(
+    State(state): State<Arc<Inner>>,
+    Path((_version, account)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    subscription(&state, &account, &headers, true)
+}
+
+async fn unsubscribe(
+    State(state): State<Arc<Inner>>,
+    Path((_version, account)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    subscription(&state, &account, &headers, false)
+}
+
+fn subscription(state: &Inner, account: &str, headers: &HeaderMap, wanted: bool) -> Response {
+    if let Err(refused) = allowed(state, account, headers) {
+        return refused;
+    }
+    state.subscribed.store(wanted, Ordering::Relaxed);
+    Json(json!({ "success": true })).into_response()
+}
+
+/// Whether a call carries the token and names the account.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn allowed(state: &Inner, account: &str, headers: &HeaderMap) -> Result<(), Response> {
+    let control = &state.control;
+    if !graph::is_authorized(headers, &state.options.access_token) {
+        let refusal = Refusal::new(190, Some(467), "Invalid token");
+        return Err(refuse(control, StatusCode::UNAUTHORIZED, &refusal));
+    }
+    if account != "me" && account != state.options.ig_user_id {
+        let refusal = Refusal::new(100, Some(33), "Object with that ID does not exist");
+        return Err(refuse(control, StatusCode::BAD_REQUEST, &refusal));
+    }
+    Ok(())
 }
 
 /// The faults in Graph's words.

@@ -111,6 +111,8 @@ impl Fake {
             .route("/api/link/{ticket}", get(socket::open))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
+            .route("/__fake/command", post(command))
+            .route("/__fake/mention", post(mention))
             .route("/__fake/disconnect", post(disconnect))
             .with_state(Arc::clone(&state))
             .merge(control::routes(control));
@@ -197,15 +199,7 @@ impl Fake {
         text: &str,
         thread: Option<&str>,
     ) -> Result<String, Error> {
-        let state = &self.state;
-        let ts = state.next_ts();
-        let text = format!("<@{}> {text}", state.options.bot_user_id);
-        // The same words come twice, as Slack does it where an app subscribed to both.
-        for kind in ["message", "app_mention"] {
-            let event = webhook::message(kind, channel, user, &text, &ts, thread);
-            state.send(webhook::event(&state.options, &event, &state.next_ts())).await?;
-        }
-        Ok(ts)
+        self.state.mention(channel, user, text, thread).await
     }
 
     /// A person presses a button or chooses from a menu, alone with the app.
@@ -215,8 +209,7 @@ impl Fake {
 
     /// A person types a slash command, alone with the app.
     pub async fn command(&self, user: &str, command: &str, text: &str) -> Result<(), Error> {
-        let state = &self.state;
-        state.send(webhook::command(&state.options, user, command, text, &state.next_ts())).await
+        self.state.command(user, command, text).await
     }
 
     /// Any event of the Events API.
@@ -262,6 +255,27 @@ impl Inner {
         self.send(webhook::event(&self.options, &event, &self.next_ts())).await
     }
 
+    async fn mention(
+        &self,
+        channel: &str,
+        user: &str,
+        text: &str,
+        thread: Option<&str>,
+    ) -> Result<String, Error> {
+        let ts = self.next_ts();
+        let text = format!("<@{}> {text}", self.options.bot_user_id);
+        // The same words come twice, as Slack does it where an app subscribed to both.
+        for kind in ["message", "app_mention"] {
+            let event = webhook::message(kind, channel, user, &text, &ts, thread);
+            self.send(webhook::event(&self.options, &event, &self.next_ts())).await?;
+        }
+        Ok(ts)
+    }
+
+    async fn command(&self, user: &str, command: &str, text: &str) -> Result<(), Error> {
+        self.send(webhook::command(&self.options, user, command, text, &self.next_ts())).await
+    }
+
     async fn tap(&self, user: &str, value: &str, title: &str) -> Result<(), Error> {
         let last = self.control.with_journal(|journal| journal.conversation(user)).pop();
         let ts = last.map_or_else(|| self.next_ts(), |message| message.id);
@@ -291,4 +305,23 @@ struct Disconnect {
 async fn disconnect(State(state): State<Arc<Inner>>, Json(why): Json<Disconnect>) -> Json<Value> {
     state.sockets.disconnect(&why.reason);
     Json(serde_json::json!({ "sockets": state.sockets.count() }))
+}
+
+/// A slash command, or words in a channel that name the app.
+#[derive(serde::Deserialize)]
+struct Typed {
+    from: String,
+    #[serde(default)]
+    command: String,
+    #[serde(default)]
+    channel: String,
+    text: String,
+}
+
+async fn command(State(state): State<Arc<Inner>>, Json(typed): Json<Typed>) -> Response {
+    taken(state.command(&typed.from, &typed.command, &typed.text).await)
+}
+
+async fn mention(State(state): State<Arc<Inner>>, Json(typed): Json<Typed>) -> Response {
+    taken(state.mention(&typed.channel, &typed.from, &typed.text, None).await.map(|_| ()))
 }

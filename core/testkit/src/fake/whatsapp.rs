@@ -1,4 +1,4 @@
-//! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`.
+//! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`, `GET` of the number, `subscribed_apps`.
 
 mod limits;
 mod statuses;
@@ -13,14 +13,14 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{get, post},
 };
 use botbuilder_domain::{Ids as _, SystemIds};
 use serde_json::{Value, json};
 
-pub use self::webhook::{SIGNATURE_HEADER, message_webhook, tap_webhook};
+pub use self::webhook::{SIGNATURE_HEADER, WABA_ID, message_webhook, tap_webhook};
 use self::{
     limits::{Refusal, Taken, check},
     statuses::Statuses,
@@ -30,6 +30,7 @@ use super::{
     caller::Caller,
     control::{self, Control, Said, Tapped, taken},
     faults::{self, Worded},
+    graph,
     journal::{Arrived, Journal},
     server::{self, Server},
 };
@@ -87,6 +88,8 @@ impl Fake {
         let state = Arc::new(Inner { options, control: Arc::clone(&control), statuses });
         let router = Router::new()
             .route("/{version}/{phone_number_id}/messages", post(send))
+            .route("/{version}/{node}", get(node))
+            .route("/{version}/{waba}/subscribed_apps", post(subscribe).delete(unsubscribe))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
@@ -117,6 +120,11 @@ impl Fake {
     /// What one recipient was sent, in order of acceptance.
     pub fn conversation(&self, to: &str) -> Vec<Delivered> {
         self.state.control.with_journal(|journal| journal.conversation(to))
+    }
+
+    /// Where webhooks go.
+    pub fn webhook_url(&self) -> Option<String> {
+        self.state.control.caller.url()
     }
 
     /// What it has counted.
@@ -174,8 +182,7 @@ async fn send(
     if let Some(response) = faults::before(control, fault, worded).await {
         return response;
     }
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if bearer.and_then(|value| value.strip_prefix("Bearer ")) != Some(&state.options.access_token) {
+    if !graph::is_authorized(&headers, &state.options.access_token) {
         return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
     }
     if state.options.phone_number_id.as_ref().is_some_and(|known| *known != number) {
@@ -207,6 +214,55 @@ async fn send(
         "messages": [{ "id": accepted.id, "message_status": "accepted" }],
     });
     Json(body).into_response()
+}
+
+/// What Graph tells about a number.
+async fn node(
+    State(state): State<Arc<Inner>>,
+    Path((_version, number)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let control = &state.control;
+    if !graph::is_authorized(&headers, &state.options.access_token) {
+        return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
+    }
+    if number != state.number() {
+        return refuse(control, StatusCode::BAD_REQUEST, 100, "Object with that ID does not exist");
+    }
+    let body = json!({
+        "id": number, "display_phone_number": "+1 555-078-3881", "verified_name": "Fake",
+        "quality_rating": "GREEN",
+    });
+    Json(body).into_response()
+}
+
+/// A business account's notifications go to the address that is named, once it has answered its challenge.
+async fn subscribe(State(state): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    let control = &state.control;
+    if !graph::is_authorized(&headers, &state.options.access_token) {
+        return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
+    }
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let field = |name: &str| body.get(name).and_then(Value::as_str);
+    if let Some(url) = field("override_callback_uri") {
+        let tried = graph::challenge(&control.caller, url, field("verify_token").unwrap_or_default()).await;
+        if let Err(error) = tried.and_then(|()| control.caller.set_url(Some(url))) {
+            let words = format!("(#2200) Callback verification failed: {error}");
+            return refuse(control, StatusCode::BAD_REQUEST, 2200, &words);
+        }
+    }
+    Json(json!({ "success": true })).into_response()
+}
+
+async fn unsubscribe(State(state): State<Arc<Inner>>, headers: HeaderMap) -> Response {
+    let control = &state.control;
+    if !graph::is_authorized(&headers, &state.options.access_token) {
+        return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
+    }
+    match control.caller.set_url(None) {
+        Ok(()) => Json(json!({ "success": true })).into_response(),
+        Err(error) => refuse(control, StatusCode::BAD_REQUEST, 100, &error.to_string()),
+    }
 }
 
 /// The faults in Graph's words.

@@ -1,4 +1,4 @@
-//! The fakes, called by clients that others wrote. What such a client needs is installed beside the build on its first
+//! The fakes, called by clients that others wrote, and calling bots written with others' frameworks. What such a client needs is installed beside the build on its first
 //! run; where that cannot be had the test says so, and fails under `CI=true`.
 
 use std::{
@@ -8,35 +8,41 @@ use std::{
 };
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
-use botbuilder_testkit::fake::{slack, telegram};
+use botbuilder_testkit::fake::{slack, telegram, whatsapp};
 use serde_json::{Value, json};
 
-/// Slack's own client, and the module it is.
-const SLACK_SDK: (&str, &str) = ("slack_sdk==3.47.0", "slack_sdk");
-
-/// The client that most bots on Telegram are written with.
-const TELEGRAM: (&str, &str) = ("python-telegram-bot==22.8", "telegram");
-
-/// The folder of a Python package, installed if need be; none where it cannot be had.
-fn python_package((package, module): (&str, &str)) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
-    let there = || {
-        let import = format!("import {module}");
-        let outcome = Command::new("python3").args(["-c", &import]).env("PYTHONPATH", &folder).output();
-        outcome.is_ok_and(|output| output.status.success())
-    };
-    if !there() {
-        let installing = Command::new("python3")
-            .args(["-m", "pip", "install", "--quiet", "--target"])
-            .arg(&folder)
-            .arg(package)
-            .output();
-        if !installing.is_ok_and(|output| output.status.success()) || !there() {
-            assert!(std::env::var_os("CI").is_none(), "{package} cannot be had");
-            eprintln!("{package} cannot be had: the fake is not tried with it");
-            return None;
-        }
+/// The folder of what a client needs, installed if need be; none where it cannot be had. Each file is pinned by its digest
+/// in `tests/clients/{name}.requirements.txt`.
+fn packages(name: &str) -> Option<PathBuf> {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let requirements = clients.join(format!("{name}.requirements.txt"));
+    let wanted = std::fs::read(&requirements).expect("the requirements");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{name}"));
+    // What was installed for other requirements does not count.
+    let installed = folder.join("requirements.txt");
+    let there = || std::fs::read(&installed).is_ok_and(|installed| installed == wanted);
+    if there() {
+        return Some(folder);
     }
+    // Whoever comes second waits for the first.
+    let lock = std::fs::File::create(folder.with_extension("lock")).expect("a lock");
+    lock.lock().expect("the lock");
+    if there() {
+        return Some(folder);
+    }
+    let installing = Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--upgrade", "--require-hashes", "--only-binary", ":all:"])
+        .arg("--target")
+        .arg(&folder)
+        .arg("-r")
+        .arg(&requirements)
+        .output();
+    if !installing.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "the packages of {name} cannot be had");
+        eprintln!("the packages of {name} cannot be had: the fake is not tried with them");
+        return None;
+    }
+    std::fs::write(&installed, wanted).expect("a note of what is there");
     Some(folder)
 }
 
@@ -46,6 +52,7 @@ fn run(client: &str, package: &Path, asked: &Value) -> Value {
     let mut child = Command::new("python3")
         .arg(script)
         .env("PYTHONPATH", package)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -59,7 +66,7 @@ fn run(client: &str, package: &Path, asked: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slacks_own_client_believes_the_fake() {
-    let Some(package) = python_package(SLACK_SDK) else { return };
+    let Some(package) = packages("slack") else { return };
     let options = slack::Options::default();
     let fake = slack::Fake::start(options.clone()).await.unwrap();
     // The library compares with the clock of this machine.
@@ -100,7 +107,7 @@ async fn slacks_own_client_believes_the_fake() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_of_telegrams_bots_believes_the_fake() {
-    let Some(package) = python_package(TELEGRAM) else { return };
+    let Some(package) = packages("telegram") else { return };
     let options = telegram::Options::default();
     let fake = telegram::Fake::start(options.clone()).await.unwrap();
     let (said, _) = telegram::message_webhook(&options.secret_token, 7, 42, "/start ad_7");
@@ -122,4 +129,71 @@ async fn a_client_of_telegrams_bots_believes_the_fake() {
     assert_eq!(buttons["callback_data"], "yes");
     assert_eq!(fake.conversation("42").len(), 4);
     assert_eq!(fake.counters().signals, 2);
+}
+
+/// What the person of `slack_bolt_app.py` does, as the app hears it.
+fn story() -> Value {
+    json!([
+        ["message", "hello", "D0ADA"],
+        ["command", "1002", "U0ADA"],
+        ["action", "yes", "U0ADA"],
+        ["mention", "C0SHOP"],
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_of_slacks_framework_is_called_by_http_and_over_sockets() {
+    let Some(package) = packages("slack") else { return };
+    let options = slack::Options::default();
+    let fake = slack::Fake::start(options.clone()).await.unwrap();
+    let asked = json!({
+        "base_url": fake.base_url(), "token": options.bot_token, "app_token": options.app_token,
+        "signing_secret": options.signing_secret,
+    });
+    let run = move || run("slack_bolt_app.py", &package, &asked);
+    let found = tokio::task::spawn_blocking(run).await.unwrap();
+    for way in ["http", "socket", "after_refresh"] {
+        assert_eq!(found[way], story(), "{way}");
+    }
+    let greetings = fake.conversation("D0ADA").into_iter().filter_map(|sent| sent.text);
+    assert_eq!(greetings.collect::<Vec<_>>(), ["hello <@U0ADA>"; 3]);
+    assert_eq!(fake.conversation("C0SHOP").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_of_telegrams_framework_fetches_its_updates() {
+    let Some(package) = packages("telegram") else { return };
+    let options = telegram::Options::default();
+    let fake = telegram::Fake::start(options.clone()).await.unwrap();
+    let asked = json!({ "base_url": fake.base_url(), "token": options.bot_token });
+    let run = move || run("telegram_polling.py", &package, &asked);
+    let found = tokio::task::spawn_blocking(run).await.unwrap();
+    assert!(found["conflict"].as_str().is_some_and(|words| words.contains("webhook is active")), "{found}");
+    assert_eq!((&found["waiting"], &found["left"]), (&json!(1), &json!(0)));
+    assert_eq!(found["heard"], json!([["message", "early"], ["message", "hello"], ["tap", "yes"]]));
+    let told = fake.conversation("42").into_iter().filter_map(|sent| sent.text);
+    assert_eq!(told.collect::<Vec<_>>(), ["you said early", "you said hello"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_whatsapp_believes_the_fake() {
+    let Some(package) = packages("whatsapp") else { return };
+    let options = whatsapp::Options::default();
+    let fake = whatsapp::Fake::start(options.clone()).await.unwrap();
+    let asked = json!({
+        "base_url": fake.base_url(), "token": options.access_token, "app_secret": options.app_secret,
+        "phone_number_id": options.default_phone_number_id, "waba_id": whatsapp::WABA_ID,
+    });
+    let run = move || run("pywa_client.py", &package, &asked);
+    let found = tokio::task::spawn_blocking(run).await.unwrap();
+    assert_eq!(found["subscribed"], json!({ "success": true }));
+    assert_eq!(found["not_subscribed"], 400);
+    assert_eq!(
+        found["heard"],
+        json!([["message", "hello", "Person 4915112345678"], ["button", "yes", "Yes"]])
+    );
+    assert_eq!(found["statuses"], json!(["sent", "delivered", "read"]));
+    assert_eq!(found["refusals"], json!([131_009, 131_009, 131_026]));
+    let kinds: Vec<_> = fake.messages().into_iter().map(|message| message.kind).collect();
+    assert_eq!(kinds, ["text", "interactive", "image", "location"]);
 }

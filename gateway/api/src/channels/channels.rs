@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::connecting;
 use crate::{
     Api,
     auth::Caller,
@@ -30,25 +31,13 @@ use crate::{
 /// The routes of this resource.
 pub fn routes() -> Routes {
     let object = json!({ "type": "object" });
-    let connected: &[&str] = &["pending", "paused", "error", "disconnected"];
-    Resource::new(&TABLE, "channel", Area::Channel, "/v1/channels")
+    let resource = Resource::new(&TABLE, "channel", Area::Channel, "/v1/channels")
         .log()
         .updatable()
-        .deletable()
         .restorable()
-        .moving(Transition::new("activate", connected, "active").needing(Verb::Manage))
         .moving(Transition::new("pause", &["active"], "paused").needing(Verb::Manage))
-        .moving(
-            Transition::new("disconnect", &["pending", "active", "paused", "error"], "disconnected")
-                .needing(Verb::Manage),
-        )
-        .unavailable("test", Verb::Manage, "accounts are not tried out before they are used yet")
-        .unavailable(
-            "register-webhook",
-            Verb::Manage,
-            "callback addresses are entered at the provider by hand",
-        )
-        .routes()
+        .routes();
+    connecting::routes(resource)
         .add(
             Operation::get(
                 "/v1/channels/types",
@@ -146,7 +135,8 @@ fn columns(name: &str, sealed: &Sealed) -> [(String, Value); 2] {
     [(format!("{name}_ct"), json!(digits)), (format!("{name}_kid"), json!(sealed.key_id))]
 }
 
-fn seal(
+/// A sealed secret of a channel as the columns that hold it.
+pub(super) fn seal(
     keys: &DataKeys,
     column: &'static str,
     id: Uuid,

@@ -6,6 +6,7 @@ pub mod channel_templates;
 pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
 pub mod channels;
+mod connecting;
 pub mod conversations;
 pub mod messages;
 pub(crate) mod outgoing;

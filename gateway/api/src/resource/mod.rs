@@ -18,7 +18,10 @@ mod schema;
 
 use std::sync::Arc;
 
-use axum::{extract::Request, http::Method};
+use axum::{
+    extract::Request,
+    http::{Method, StatusCode},
+};
 use botbuilder_store::{secret::Sealed, table::Table};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -220,6 +223,11 @@ impl Resource {
     fn with(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
+    }
+
+    /// Deletes the row that a request names, for a resource that has more to do when one goes.
+    pub async fn delete(&self, api: &Api, caller: &Caller, request: Request) -> Result<StatusCode, ApiError> {
+        handlers::delete(api, caller, &self.inner, request).await
     }
 
     /// Its routes.

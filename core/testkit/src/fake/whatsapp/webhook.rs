@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 /// The header that carries the signature.
 pub const SIGNATURE_HEADER: &str = "X-Hub-Signature-256";
 
-/// The id of the business account in what the fake sends.
-const WABA_ID: &str = "102290129340398";
+/// The business account that everything is from.
+pub const WABA_ID: &str = "102290129340398";
 
 /// The time now, as WhatsApp writes it: seconds, in a string.
 pub(super) fn timestamp() -> String {
