@@ -82,7 +82,7 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
 }
 
 /// What is wrong at the provider, with what to do about it.
-fn problem(trouble: Trouble) -> ApiError {
+fn problem(trouble: &Trouble) -> ApiError {
     let text = trouble.to_string();
     if trouble.passes {
         let seconds = trouble.after.map_or(5, |after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX));
@@ -144,7 +144,7 @@ async fn broken(api: &Api, caller: &Caller, id: Uuid, status: Option<&str>, trou
     let written = act(api, caller, &TABLE, at(id), "found_broken", |_| Ok(change)).await;
     (api.channels_changed)();
     match written {
-        Ok(_) => problem(trouble),
+        Ok(_) => problem(&trouble),
         Err(error) => error,
     }
 }
