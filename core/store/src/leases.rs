@@ -59,7 +59,7 @@ mod tests {
         second.hold().await.unwrap();
         drop(second);
         // The server notices a moment later.
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
         while !first.take("source:b").await.unwrap() {
             assert!(tokio::time::Instant::now() < deadline, "the lease was not given back");
             tokio::task::yield_now().await;
