@@ -10,6 +10,7 @@ use std::{
 use botbuilder_domain::{BotId, FlowId, VersionId};
 use botbuilder_flow::{
     Bot, Flow, Library, Limits, Orchestration, Settings, Value,
+    experiment::Experiment,
     hours::BusinessHours,
     orchestration::{OnError, Shared, Transition, Trigger},
 };
@@ -19,6 +20,7 @@ use botbuilder_store::{
         bot_flows, bots, entity_versions,
         flow_orchestrations::{self, Active},
     },
+    experiments,
 };
 use serde::Deserialize;
 use tracing::{error, warn};
@@ -178,7 +180,9 @@ impl Bots {
         let library = self.library(tx, scope, bot, &flow, orchestration.as_deref()).await?;
         let hours = known.settings.get("business_hours").or_else(|| known.organization.get("business_hours"));
         let constants = known.settings.get("constants").and_then(Value::from_json).unwrap_or_default();
+        let experiments = experiments::running(tx, scope, bot).await?;
         let settings = Settings {
+            experiments: experiments.into_iter().filter_map(|row| experiment_of(bot, row)).collect(),
             handoff: known.handoff,
             hours: hours.and_then(|hours| read_hours(bot, hours)),
             constants,
@@ -235,6 +239,17 @@ fn fresh<K: Eq + std::hash::Hash, T: Clone>(
     within: Duration,
 ) -> Option<Looked<T>> {
     known.get(key).filter(|(since, _)| since.elapsed() < within).cloned()
+}
+
+/// An experiment as the engine has it, with its id.
+fn experiment_of(bot: BotId, row: experiments::Running) -> Option<(String, Experiment)> {
+    let variants = serde_json::from_value(row.variants)
+        .inspect_err(
+            |error| warn!(bot.id = %bot, experiment.id = %row.id, %error, "experiment cannot be read"),
+        )
+        .ok()?;
+    let traffic_bp = u32::try_from(row.traffic_bp).unwrap_or_default();
+    Some((row.id.to_string(), Experiment { salt: row.salt, traffic_bp, variants, goal: row.goal_event }))
 }
 
 /// The orchestration as the engine has it. What cannot be read is left out; the log says what.

@@ -9,6 +9,7 @@ use botbuilder_store::{
         channel_messages::{self, New as NewMessage, Reported},
         channel_webhooks, conversations, turn_effects,
     },
+    experiments,
     system::{dedupe_keys, events, message_events, outbox_events},
 };
 use botbuilder_stream::Record;
@@ -121,6 +122,12 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
     for turn in turns {
         for tags in &turn.tags {
             turn_effects::tag(tx, scope, tags).await?;
+        }
+        for exposure in &turn.exposures {
+            experiments::expose(tx, scope, exposure, now).await?;
+        }
+        for conversion in &turn.conversions {
+            experiments::convert(tx, scope, conversion, now).await?;
         }
         for attribute in &turn.attributes {
             turn_effects::remember(tx, scope, attribute).await?;

@@ -1,10 +1,14 @@
 //! Decides what one event changes: pure, from what was loaded to what is to be written.
 
+use std::collections::BTreeMap;
+
 use botbuilder_domain::{
     ChannelKind, ContactId, Content, ConversationId, DeliveryStatus, Ids, Inbound, MessageId, Outbound,
     Sender, Stage, TrailEvent,
 };
-use botbuilder_flow::{Context, Effect, Email, Input, Next, Priority, Session, Sprint, step};
+use botbuilder_flow::{
+    Context, Effect, Email, Event, Input, Next, Priority, Session, Sprint, experiment::Experiment, step,
+};
 use botbuilder_store::{
     channels::{
         channel_contacts::Seen,
@@ -13,6 +17,7 @@ use botbuilder_store::{
         conversations::Saved,
         turn_effects::{Attribute, Mail, Tags},
     },
+    experiments::{Conversion, Exposure},
     system::{dedupe_keys, outbox_events},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,6 +56,10 @@ pub struct Turn {
     pub tags: Vec<Tags>,
     /// What is kept with the contact from now on.
     pub attributes: Vec<Attribute>,
+    /// Variants of experiments that the contact was shown.
+    pub exposures: Vec<Exposure>,
+    /// Goals of experiments that the contact reached.
+    pub conversions: Vec<Conversion>,
     /// Mails to be sent.
     pub mails: Vec<Mail>,
     /// The conversation that a person takes over, and how urgent that is.
@@ -262,6 +271,9 @@ fn converse(
         inbound: contact.inbound,
         outbound: 0,
     };
+    if let (Some(sprint), Some(bot)) = (&sprint, &loaded.bot) {
+        turn.conversions = reached(&bot.settings.experiments, &envelope.body.what, sprint, contact.id);
+    }
     if let Some(Sprint { session, effects, next, .. }) = sprint {
         // Pinned while a flow runs; once it has ended the next message starts the version that is current then.
         saved.version = session.version();
@@ -288,8 +300,17 @@ fn converse(
                     turn.mails.push(Mail { id: ids.next(), to, subject, text, dedupe });
                 }
                 Effect::Tag { add, remove } => turn.tags.push(Tags { contact: contact.id, add, remove }),
+                Effect::Exposed { experiment, variant } => {
+                    let id = ids.next();
+                    turn.exposures.extend(experiment.parse().ok().map(|experiment| Exposure {
+                        id,
+                        experiment,
+                        contact: contact.id,
+                        variant,
+                    }));
+                }
                 Effect::Remember { name, value } => {
-                    let value = serde_json::to_value(&value).map_err(Error::Encode)?;
+                    let value = value.to_json();
                     turn.attributes.push(Attribute { contact: contact.id, name, value });
                 }
                 Effect::Handoff { note: _, priority } => turn.handoff = Some((conversation, priority)),
@@ -300,6 +321,31 @@ fn converse(
     turn.contact = Some(contact);
     turn.conversation = Some(saved);
     Ok(())
+}
+
+/// The goals of experiments that the contact reached in this turn: an event of that name, a node by `node:` and its id.
+fn reached(
+    experiments: &BTreeMap<String, Experiment>,
+    what: &Inbound,
+    sprint: &Sprint,
+    contact: ContactId,
+) -> Vec<Conversion> {
+    let mut goals: Vec<&str> = experiments.values().map(|experiment| experiment.goal.as_str()).collect();
+    goals.sort_unstable();
+    goals.dedup();
+    let entered = |goal: &str| {
+        goal.strip_prefix("node:").is_some_and(|id| {
+            sprint
+                .events
+                .iter()
+                .any(|event| matches!(event, Event::NodeEntered { node } if node.as_str() == id))
+        })
+    };
+    let reached = goals.into_iter().filter_map(|goal| match what {
+        Inbound::Happened { name, data } if name == goal => Some((goal, data["value"].as_f64())),
+        _ => entered(goal).then_some((goal, None)),
+    });
+    reached.map(|(goal, value)| Conversion { contact, goal: goal.to_owned(), value }).collect()
 }
 
 /// What is kept with the contact, where the bot's flows share something of it.

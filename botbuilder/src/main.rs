@@ -3,6 +3,7 @@
 mod commands;
 mod platform;
 mod tell;
+mod yaml;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -57,6 +58,10 @@ enum Command {
     Apply(commands::bot_file::Apply),
     /// Print the OpenAPI document of the management API.
     Openapi,
+    /// Talk with a draft in the terminal; nothing is sent and nobody is asked.
+    Simulate(commands::simulate::Arguments),
+    /// Run the tests of bots.
+    Test(commands::test::Arguments),
     /// Put dead letters back into the stream under their first ids.
     Replay(commands::replay::Arguments),
     /// Read flows of goflow, Typebot or the BotBuilder platform, and say what became of each part.
@@ -107,6 +112,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             commands::openapi::run();
             Ok(())
         }
+        Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Test(arguments) => commands::test::run(&arguments),
         Command::Replay(arguments) => commands::replay::run(config, arguments).await,
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Conformance(arguments) => commands::conformance::run(&arguments),

@@ -1,13 +1,18 @@
 //! A bot: the flow of one published version, its texts, its limits.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use botbuilder_domain::{Content, VersionId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    expression::Value, flow::Flow, hours::BusinessHours, orchestration::Orchestration, problem::Problem,
+    experiment::Experiment, expression::Value, flow::Flow, hours::BusinessHours,
+    orchestration::Orchestration, problem::Problem, session::Session,
 };
 
 /// What a bot is, for one version. It does not change; the runtime caches and shares it.
@@ -44,6 +49,9 @@ pub struct Settings {
     pub hours: Option<BusinessHours>,
     /// `bot` in expressions: `bots.settings.constants`.
     pub constants: Value,
+    /// The bot's experiments that are running, by their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub experiments: BTreeMap<String, Experiment>,
 }
 
 /// An answer to single words. It leaves the conversation where it is.
@@ -77,6 +85,7 @@ impl Default for Settings {
             handoff: true,
             hours: None,
             constants: Value::Null,
+            experiments: BTreeMap::new(),
         }
     }
 }
@@ -161,6 +170,13 @@ impl Library {
         Some((version, self.version(version)?))
     }
 
+    /// The flow of that version, shared, and the id under which it is called.
+    fn shared(&self, version: VersionId) -> Option<(Arc<Flow>, Option<&str>)> {
+        let flow = Arc::clone(self.versions.get(&version)?);
+        let id = self.current.iter().find(|(_, current)| **current == version);
+        Some((flow, id.map(|(id, _)| id.as_str())))
+    }
+
     /// That version.
     pub fn version(&self, version: VersionId) -> Option<&Flow> {
         self.versions.get(&version).map(|flow| &**flow)
@@ -178,6 +194,20 @@ impl Bot {
     #[must_use]
     pub fn with_library(self, library: Library) -> Self {
         Self { library, ..self }
+    }
+
+    /// The same bot in the version that a conversation runs, as far as its library has it: another flow of an
+    /// orchestration.
+    #[must_use]
+    pub fn running(&self, session: &Session) -> Cow<'_, Self> {
+        let other = session.version().filter(|version| *version != self.version);
+        let found = other.and_then(|version| Some((version, self.library.shared(version)?)));
+        match found {
+            Some((version, (flow, id))) => {
+                Cow::Owned(Self { version, flow, flow_id: id.map(str::to_owned), ..self.clone() })
+            }
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// The same bot as one flow, of that id, of several. They are all in its library, under their ids.

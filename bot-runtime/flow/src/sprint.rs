@@ -59,6 +59,13 @@ pub enum Effect {
         /// Those it does not have any more.
         remove: Vec<String>,
     },
+    /// The contact was shown a variant of an experiment.
+    Exposed {
+        /// The experiment's id.
+        experiment: String,
+        /// The variant's key.
+        variant: String,
+    },
     /// Something to be kept with the contact, for all its conversations.
     Remember {
         /// The name of the variable.

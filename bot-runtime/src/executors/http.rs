@@ -1,27 +1,74 @@
-//! Calls of HTTP services, through the guard of [`botbuilder_service::http`].
+//! Calls of HTTP services, through the guard of [`botbuilder_service::http`]. Redirects are followed, each through the
+//! guard again.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use botbuilder_flow::{Answer, AskFailure, HttpMethod, HttpRequest, Value};
 use botbuilder_service::http::{Client, Error, Request, Response};
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode, header};
+use url::Url;
 
 /// Largest body that a flow is given, in bytes.
 const BODY_MAX: usize = 128 * 1_024;
 /// Most headers that a flow is given, and the longest of their values.
 const HEADERS_MAX: usize = 32;
 const HEADER_BYTES_MAX: usize = 2_048;
+/// Most redirects of a call.
+const REDIRECTS_MAX: usize = 5;
 
-/// Calls a service. The answer says what went wrong in words that hold neither the address nor a secret.
+/// Calls a service, all its redirects within the time. The answer says what went wrong in words that hold neither the address nor a secret.
 pub(super) async fn call(client: &Client, request: &HttpRequest, seconds: u32, key: &str) -> Answer {
-    let sent = match build(request, key) {
-        Ok(request) => client.send(request.timeout(Duration::from_secs(seconds.into()))).await,
-        Err(error) => Err(error),
-    };
-    match sent {
-        Ok(response) => read(&response),
-        Err(error) => Answer::Failed { failure: failure(&error) },
+    let time = Duration::from_secs(seconds.into());
+    match tokio::time::timeout(time, follow(client, request, time, key)).await {
+        Ok(Ok(response)) => read(&response),
+        Ok(Err(error)) => Answer::Failed { failure: failure(&error) },
+        Err(_) => Answer::Failed { failure: AskFailure::TimedOut },
     }
+}
+
+/// Sends a request, and again where it is sent on. A redirect too many is the answer.
+async fn follow(
+    client: &Client,
+    request: &HttpRequest,
+    time: Duration,
+    key: &str,
+) -> Result<Response, Error> {
+    let mut response = client.send(build(request, key)?.timeout(time)).await?;
+    let mut next = redirected(request, &response);
+    for _ in 0..REDIRECTS_MAX {
+        let Some(request) = next else { break };
+        response = client.send(build(&request, key)?.timeout(time)).await?;
+        next = redirected(&request, &response);
+    }
+    Ok(response)
+}
+
+/// The request that a redirect leads to. None where it is none, or leads where we do not go: from `https` to `http`, or
+/// to an address with a user in it. Another site is not told what the headers hold.
+fn redirected(request: &HttpRequest, response: &Response) -> Option<HttpRequest> {
+    let keeps = match response.status {
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        StatusCode::SEE_OTHER => false,
+        // As everybody does: a form that was posted is not posted again.
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method != HttpMethod::Post,
+        _ => return None,
+    };
+    let from = Url::parse(&request.url).ok()?;
+    let to = from.join(response.headers.get(header::LOCATION)?.to_str().ok()?).ok()?;
+    let is_weaker = from.scheme() == "https" && to.scheme() != "https";
+    if is_weaker || !to.username().is_empty() || to.password().is_some() {
+        return None;
+    }
+    let mut next = HttpRequest { url: to.to_string(), ..request.clone() };
+    if !keeps {
+        next.method = HttpMethod::Get;
+        next.body = None;
+        next.headers.remove("content-type");
+    }
+    if from.origin() != to.origin() {
+        next.headers.retain(|name, _| ["accept", "accept-language", "content-type"].contains(&name.as_str()));
+    }
+    Some(next)
 }
 
 fn build(request: &HttpRequest, key: &str) -> Result<Request, Error> {
@@ -81,7 +128,7 @@ fn failure(error: &Error) -> AskFailure {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, StatusCode, header};
+    use http::HeaderMap;
 
     use super::*;
 
@@ -102,6 +149,37 @@ mod tests {
         assert_eq!(headers, BTreeMap::from([("x-id".to_owned(), "7".to_owned())]));
         let Answer::Http { body, .. } = read(&response("plain {")) else { panic!("no answer") };
         assert_eq!(body, Value::text("plain {"));
+    }
+
+    #[test]
+    fn a_redirect_is_followed_where_it_may_lead() {
+        let request = HttpRequest {
+            method: HttpMethod::Post,
+            url: "https://api.example.org/a?b".to_owned(),
+            headers: BTreeMap::from(
+                [("authorization", "secret"), ("content-type", "application/json"), ("accept", "a/b")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            body: Some("{}".to_owned()),
+        };
+        let to = |status: u16, location: &str| {
+            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
+            let status = StatusCode::from_u16(status).unwrap();
+            redirected(&request, &Response { status, headers, body: Vec::new().into() })
+        };
+        let moved = to(307, "/c").unwrap();
+        assert_eq!(moved, HttpRequest { url: "https://api.example.org/c".to_owned(), ..request.clone() });
+        let got = to(303, "//api.example.org/d").unwrap();
+        assert_eq!((got.method, got.body, got.headers.len()), (HttpMethod::Get, None, 2));
+        let elsewhere = to(308, "https://other.example/").unwrap();
+        assert!(!elsewhere.headers.contains_key("authorization") && elsewhere.body.is_some());
+        for location in
+            ["http://api.example.org/", "https://user@api.example.org/", "ftp://a.example/", "https://["]
+        {
+            assert_eq!(to(302, location), None, "{location}");
+        }
+        assert_eq!(to(200, "/c"), None);
+        assert_eq!(to(304, "/c"), None);
     }
 
     #[test]

@@ -13,4 +13,6 @@ pub mod migrate;
 pub mod openapi;
 pub mod replay;
 pub mod run;
+pub mod simulate;
+pub mod test;
 pub mod trail;

@@ -58,3 +58,34 @@ async fn channels_lists_what_each_can_show() {
         assert!(said.out.contains(channel), "{}", said.out);
     }
 }
+
+#[tokio::test]
+async fn a_draft_is_talked_with_kept_as_a_test_and_tested() {
+    let flows = concat!(env!("CARGO_MANIFEST_DIR"), "/../bot-runtime/flow");
+    let suite = format!("{flows}/examples/demo.test.yaml");
+    let said = program::run(program::command(&["test", &suite])).await;
+    assert!(said.status.success(), "{} {}", said.out, said.error);
+    assert!(said.out.contains("2 passed, 0 failed"), "{}", said.out);
+    let other = format!("{flows}/testdata/ten_nodes.json");
+    let said = program::run(program::command(&["test", &suite, "--against", &other])).await;
+    assert!(!said.status.success());
+    assert!(said.out.contains("FAILED an order that is on its way"), "{}", said.out);
+    assert!(said.out.contains("step 1: no reply as expected"), "{}", said.out);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().join("kept.json");
+    let kept = kept.to_str().expect("text");
+    let flow = format!("{flows}/testdata/demo_flow.json");
+    let mut command = program::command(&["simulate", &flow, "--as-test", kept]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(b"hi\n/tap Order status\n1002\n").await.expect("open");
+    drop(input);
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("an end").expect("an end");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("bot> Order 1002 is on its way"), "{said}");
+    let said = program::run(program::command(&["test", kept])).await;
+    assert!(said.status.success() && said.out.contains("1 passed, 0 failed"), "{} {}", said.out, said.error);
+}

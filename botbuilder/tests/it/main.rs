@@ -8,6 +8,7 @@ mod duplicates;
 mod flows;
 mod live;
 mod networks;
+mod orchestrations;
 mod order;
 mod provider;
 mod schemathesis;

@@ -11,6 +11,7 @@ pub mod bots;
 pub mod channels;
 pub mod clones;
 mod error;
+pub mod experiments;
 pub mod identity;
 pub mod integrations;
 pub mod knowledge;

@@ -10,26 +10,29 @@
 //! bytes of SHA-256 of `test:contact`, modulo 10 000, laid over the weights. Nodes with the same `test` and weights
 //! agree. `variable` receives the id of the variant.
 //!
+//! With `experiment`, the id of one, its salt, weights and traffic decide while it runs, the keys of its variants being the
+//! ids here; the contact is counted as one that was shown the variant. While it does not run, everybody gets the first.
+//!
 //! Ports: the id of each variant, `error`.
 
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{About, Behaviour, Port, Role, check_ports};
 use crate::{
     Event, Value,
+    experiment::{BUCKETS, bucket},
+    sprint::Effect,
     turn::{Failure, Move, Turn},
 };
 
 /// Most variants of one split.
 const VARIANTS_MAX: usize = 20;
-/// Into how many parts contacts are laid.
-const BUCKETS: u64 = 10_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AbSplit {
     test: Option<String>,
+    experiment: Option<String>,
     variants: Vec<Variant>,
     variable: Option<String>,
 }
@@ -53,10 +56,19 @@ impl AbSplit {
     }
 }
 
-fn bucket(salt: &str, subject: &str) -> u64 {
-    let digest = Sha256::digest(format!("{salt}:{subject}").as_bytes());
-    let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    first % BUCKETS
+impl AbSplit {
+    /// The variant by an experiment. Who takes no part gets what the others are compared with, and is not counted;
+    /// while the experiment does not run, everybody gets the first.
+    fn of_experiment(&self, turn: &mut Turn<'_>, id: &str, subject: &str) -> Option<&Variant> {
+        let Some(experiment) = turn.bot().settings.experiments.get(id) else { return self.variants.first() };
+        let Some(key) = experiment.variant(subject) else {
+            let control = experiment.control()?;
+            return self.variants.iter().find(|variant| variant.id == control);
+        };
+        let variant = self.variants.iter().find(|variant| variant.id == key)?;
+        turn.note(Effect::Exposed { experiment: id.to_owned(), variant: key.to_owned() });
+        Some(variant)
+    }
 }
 
 impl Behaviour for AbSplit {
@@ -89,9 +101,12 @@ impl Behaviour for AbSplit {
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
         let node = turn.node().id.clone();
-        let salt = self.test.as_deref().unwrap_or_else(|| node.as_str());
         let subject = turn.facts().contact_id.to_string();
-        let Some(variant) = self.choose(salt, &subject) else { return Err(super::odd_answer()) };
+        let variant = match &self.experiment {
+            Some(id) => self.of_experiment(turn, id, &subject),
+            None => self.choose(self.test.as_deref().unwrap_or_else(|| node.as_str()), &subject),
+        };
+        let Some(variant) = variant else { return Err(super::odd_answer()) };
         turn.event(Event::Assigned { node: node.clone(), variant: variant.id.clone() });
         if let Some(variable) = &self.variable {
             turn.set(variable, Value::text(&variant.id))?;
@@ -115,13 +130,5 @@ mod tests {
         assert!((900..1_100).contains(&a), "{a} of 4000");
         assert!((0..4_000).all(|contact| chosen(contact) != "none"));
         assert_eq!(chosen(7), chosen(7));
-    }
-
-    #[test]
-    fn the_bucket_is_the_documented_one() {
-        // sha256("salt:subject") begins with these bytes.
-        let digest = Sha256::digest(b"salt:subject");
-        let bytes: [u8; 8] = digest[..8].try_into().unwrap();
-        assert_eq!(bucket("salt", "subject"), u64::from_be_bytes(bytes) % 10_000);
     }
 }

@@ -215,6 +215,11 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
+    /// Has something noted that nobody sees and that costs nothing.
+    pub(crate) fn note(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
     /// Takes what an answer took from the turn's budget.
     pub(crate) fn spend(&mut self, usage: Usage) -> Result<(), Failure> {
         self.spent.tokens = self.spent.tokens.saturating_add(usage.tokens);

@@ -6,5 +6,6 @@ mod golden;
 mod orchestrations;
 mod properties;
 mod shipped;
+mod simulations;
 mod validation;
 mod versions;

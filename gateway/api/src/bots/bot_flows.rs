@@ -45,7 +45,6 @@ pub fn routes() -> Routes {
         .moving(Transition::new("unpublish", &["published"], "draft").needing(Verb::Publish))
         .moving(Transition::new("archive", &["draft", "published"], "archived"))
         .moving(Transition::new("unarchive", &["archived"], "draft"))
-        .unavailable("test-run", Verb::Execute, "flows are not run outside of a conversation yet")
         .routes()
         .add(
             Operation::post(

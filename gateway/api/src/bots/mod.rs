@@ -11,6 +11,7 @@ pub mod entity_versions;
 pub mod flow_events;
 pub mod flow_migration;
 pub mod flow_orchestrations;
+pub mod flow_simulation;
 pub mod flow_transitions;
 pub mod flow_variables;
 pub mod import;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes {
         entity_branches::routes(),
         flow_events::routes(),
         flow_migration::routes(),
+        flow_simulation::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

@@ -33,10 +33,8 @@ pub fn routes() -> Routes {
                 .needing(Verb::Publish)
                 .noting(&["ended_at"]),
         )
-        .unavailable("declare-winner", Verb::Publish, "experiments are not evaluated yet")
-        .unavailable("apply", Verb::Publish, "experiments are not evaluated yet")
-        .unanswered("results", "experiments are not evaluated yet")
-        .unanswered("timeline", "experiments are not evaluated yet")
+        .unavailable("apply", Verb::Publish, "the variant that won is not put in its place by itself yet")
+        .unanswered("timeline", "experiments are not followed over time yet")
         .routes()
 }
 

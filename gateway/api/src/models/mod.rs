@@ -1,6 +1,7 @@
 //! Model training and experiments.
 
 pub mod ab_tests;
+pub mod experiment_results;
 pub mod fine_tune_datasets;
 pub mod fine_tune_jobs;
 pub mod fine_tune_models;
@@ -13,6 +14,7 @@ use crate::routes::Routes;
 pub fn routes() -> Routes {
     [
         ab_tests::routes(),
+        experiment_results::routes(),
         fine_tuning_metrics::routes(),
         fine_tune_jobs::routes(),
         fine_tune_datasets::routes(),

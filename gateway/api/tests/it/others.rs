@@ -1,6 +1,5 @@
 //! Rules of single resources that no test over all of them reaches.
 
-use axum::http::Method;
 use serde_json::json;
 
 use crate::harness::Server;
@@ -26,9 +25,61 @@ async fn an_experiment_has_a_salt_and_runs_through_its_states() {
     );
     server.post(&format!("{item}/complete"), json!({})).await.expect(200);
     server.post(&format!("{item}/start"), json!({})).await.expect(409);
-    server.call(Method::GET, &format!("{item}/results"), &[], None).await.expect(501);
+    let results = server.get(&format!("{item}/results")).await.expect(200);
+    assert_eq!((&results.data()["is_preliminary"], &results.data()["winner"]), (&json!(true), &json!(null)));
+    let declare = json!({ "variant": "a" });
+    let late = server.post(&format!("{item}/declare-winner"), declare).await.expect(409);
+    assert_eq!(late.code(), "wrong_state");
     let refused = json!({ "name": "One", "target_type": "message", "goal_event": "order", "variants": [] });
     assert_eq!(server.post("/v1/experiments", refused).await.expect(400).body["field"], "variants");
+}
+
+#[tokio::test]
+async fn an_experiment_is_judged_and_decided() {
+    let server = Server::start().await;
+    let variant = |key: &str, control: bool| json!({ "key": key, "name": key, "weight_bp": 5000, "is_control": control });
+    let new = json!({
+        "name": "Greeting", "target_type": "flow", "goal_event": "order", "min_per_variant": 30, "min_hours": 1,
+        "variants": [variant("a", true), variant("b", false)],
+    });
+    let made = server.post("/v1/experiments", new).await.expect(201);
+    let item = format!("/v1/experiments/{}", made.id());
+    server.post(&format!("{item}/start"), json!({})).await.expect(200);
+    // Of a 20 of 100 reach the goal, of b 50.
+    let id: uuid::Uuid = made.id().parse().expect("an id");
+    for (variant, converted) in [("a", 20), ("b", 50)] {
+        sqlx::query(
+            "INSERT INTO ab_test_results (organization_id, ab_test_id, subject_key, variant_key, first_exposed_at, \
+             exposure_count, first_converted_at, conversion_count) \
+             SELECT $1, $2, $3 || n, $3, now(), 1, CASE WHEN n <= $4 THEN now() END, (n <= $4)::int \
+             FROM generate_series(1, 100) n",
+        )
+        .bind(server.acme.org.uuid())
+        .bind(id)
+        .bind(variant)
+        .bind(converted)
+        .execute(&server.pool)
+        .await
+        .expect("rows");
+    }
+    sqlx::query("UPDATE ab_tests SET started_at = now() - interval '2 hours' WHERE id = $1")
+        .bind(id)
+        .execute(&server.pool)
+        .await
+        .expect("a change");
+    let results = server.get(&format!("{item}/results")).await.expect(200);
+    let results = results.data();
+    assert_eq!((&results["winner"], &results["is_preliminary"]), (&json!("b"), &json!(false)));
+    let b = &results["variants"][1];
+    assert_eq!((&b["exposed"], &b["converted"], &b["rate"]), (&json!(100), &json!(50), &json!(0.5)));
+    assert!(b["p"].as_f64().is_some_and(|p| p < 0.001), "{b}");
+    server.post(&format!("{item}/declare-winner"), json!({ "variant": "c" })).await.expect(400);
+    let decided = server.post(&format!("{item}/declare-winner"), json!({ "variant": "b" })).await.expect(200);
+    assert_eq!(
+        (&decided.data()["status"], &decided.data()["winner_key"]),
+        (&json!("completed"), &json!("b"))
+    );
+    assert_eq!(decided.data()["decision"]["results"]["winner"], "b");
 }
 
 #[tokio::test]

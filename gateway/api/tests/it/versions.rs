@@ -212,3 +212,30 @@ async fn an_event_is_queued_for_its_conversation() {
     assert_eq!(queued["what"]["name"], "order.paid");
     assert_eq!(queued["what"]["data"], json!({ "order": 7 }));
 }
+
+#[tokio::test]
+async fn a_draft_is_played_without_sending() {
+    let server = Server::start().await;
+    let (item, id) = published(&server, asking("ask")).await;
+    let body = json!({ "steps": [
+        { "say": "hi", "expect": [{ "text": "Your name?" }] },
+        { "say": "Ada", "expect": [{ "text": "Hello Eve" }, { "variable": { "name": "Ada" } }] },
+    ] });
+    for path in [format!("/v1/flows/{id}/simulate"), format!("{item}/test-run")] {
+        let played = server.post(&path, body.clone()).await.expect(200);
+        let steps = &played.data()["steps"];
+        assert_eq!(steps[0]["failures"], json!([]));
+        assert_eq!(steps[1]["said"][0]["text"], "Hello Ada");
+        assert_eq!(steps[1]["failures"].as_array().map(Vec::len), Some(1));
+        assert_eq!((&steps[1]["path"], &steps[1]["ended"]), (&json!(["hello"]), &json!(true)));
+    }
+    let other = json!({ "definition": { "schema": 1 }, "steps": [] });
+    assert_eq!(
+        server.post(&format!("/v1/flows/{id}/simulate"), other).await.expect(422).code(),
+        "flow_invalid"
+    );
+    let tap = json!({ "steps": [{ "tap": "Yes" }] });
+    let refused = server.post(&format!("/v1/flows/{id}/simulate"), tap).await.expect(400);
+    assert_eq!(refused.body["field"], "steps[0]");
+    assert_eq!(server.count("SELECT count(*) FROM channel_messages").await, 0);
+}

@@ -1,0 +1,162 @@
+//! Experiments while they run: who was shown what, who reached the goal, and the counts of it (`ab_test_results`).
+
+use botbuilder_domain::{BotId, ContactId};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Error, OrgScope, Tx};
+
+/// An experiment that is running.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Its id.
+    pub id: Uuid,
+    /// Spreads contacts over the variants.
+    pub salt: String,
+    /// How many of 10 000 contacts take part.
+    pub traffic_bp: i32,
+    /// The variants, as they are stored.
+    pub variants: Value,
+    /// What counts as success.
+    pub goal_event: String,
+}
+
+/// The experiments of a bot that are running and whose subjects are contacts.
+#[tracing::instrument(level = "debug", name = "store.experiments.running", skip_all)]
+pub async fn running(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Vec<Running>, Error> {
+    Ok(sqlx::query_as!(
+        Running,
+        r#"
+        SELECT id, salt, traffic_bp, variants, goal_event FROM ab_tests
+        WHERE organization_id = $1 AND bot_id = $2 AND status = 'running' AND unit = 'contact'
+          AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
+
+/// A variant that a contact was shown.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// The id of its row, if it is the first.
+    pub id: Uuid,
+    /// The experiment.
+    pub experiment: Uuid,
+    /// The contact.
+    pub contact: ContactId,
+    /// The variant.
+    pub variant: String,
+}
+
+/// Counts an exposure. A contact stays with the variant that it was shown first.
+#[tracing::instrument(level = "debug", name = "store.experiments.expose", skip_all)]
+pub async fn expose(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    exposure: &Exposure,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        INSERT INTO ab_test_results AS r
+            (id, organization_id, ab_test_id, subject_key, variant_key, contact_id, assigned_at, first_exposed_at,
+             exposure_count)
+        SELECT $2, $1, t.id, $4::uuid::text, $5, $4, $6::timestamptz, $6, 1 FROM ab_tests t
+        WHERE t.organization_id = $1 AND t.id = $3 AND t.status = 'running'
+        ON CONFLICT (ab_test_id, subject_key) DO UPDATE SET
+            exposure_count = r.exposure_count + 1, first_exposed_at = coalesce(r.first_exposed_at, $6)
+        "#,
+        scope.org().uuid(),
+        exposure.id,
+        exposure.experiment,
+        exposure.contact.uuid(),
+        exposure.variant,
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// A contact that reached the goal of an experiment.
+#[derive(Debug, Clone)]
+pub struct Conversion {
+    /// The contact.
+    pub contact: ContactId,
+    /// The goal.
+    pub goal: String,
+    /// What was measured.
+    pub value: Option<f64>,
+}
+
+/// Counts it for every running experiment with this goal that the contact was shown before.
+#[tracing::instrument(level = "debug", name = "store.experiments.convert", skip_all)]
+pub async fn convert(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    conversion: &Conversion,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE ab_test_results r SET
+            first_converted_at = coalesce(r.first_converted_at, $5::timestamptz),
+            conversion_count = r.conversion_count + 1,
+            metric_n = r.metric_n + CASE WHEN $4::float8 IS NULL THEN 0 ELSE 1 END,
+            metric_sum = r.metric_sum + coalesce($4, 0),
+            metric_sum_sq = r.metric_sum_sq + coalesce($4 * $4, 0)
+        FROM ab_tests t
+        WHERE r.organization_id = $1 AND t.organization_id = $1 AND t.id = r.ab_test_id AND t.status = 'running'
+          AND t.goal_event = $3 AND r.subject_key = $2::uuid::text AND r.first_exposed_at <= $5
+        "#,
+        scope.org().uuid(),
+        conversion.contact.uuid(),
+        conversion.goal,
+        conversion.value,
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// What was counted of a variant.
+#[derive(Debug, Clone)]
+pub struct Counted {
+    /// The variant.
+    pub variant: String,
+    /// Subjects that were shown it.
+    pub exposed: i64,
+    /// Those of them that reached the goal.
+    pub converted: i64,
+    /// Measured values.
+    pub n: i64,
+    /// Their sum.
+    pub sum: f64,
+    /// The sum of their squares.
+    pub sum_sq: f64,
+}
+
+/// What was counted of an experiment. Subjects that were put into a variant by hand do not count.
+#[tracing::instrument(level = "debug", name = "store.experiments.counts", skip_all)]
+pub async fn counts(tx: &mut Tx, scope: &OrgScope, experiment: Uuid) -> Result<Vec<Counted>, Error> {
+    Ok(sqlx::query_as!(
+        Counted,
+        r#"
+        SELECT variant_key AS variant, count(*) AS "exposed!", count(first_converted_at) AS "converted!",
+               coalesce(sum(metric_n), 0)::bigint AS "n!", coalesce(sum(metric_sum), 0) AS "sum!",
+               coalesce(sum(metric_sum_sq), 0) AS "sum_sq!"
+        FROM ab_test_results
+        WHERE organization_id = $1 AND ab_test_id = $2 AND first_exposed_at IS NOT NULL AND NOT forced
+        GROUP BY variant_key
+        "#,
+        scope.org().uuid(),
+        experiment,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
