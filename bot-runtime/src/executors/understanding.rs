@@ -138,22 +138,17 @@ fn note(read: &Read, text: &str, bot: botbuilder_domain::BotId) -> nlu_logs::New
 /// Writes notes until nobody can leave any more.
 pub(super) async fn write(runtime: &Runtime, noted: &mut Noted) {
     let mut batch: Vec<Note> = Vec::new();
-    loop {
-        let room = BATCH - batch.len();
-        let more = if room == 0 {
-            Some(0)
-        } else if batch.is_empty() {
-            Some(noted.recv_many(&mut batch, room).await)
-        } else {
-            tokio::time::timeout(GATHER, noted.recv_many(&mut batch, room)).await.ok()
-        };
-        let is_over = more == Some(0) && room > 0;
-        if room == 0 || more.is_none() || is_over {
-            store(runtime, std::mem::take(&mut batch)).await;
+    while noted.recv_many(&mut batch, BATCH).await > 0 {
+        let until = tokio::time::Instant::now() + GATHER;
+        while batch.len() < BATCH {
+            let room = BATCH - batch.len();
+            match tokio::time::timeout_at(until, noted.recv_many(&mut batch, room)).await {
+                Ok(more) if more > 0 => {}
+                // The time is over, or nobody can leave any more.
+                _ => break,
+            }
         }
-        if is_over {
-            return;
-        }
+        store(runtime, std::mem::take(&mut batch)).await;
     }
 }
 

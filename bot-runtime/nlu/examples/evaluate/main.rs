@@ -2,8 +2,9 @@
 //! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [--models DIR] [PART…]`.
 //!
 //! DATA is a folder with `banking77/`, `clinc150/` and `snips/` (`docs/nlu.md` says where they are published).
-//! DIR is the models directory; without it, words and letters decide alone. Parts are `banking`, `few`, `typing`, `clinc`, `snips`, `slots`; without any, all are run. One configuration
-//! serves all sets, and nothing looks at a test set before it is tested.
+//! DIR is the models directory; without it, words and letters decide alone. Parts are
+//! `banking`, `few`, `typing`, `clinc`, `snips`, `slots`, `rate`; without any, all are run. One configuration serves all
+//! sets, and nothing looks at a test set before it is tested.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -44,6 +45,9 @@ fn main() -> Result<(), String> {
         if wanted("few") {
             few(with, "BANKING77", &set);
         }
+    }
+    if wanted("rate") {
+        rate(with, &data::banking(root)?);
     }
     if wanted("clinc") || wanted("few") {
         let set = data::clinc(root)?;
@@ -158,6 +162,21 @@ fn whole(with: With<'_>, name: &str, set: &Set, typing: bool, clean: bool) {
             test(with, &format!("{mistakes} typing mistakes"), &model, &typed);
         }
     }
+}
+
+/// Recognitions a second of two threads that each wait for an answer before they ask again; no text comes twice.
+fn rate(with: With<'_>, set: &Set) {
+    println!("BANKING77, 30 examples an intent, two threads");
+    let (model, _) = learn(with, &draw(&set.train, 30, 1), &[]);
+    let start = Instant::now();
+    std::thread::scope(|threads| {
+        for part in set.test.chunks(set.test.len().div_ceil(2)) {
+            let model = &model;
+            threads.spawn(move || test(with, "half of the test", model, part));
+        }
+    });
+    let seconds = start.elapsed().as_secs_f64();
+    println!("  {} recognitions, {:.0} a second", set.test.len(), set.test.len() as f64 / seconds);
 }
 
 fn few(with: With<'_>, name: &str, set: &Set) {

@@ -89,7 +89,7 @@ impl Models {
         let files = Files::new(directory);
         let fast = Fast(Table::load(&files).map_err(|error| error.to_string())?);
         let runtime = Runtime::load(&files).map_err(|error| error.to_string())?;
-        let model = MiniLm::load(&runtime, &files, 1).map_err(|error| error.to_string())?;
+        let model = MiniLm::load(&runtime, &files, 2).map_err(|error| error.to_string())?;
         Ok(Self { fast, full: Full { model, _runtime: runtime } })
     }
 
