@@ -12,7 +12,7 @@ use botbuilder_gateway::{
     connecting::Connecting,
     dispatcher, hub,
     ingress::app::PlatformApps,
-    internal, public, sources,
+    internal, media, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -265,6 +265,8 @@ async fn build(
                 supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
                 let client = http::Client::new(&config.outbound)?;
                 supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));
+                let client = http::Client::new(&config.outbound)?;
+                supervisor.start(media::fetch::Fetcher::new(gateway.clone(), client));
             }
             Role::Runtime => {
                 supervisor.start(worker::Workers::new(runtime.clone()));
@@ -294,6 +296,7 @@ async fn build(
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
+            .with_media(gateway.media.clone())
             .telling(move || accounts.forget())
             .understanding(understandings)
             .connecting(move |opened, act| {

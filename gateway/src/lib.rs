@@ -46,6 +46,8 @@ pub struct Gateway {
     pub uploads: Arc<widget::Uploads>,
     /// Files of messages.
     pub media: Media,
+    /// Files that were uploaded to providers.
+    pub sent_files: Arc<media::Uploads>,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -71,6 +73,7 @@ impl Gateway {
             tokens: Arc::new(widget::Tokens::new(root.clone())),
             widgets: Arc::default(),
             uploads: Arc::new(widget::Uploads::new(root.derive(UPLOAD_KEY))),
+            sent_files: Arc::default(),
             media: Media::in_memory("", root.derive(LINK_KEY)),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
             hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),

@@ -5,6 +5,7 @@
 
 mod content;
 mod inbound;
+mod media;
 mod outbound;
 mod refusal;
 mod settings;
@@ -13,7 +14,7 @@ mod wire;
 
 pub use settings::{BASE_URL_FACEBOOK_LOGIN, BASE_URL_INSTAGRAM_LOGIN, DEFAULT_API_VERSION};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -58,6 +59,10 @@ impl Channel for Instagram {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
         Some(self)
     }
 

@@ -45,6 +45,17 @@ pub struct ProviderRequest {
 pub enum RequestBody {
     /// JSON.
     Json(Value),
+    /// Fields and a file.
+    Multipart {
+        /// The fields, in order.
+        fields: Vec<(String, String)>,
+        /// The field that the file is in.
+        field: &'static str,
+        /// The file.
+        file: crate::Carried,
+    },
+    /// A file by itself.
+    File(crate::Carried),
     /// Nothing.
     Empty,
 }

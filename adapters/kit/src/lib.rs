@@ -8,6 +8,7 @@
 pub mod account;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod files;
 pub mod http_channel;
 pub mod json;
 pub mod planner;
@@ -18,6 +19,7 @@ mod trouble;
 pub mod webhook;
 
 pub use account::Account;
+pub use files::{Carried, Carry, Download, Fetch, Files, Uploaded};
 pub use http_channel::{
     Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
 };
@@ -47,6 +49,11 @@ pub trait Channel: Send + Sync {
 
     /// How its provider calls us, if it does.
     fn webhook(&self) -> Option<&dyn Webhook>;
+
+    /// How it carries files, if it does so by itself.
+    fn files(&self) -> Option<&dyn Files> {
+        None
+    }
 
     /// How we call its provider, if that is by HTTP. A channel without one is delivered by the hub.
     fn http(&self) -> Option<&dyn HttpChannel>;

@@ -10,6 +10,7 @@ mod content;
 mod event;
 mod inbound;
 mod interaction;
+mod media;
 mod mrkdwn;
 mod outbound;
 mod refusal;
@@ -22,7 +23,7 @@ mod wire;
 pub use settings::DEFAULT_BASE_URL;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW, sign};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Source, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -68,6 +69,10 @@ impl Channel for Slack {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
         Some(self)
     }
 

@@ -7,7 +7,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::{Slack, blocks, mrkdwn::escape, refusal, settings::Calling};
+use crate::{Slack, blocks, media, mrkdwn::escape, refusal, settings::Calling};
 
 /// The methods that a structured payload may name, and the field in which each takes the channel, if it does.
 const METHODS: [(&str, Option<&str>); 14] = [
@@ -32,6 +32,9 @@ const POSTS: [&str; 3] = ["chat.postMessage", "chat.postEphemeral", "chat.schedu
 
 impl HttpChannel for Slack {
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
+        if let Some(id) = media::uploaded_id(&part.content) {
+            return Ok(vec![media::share(account, part, id, root(part))?]);
+        }
         let settings = Calling::of(account)?;
         let (method, mut body) = call(&part.content)?;
         let (name, address) = METHODS

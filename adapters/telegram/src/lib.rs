@@ -6,6 +6,7 @@
 
 mod content;
 mod inbound;
+mod media;
 mod outbound;
 mod refusal;
 mod settings;
@@ -16,7 +17,7 @@ mod wire;
 pub use inbound::SECRET_HEADER;
 pub use settings::{ALLOWED_UPDATES, DEFAULT_BASE_URL, is_valid_secret_token};
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Source, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -61,6 +62,10 @@ impl Channel for Telegram {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
         Some(self)
     }
 

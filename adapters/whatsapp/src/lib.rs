@@ -4,6 +4,7 @@
 
 mod identity;
 mod inbound;
+mod media;
 mod message;
 mod outbound;
 mod settings;
@@ -14,7 +15,7 @@ pub use settings::{DEFAULT_API_VERSION, DEFAULT_BASE_URL};
 
 use std::time::Duration;
 
-use botbuilder_adapter_kit::{Channel, HttpChannel, Rate, Rates, Setup, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -63,6 +64,10 @@ impl Channel for Whatsapp {
     }
 
     fn http(&self) -> Option<&dyn HttpChannel> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
         Some(self)
     }
 

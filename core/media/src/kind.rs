@@ -162,6 +162,27 @@ pub fn may_be_uploaded(mime_type: &str) -> bool {
         || mime_type.starts_with("application/vnd.oasis.opendocument.")
 }
 
+/// A name for a file that has none.
+pub fn file_name(mime_type: &str) -> String {
+    let ending = match mime_type {
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "image/gif" => "gif",
+        "image/webp" => "webp",
+        "video/mp4" => "mp4",
+        "video/webm" => "webm",
+        "audio/mpeg" => "mp3",
+        "audio/ogg" => "ogg",
+        "audio/mp4" => "m4a",
+        "application/pdf" => "pdf",
+        "application/zip" => "zip",
+        "text/csv" => "csv",
+        kind if kind.starts_with("text/") => "txt",
+        _ => "bin",
+    };
+    format!("file.{ending}")
+}
+
 /// The name of a file as it is kept: without folders, without control characters, not too long. None if nothing is left.
 pub fn name(given: &str) -> Option<String> {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();

@@ -54,6 +54,17 @@ pub struct Response {
     pub body: Bytes,
 }
 
+/// An answer whose body is read as it comes.
+pub struct Opened {
+    /// The status; any status is an answer, not an error.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    answer: reqwest::Response,
+    limit: u64,
+    read: u64,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -180,6 +191,16 @@ impl Client {
 
     /// Sends a request and reads the answer.
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
+        let mut answer = self.open(request, self.body_bytes).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = answer.next().await? {
+            body.extend_from_slice(&piece);
+        }
+        Ok(Response { status: answer.status, headers: answer.headers, body: body.into() })
+    }
+
+    /// Sends a request and reads the answer's head. Its body, of at most `limit` bytes, is read piece by piece.
+    pub async fn open(&self, request: Request, limit: u64) -> Result<Opened, Error> {
         let client = match self.guard.check(&request.url)? {
             Verdict::Configured => &self.configured,
             Verdict::IfPublic => &self.public,
@@ -189,21 +210,22 @@ impl Client {
         if let Some(timeout) = request.timeout {
             sent = sent.timeout(timeout);
         }
-        let mut answer = sent.send().await.map_err(classify)?;
+        let answer = sent.send().await.map_err(classify)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let limit = self.body_bytes;
         if answer.content_length().is_some_and(|length| length > limit) {
             return Err(Error::TooLarge { limit });
         }
-        let mut body = Vec::new();
-        while let Some(piece) = answer.chunk().await.map_err(classify)? {
-            // The announced length may be missing or a lie.
-            if (body.len() + piece.len()) as u64 > limit {
-                return Err(Error::TooLarge { limit });
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(Response { status, headers, body: body.into() })
+        Ok(Opened { status, headers, answer, limit, read: 0 })
+    }
+}
+
+impl Opened {
+    /// The next piece of the body; none at its end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let piece = self.answer.chunk().await.map_err(classify)?;
+        self.read += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        // The announced length may be missing or a lie.
+        if self.read > self.limit { Err(Error::TooLarge { limit: self.limit }) } else { Ok(piece) }
     }
 }
 

@@ -22,6 +22,7 @@ mod behaviour;
 mod caller;
 mod control;
 mod faults;
+mod files;
 mod graph;
 pub mod instagram;
 mod journal;
@@ -33,6 +34,7 @@ pub mod whatsapp;
 
 pub use behaviour::{Behaviour, Fault, StatusBehaviour};
 pub use control::Counters;
+pub use files::File;
 pub use journal::{Accepted, Delivered};
 
 /// Why a fake could not be started or could not reach the webhook.

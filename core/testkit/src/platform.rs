@@ -25,7 +25,7 @@ use botbuilder_gateway::{
     connecting::Connecting,
     dispatcher, hub,
     ingress::app::PlatformApps,
-    public, sources,
+    media, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -244,6 +244,7 @@ impl TestPlatform {
         supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
         supervisor.start(Deliveries::new(store, client.clone(), root, clock, ids));
         supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
+        supervisor.start(media::fetch::Fetcher::new(self.gateway.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
         let connecting = Connecting::new(self.gateway.clone(), provider.clone(), self.base_url());
         supervisor.start(sources::Sources::new(self.gateway.clone(), provider.clone()));
@@ -254,6 +255,7 @@ impl TestPlatform {
         let accounts = Arc::clone(&self.gateway.accounts);
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .with_rates(rates)
+            .with_media(self.gateway.media.clone())
             .telling(move || accounts.forget())
             .understanding(Arc::clone(&self.runtime.understandings))
             .connecting(move |opened, act| {

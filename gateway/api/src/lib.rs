@@ -43,6 +43,7 @@ use std::{pin::Pin, sync::Arc};
 use axum::Router;
 use botbuilder_adapter_kit::{Act, Outcome, Rates, Trouble};
 use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
+use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_store::{Store, channels::channels::Opened, secret::RootKey};
 use botbuilder_understanding::{Models, Understandings};
 
@@ -73,6 +74,8 @@ pub struct Api {
     pub understandings: Arc<Understandings>,
     /// Live views.
     pub live: Arc<live::Live>,
+    /// Files.
+    pub media: Media,
     /// Told when a channel changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
     /// Connects and disconnects accounts at their providers.
@@ -81,7 +84,7 @@ pub struct Api {
 
 impl Api {
     /// An API over this database, with the clock and the identifiers of the machine, that tells nobody of changes, no
-    /// provider of accounts, and has no models.
+    /// provider of accounts, and has no models. Files stay in memory.
     pub fn new(
         store: Store,
         root: RootKey,
@@ -91,6 +94,7 @@ impl Api {
             identity: Arc::new(identity::Identity::new(&root)),
             understandings: Arc::new(Understandings::new(store.clone(), Arc::new(Models::none()))),
             live: Arc::default(),
+            media: Media::in_memory("", root.derive(LINK_KEY)),
             store,
             capabilities: capabilities.into_iter().collect(),
             rates: Arc::default(),
@@ -106,6 +110,12 @@ impl Api {
     #[must_use]
     pub fn with_rates(self, rates: impl IntoIterator<Item = (ChannelKind, Rates)>) -> Self {
         Self { rates: rates.into_iter().collect(), ..self }
+    }
+
+    /// The same, with files kept there.
+    #[must_use]
+    pub fn with_media(self, media: Media) -> Self {
+        Self { media, ..self }
     }
 
     /// The same, telling this one when a channel changed.

@@ -9,6 +9,7 @@ mod breaker;
 mod failed;
 mod gate;
 mod journal;
+mod multipart;
 mod parked;
 mod partition;
 mod provider;

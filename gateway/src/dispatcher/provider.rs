@@ -7,6 +7,11 @@ use botbuilder_adapter_kit::{ProviderRequest, ProviderResponse, RequestBody, Sen
 use botbuilder_domain::Secret;
 use botbuilder_service::http;
 
+use super::multipart;
+
+/// Time for a request with a file in it.
+const FILE_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// Calls providers.
 #[derive(Clone)]
 pub struct ProviderHttp {
@@ -58,10 +63,19 @@ fn prepare(request: ProviderRequest) -> Result<http::Request, SendError> {
     if let Some(token) = &request.bearer {
         call = call.bearer(token).map_err(refused)?;
     }
-    Ok(match request.body {
-        RequestBody::Json(body) => call.json(body.to_string()),
-        RequestBody::Empty => call,
-    })
+    match request.body {
+        RequestBody::Json(body) => Ok(call.json(body.to_string())),
+        RequestBody::Empty => Ok(call),
+        RequestBody::File(file) => {
+            let call = call.body("application/octet-stream", file.bytes).timeout(FILE_TIMEOUT);
+            call.header(header::CONTENT_TYPE, &file.mime_type).map_err(refused)
+        }
+        RequestBody::Multipart { fields, field, file } => {
+            let (content_type, body) = multipart::write(&fields, field, &file);
+            let call = call.body("multipart/form-data", body).timeout(FILE_TIMEOUT);
+            call.header(header::CONTENT_TYPE, &content_type).map_err(refused)
+        }
+    }
 }
 
 /// What a call without an answer means. What cannot have arrived may be tried again; of the rest nobody knows.

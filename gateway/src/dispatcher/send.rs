@@ -22,7 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::{breaker, failed::Failed, gate::Gate, journal::Journal, provider::ProviderHttp};
-use crate::{Gateway, hub::Frame};
+use crate::{
+    Gateway,
+    hub::Frame,
+    media::outgoing::{self, Ready},
+};
 
 /// What waits for longer is put aside, so that it is not held in memory.
 const PATIENCE: TimeDelta = TimeDelta::seconds(5);
@@ -313,7 +317,11 @@ impl Sender {
     /// Sends the parts that the provider has not taken yet, in order.
     async fn parts(&self, sending: &Sending<'_>, progress: &mut Progress) -> Result<Vec<Downgrade>, Failed> {
         let message = sending.message;
-        let plan = plan(&message.content, &sending.channel.capabilities())
+        let ready =
+            outgoing::prepare(&self.gateway, &self.http, sending.account, sending.channel, &message.content)
+                .await
+                .map_err(Failed::Send)?;
+        let plan = plan(&ready.content, &sending.channel.capabilities())
             .map_err(|error| Failed::NotPossible(error.to_string()))?;
         for (index, content) in plan.parts.into_iter().enumerate().skip(progress.taken.len()) {
             let mut part = Part {
@@ -324,7 +332,7 @@ impl Sender {
                 content,
                 reply_to: message.reply_to.clone(),
             };
-            let id = match self.part(sending, &part).await {
+            let id = match self.part(sending, &ready, &part).await {
                 Err(SendError::RetryChanged { change, code }) if !progress.changed => {
                     debug!(message.id = %message.message, code, "provider wants the message changed");
                     progress.changed = true;
@@ -337,17 +345,20 @@ impl Sender {
                         Change::PlainText => part.content = text_only(part.content),
                         Change::LinkText => part.content = link_text(part.content),
                     }
-                    self.part(sending, &part).await
+                    self.part(sending, &ready, &part).await
                 }
                 done => done,
             };
+            if matches!(id, Err(SendError::Permanent { .. })) {
+                ready.refused(&self.gateway, sending.account.channel);
+            }
             progress.taken.push(id.map_err(Failed::Send)?);
         }
         Ok(plan.downgrades)
     }
 
-    async fn part(&self, sending: &Sending<'_>, part: &Part) -> Result<String, SendError> {
-        let requests = sending.http.encode(sending.account, part)?;
+    async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
+        let requests = ready.attach(sending.channel, sending.http.encode(sending.account, part)?);
         let mut id = None;
         for request in requests {
             let answered = self.http.call(request).await;

@@ -1,5 +1,8 @@
-//! Files of messages: [`serve`] shows them by links that end.
+//! Files of messages. [`fetch`] gets what came in from its network, [`outgoing`] makes what goes out ready for its
+//! network, [`serve`] shows both by links that end.
 
+pub mod fetch;
+pub(crate) mod outgoing;
 mod serve;
 
-pub use serve::routes;
+pub use self::{outgoing::Uploads, serve::routes};

@@ -1,6 +1,7 @@
 //! The gateway from outside, with the rest of the platform behind it.
 
 mod app_webhook;
+mod files;
 mod handshake;
 mod ingress;
 mod outage;

@@ -9,4 +9,6 @@ pub mod channel_webhooks;
 pub mod channels;
 pub mod conversations;
 pub mod inbox;
+pub mod media;
+pub mod merging;
 pub mod turn_effects;

@@ -21,6 +21,7 @@ use super::{
     Accepted, Behaviour, Error, Fault,
     behaviour::Dice,
     caller::Caller,
+    files::Files,
     journal::{Arrived, Journal},
 };
 
@@ -63,6 +64,7 @@ pub(super) struct Control {
     dice: Mutex<Dice>,
     counters: Mutex<Counters>,
     pub(super) caller: Caller,
+    pub(super) files: Files,
 }
 
 impl Control {
@@ -72,6 +74,7 @@ impl Control {
             dice: Mutex::new(Dice::new(Behaviour::default())),
             counters: Mutex::default(),
             caller,
+            files: Files::default(),
         }
     }
 

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use self::limits::{Refusal, Taken, check};
 pub use self::webhook::SIGNATURE_HEADER;
 use super::{
-    Accepted, Behaviour, Counters, Delivered, Error,
+    Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
     control::{self, Control, Said, Tapped, lock, taken},
     faults::{self, Worded},
@@ -99,6 +99,7 @@ impl Fake {
             .route("/{version}/{account}/messages", post(send))
             .route("/{version}/{account}", get(node))
             .route("/{version}/{account}/subscribed_apps", post(subscribe).delete(unsubscribe))
+            .route("/cdn/{file_id}", get(download))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
@@ -166,6 +167,24 @@ impl Fake {
         self.state.item(from, "read", &json!({ "mid": mid })).await
     }
 
+    /// A person sends a picture; returns its id once the webhook has taken it. Its address needs no token.
+    pub async fn say_file(&self, from: &str, file: File) -> Result<String, Error> {
+        let state = &self.state;
+        lock(&state.heard).insert(from.to_owned(), SystemClock.now());
+        let id = state.control.files.keep(file);
+        let url = format!("{}/cdn/{id}", self.base_url());
+        let value = json!({
+            "mid": Inner::inbound_id(), "attachments": [{ "type": "image", "payload": { "url": url } }],
+        });
+        state.item(from, "message", &value).await?;
+        Ok(id)
+    }
+
+    /// Takes a file away, as if its time were over.
+    pub fn expire(&self, file_id: &str) {
+        self.state.control.files.remove(file_id);
+    }
+
     /// Any kind of item of a person, for instance `reaction` or `message_edit`.
     pub async fn item(&self, from: &str, kind: &str, value: &Value) -> Result<(), Error> {
         self.state.item(from, kind, value).await
@@ -198,6 +217,10 @@ impl Inner {
         let last = lock(&self.heard).get(person).copied();
         last.is_some_and(|last| SystemClock.now() - last <= WINDOW)
     }
+}
+
+async fn download(State(state): State<Arc<Inner>>, Path(id): Path<String>) -> Response {
+    state.control.files.serve(&id)
 }
 
 async fn send(

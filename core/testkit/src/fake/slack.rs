@@ -1,6 +1,7 @@
 //! A Slack of our own: `POST /api/{method}`, and callbacks signed as Slack signs them, or sockets once the app has asked
 //! for one.
 
+mod files;
 mod limits;
 mod methods;
 mod socket;
@@ -26,7 +27,7 @@ use serde_json::Value;
 
 pub use self::webhook::{SIGNATURE_HEADER, Signed, TIMESTAMP_HEADER};
 use super::{
-    Accepted, Behaviour, Counters, Delivered, Error,
+    Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
     control::{self, Control, Said, Tapped, lock, taken},
     journal::Journal,
@@ -109,6 +110,8 @@ impl Fake {
         let router = Router::new()
             .route("/api/{method}", any(methods::call))
             .route("/api/link/{ticket}", get(socket::open))
+            .route("/api/files-pri/{file_id}", get(files::download))
+            .route("/api/files-up/{file_id}", post(files::upload))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .route("/__fake/command", post(command))
@@ -189,6 +192,29 @@ impl Fake {
     /// A person writes to the app alone; returns once the webhook has taken it.
     pub async fn say(&self, user: &str, text: &str) -> Result<(), Error> {
         self.state.say(user, text).await
+    }
+
+    /// A person sends a file to the app alone; returns its id once the webhook has taken it.
+    pub async fn say_file(&self, user: &str, file: File, text: &str) -> Result<String, Error> {
+        let state = &self.state;
+        let mut described = serde_json::json!({
+            "name": file.name, "title": file.name, "mimetype": file.mime_type, "size": file.bytes.len(),
+            "mode": "hosted",
+        });
+        let id = format!("F{}", state.control.files.keep(file.clone()));
+        state.control.files.put(&id, file);
+        described["id"] = id.as_str().into();
+        described["url_private_download"] = format!("{}/files-pri/{id}", self.base_url()).into();
+        let mut event = webhook::message("message", &direct(user), user, text, &state.next_ts(), None);
+        event["subtype"] = "file_share".into();
+        event["files"] = serde_json::json!([described]);
+        self.event(&event).await?;
+        Ok(id)
+    }
+
+    /// A file that was uploaded.
+    pub fn file(&self, file_id: &str) -> Option<File> {
+        self.state.control.files.get(file_id)
     }
 
     /// A person mentions the app in a channel, in a thread where one is named; the `ts` it stands under.

@@ -19,17 +19,18 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::{any, post},
+    routing::{any, get, post},
 };
 use serde_json::{Map, Value, json};
 
 pub use self::webhook::{SECRET_HEADER, message_webhook, tap_webhook};
 use super::server::{self, Server};
 use super::{
-    Accepted, Behaviour, Counters, Delivered, Error,
+    Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
     control::{self, Control, Said, Tapped, lock, taken},
     faults::{self, Worded},
+    files,
     journal::{Arrived, Journal},
 };
 
@@ -89,6 +90,7 @@ impl Fake {
         });
         let router = Router::new()
             .route("/{bot}/{method}", any(call))
+            .route("/file/{bot}/documents/{file_id}", get(download))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
@@ -148,6 +150,26 @@ impl Fake {
         self.state.say(chat, text).await
     }
 
+    /// A person sends a file as a document; returns its id once the webhook has taken it.
+    pub async fn say_file(&self, chat: i64, file: File) -> Result<String, Error> {
+        let state = &self.state;
+        let mut document = json!({
+            "file_name": file.name, "mime_type": file.mime_type, "file_size": file.bytes.len(),
+        });
+        let id = state.control.files.keep(file);
+        document["file_id"] = id.as_str().into();
+        document["file_unique_id"] = id.as_str().into();
+        let secret = lock(&state.secret_token).clone();
+        let (body, secret) = webhook::document_webhook(&secret, state.next_update(), chat, &document);
+        state.control.caller.post(body, (SECRET_HEADER, &secret)).await?;
+        Ok(id)
+    }
+
+    /// A file that was uploaded.
+    pub fn file(&self, file_id: &str) -> Option<File> {
+        self.state.control.files.get(file_id)
+    }
+
     /// A person taps a button; returns once the webhook has taken it.
     pub async fn tap(&self, chat: i64, data: &str) -> Result<(), Error> {
         self.state.tap(chat, data).await
@@ -199,7 +221,11 @@ async fn call(
         Some(token) if token.contains(':') => return refuse(control, 401, "Unauthorized"),
         _ => return refuse(control, 404, "Not Found"),
     }
-    let Some(body) = parameters(&headers, &body) else {
+    let parameters = match files::multipart(&headers, &body) {
+        Some((fields, file)) => Some(with_file(control, fields, file)),
+        None => parameters(&headers, &body),
+    };
+    let Some(body) = parameters else {
         return refuse(control, 400, "Bad Request: can't parse request");
     };
     if limits::sends(&method) {
@@ -208,6 +234,7 @@ async fn call(
     match method.as_str() {
         "getMe" => result(state.bot()),
         "getUpdates" => updates::get(&state, &body).await,
+        "getFile" => get_file(control, &body),
         "setWebhook" => set_webhook(&state, &body),
         "deleteWebhook" => {
             if body.get("drop_pending_updates").is_some_and(is_true) {
@@ -249,6 +276,38 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<Map<String, Value>> {
         return Some(fields.collect());
     }
     if body.is_empty() { Some(Map::new()) } else { serde_json::from_slice(body).ok() }
+}
+
+/// Fields of a form with a file in it: the file is kept, and stands under its id where its attachment was named.
+fn with_file(
+    control: &Control,
+    fields: Vec<(String, String)>,
+    file: Option<(String, File)>,
+) -> Map<String, Value> {
+    let attached = file.map(|(field, file)| (format!("attach://{field}"), control.files.keep(file)));
+    let read = |value: String| match &attached {
+        Some((name, id)) if *name == value => id.clone().into(),
+        _ => {
+            let nested = value.starts_with(['{', '[']).then(|| serde_json::from_str(&value).ok()).flatten();
+            nested.unwrap_or_else(|| value.into())
+        }
+    };
+    fields.into_iter().map(|(name, value)| (name, read(value))).collect()
+}
+
+fn get_file(control: &Control, body: &Map<String, Value>) -> Response {
+    let id = body.get("file_id").and_then(Value::as_str).unwrap_or_default();
+    match control.files.get(id) {
+        Some(file) => result(json!({
+            "file_id": id, "file_unique_id": id, "file_size": file.bytes.len(), "file_path": format!("documents/{id}"),
+        })),
+        None => refuse(control, 400, "Bad Request: invalid file_id"),
+    }
+}
+
+async fn download(State(state): State<Arc<Inner>>, Path((bot, id)): Path<(String, String)>) -> Response {
+    let known = bot.strip_prefix("bot") == Some(&state.bot_token);
+    if known { state.control.files.serve(&id) } else { StatusCode::NOT_FOUND.into_response() }
 }
 
 async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String, Value>) -> Response {

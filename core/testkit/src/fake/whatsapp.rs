@@ -1,6 +1,7 @@
 //! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`, `GET` of the number, `subscribed_apps`.
 
 mod limits;
+mod media;
 mod statuses;
 mod webhook;
 
@@ -26,7 +27,7 @@ use self::{
     statuses::Statuses,
 };
 use super::{
-    Accepted, Behaviour, Counters, Delivered, Error,
+    Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
     control::{self, Control, Said, Tapped, taken},
     faults::{self, Worded},
@@ -90,6 +91,8 @@ impl Fake {
             .route("/{version}/{phone_number_id}/messages", post(send))
             .route("/{version}/{node}", get(node))
             .route("/{version}/{waba}/subscribed_apps", post(subscribe).delete(unsubscribe))
+            .route("/{version}/{phone_number_id}/media", post(media::upload))
+            .route("/media/{media_id}", get(media::download))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
@@ -140,6 +143,24 @@ impl Fake {
     /// A person writes; returns once the webhook has taken it.
     pub async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
         self.state.say(from, text).await
+    }
+
+    /// A person sends a file; returns its id once the webhook has taken it.
+    pub async fn say_file(&self, from: &str, file: File, caption: Option<&str>) -> Result<String, Error> {
+        let state = &self.state;
+        let (body, signature, id) = media::message(state, from, file, caption);
+        state.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await?;
+        Ok(id)
+    }
+
+    /// Takes a file away, as if its time were over.
+    pub fn expire(&self, media_id: &str) {
+        self.state.control.files.remove(media_id);
+    }
+
+    /// A file that was uploaded.
+    pub fn file(&self, media_id: &str) -> Option<File> {
+        self.state.control.files.get(media_id)
     }
 
     /// A person chooses; returns once the webhook has taken it.
@@ -227,7 +248,7 @@ async fn node(
         return refuse(control, StatusCode::UNAUTHORIZED, 190, "invalid token");
     }
     if number != state.number() {
-        return refuse(control, StatusCode::BAD_REQUEST, 100, "Object with that ID does not exist");
+        return media::resolve(&state, &number, &headers).await;
     }
     let body = json!({
         "id": number, "display_phone_number": "+1 555-078-3881", "verified_name": "Fake",

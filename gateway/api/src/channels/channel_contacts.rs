@@ -6,6 +6,8 @@ use botbuilder_store::{
         channel_contacts::TABLE,
         channel_messages, conversations,
         inbox::{self, search_contacts},
+        media,
+        merging::{self, Merged},
     },
     page::Page,
     table::{
@@ -15,6 +17,7 @@ use botbuilder_store::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
@@ -22,9 +25,9 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Body, Cursor, Id, limit, query_pairs, unknown},
-    permission::{Area, Verb, delete, read, write},
+    permission::{Area, delete, read, write},
     resource::{
-        Answer, Resource,
+        Answer, Resource, answer,
         act::{act, at, fields, retagged, set},
         changes, of_row,
     },
@@ -43,7 +46,6 @@ pub fn routes() -> Routes {
     };
     Resource::new(&TABLE, "contact", Area::Contact, PATH)
         .full()
-        .unavailable("merge", Verb::Write, "contacts are not merged yet")
         .routes()
         .add(
             Operation::get(
@@ -59,6 +61,25 @@ pub fn routes() -> Routes {
                 "a tag the contact must have; may be repeated",
             ),
             search,
+        )
+        .add(
+            Operation::get(
+                format!("{PATH}/{{id}}/merge-suggestions"),
+                read(Area::Contact),
+                "contacts that may be the same person: they share a number, an address or a reference",
+            )
+            .gives(json!({ "type": "array", "items": { "type": "object" } })),
+            suggestions,
+        )
+        .add(
+            action("merge", "makes another contact one with this: on one channel it moves here, on two they are linked")
+                .takes(json!({
+                    "type": "object",
+                    "properties": { "contact_id": { "type": "string", "format": "uuid" } },
+                    "required": ["contact_id"],
+                    "additionalProperties": false,
+                })),
+            merge,
         )
         .add(action("block", "no messages go to this contact any more"), block)
         .add(action("unblock", "messages go to this contact again"), unblock)
@@ -149,6 +170,41 @@ pub(super) fn found(rows: Vec<(Uuid, Value)>, page: Page, sort: &str) -> Value {
     json!({ "data": data, "next_cursor": next })
 }
 
+async fn suggestions(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let others = merging::suggestions(&mut tx, &caller.scope, id.into()).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "data": others })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    contact_id: Uuid,
+}
+
+async fn merge(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(Merge { contact_id }): Body<Merge>,
+) -> Result<Answer, ApiError> {
+    if contact_id == id {
+        return Err(ApiError::invalid("contact_id", "must be another contact"));
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let merged = merging::merge(&mut tx, &caller.scope, id.into(), contact_id.into()).await?;
+    if merged == Merged::Unknown {
+        return Err(ApiError::invalid("contact_id", "is no contact"));
+    }
+    let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "merged", Some(&before), Some(&row)).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
 async fn block(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
     let now = api.clock.now();
     act(&api, &caller, &TABLE, at(id), "blocked", |_| Ok(set([("blocked_at", json!(now))]))).await
@@ -201,11 +257,18 @@ async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Js
 
 async fn erase(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
+    let files = media::only_of_contact(&mut tx, &caller.scope, id.into()).await?;
     let messages = inbox::erase(&mut tx, &caller.scope, id.into()).await?.ok_or(ApiError::NotFound)?;
     // The entry says that it was done, and nothing of who it was.
     let act = botbuilder_store::audit::audit_logs::Act::new("channel_contacts.erased", TABLE.name, Some(id))
         .metadata(json!({ "messages": messages }));
     caller.audit(&api, &mut tx, act).await?;
     tx.commit().await?;
+    for file in files {
+        // Its rows are empty already; a file that stays is one nobody can find, and the log says so.
+        if let Err(error) = api.media.remove(caller.scope.org(), &file).await {
+            warn!(contact.id = %id, error = %error, "file of an erased contact was not removed");
+        }
+    }
     Ok(Json(json!({ "data": { "messages": messages } })))
 }

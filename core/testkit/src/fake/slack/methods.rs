@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Inner, direct, limits, lock};
+use super::{Inner, direct, files, limits, lock};
 use crate::fake::{
     Fault,
     control::Control,
@@ -55,6 +55,11 @@ pub(super) async fn call(
         "chat.delete" => delete(&state, &arguments),
         "reactions.add" | "reactions.remove" => react(&state, &method, &arguments),
         "auth.test" => auth(&state),
+        "files.getUploadURLExternal" => {
+            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            files::upload_url(&state, &arguments, host)
+        }
+        "files.completeUploadExternal" => files::complete(&state, arguments),
         "conversations.open" => match text(&arguments, "users") {
             Some(users) => Json(json!({ "ok": true, "channel": { "id": direct(users) } })).into_response(),
             None => refuse(control, "users_list_not_supplied"),
@@ -104,7 +109,7 @@ fn arguments(headers: &HeaderMap, body: &[u8]) -> Option<Arguments> {
 
 fn fields(form: &[u8]) -> impl Iterator<Item = (String, Value)> {
     url::form_urlencoded::parse(form).map(|(name, value)| {
-        let nested = matches!(name.as_ref(), "blocks" | "view" | "attachments" | "metadata");
+        let nested = matches!(name.as_ref(), "files" | "blocks" | "view" | "attachments" | "metadata");
         let parsed = nested.then(|| serde_json::from_str(&value).ok()).flatten();
         (name.into_owned(), parsed.unwrap_or_else(|| value.into_owned().into()))
     })
@@ -245,7 +250,7 @@ fn worded(control: &Control, fault: Worded) -> Response {
     }
 }
 
-fn refuse(control: &Control, code: &str) -> Response {
+pub(super) fn refuse(control: &Control, code: &str) -> Response {
     refuse_with(control, &limits::Refusal { code: code.to_owned(), detail: None })
 }
 

@@ -27,6 +27,19 @@ pub fn message_webhook(secret_token: &str, update_id: u64, chat_id: i64, text: &
     (json!({ "update_id": update_id, "message": message }).to_string(), secret_token.to_owned())
 }
 
+/// A person's document in a private chat, as [`message_webhook`].
+pub(super) fn document_webhook(
+    secret_token: &str,
+    update_id: u64,
+    chat_id: i64,
+    document: &Value,
+) -> (String, String) {
+    let message = json!({
+        "message_id": update_id, "from": person(chat_id), "chat": private(chat_id), "date": now(), "document": document,
+    });
+    (json!({ "update_id": update_id, "message": message }).to_string(), secret_token.to_owned())
+}
+
 /// A person's tap on a button below one of our messages. Gives the body and the value of
 /// `X-Telegram-Bot-Api-Secret-Token`.
 pub fn tap_webhook(secret_token: &str, update_id: u64, chat_id: i64, data: &str) -> (String, String) {

@@ -40,7 +40,7 @@ pub fn tap_webhook(
     one_message(app_secret, phone_number_id, from, id, json!({ "type": "interactive", "interactive": reply }))
 }
 
-fn one_message(
+pub(super) fn one_message(
     app_secret: &str,
     phone_number_id: &str,
     from: &str,

@@ -1,0 +1,167 @@
+//! Files on their way out: our own copies become a link, an upload or a part of the request, as the channel wants it.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use botbuilder_adapter_kit::{
+    Account, Carried, Carry, Channel, ProviderRequest, SendError, Uploaded, files::ATTACHED,
+};
+use botbuilder_domain::{ChannelId, Content, Media, MediaKind};
+use botbuilder_media::{kind, referred};
+
+use crate::{Gateway, dispatcher::ProviderHttp};
+
+/// More uploads than this are not remembered.
+const MOST: usize = 100_000;
+
+/// The providers' references to what was uploaded, so that a file that goes to many people goes up once.
+#[derive(Default)]
+pub struct Uploads(Mutex<HashMap<(ChannelId, String), Upload>>);
+
+/// An upload, and until when it is good. The kind was settled when it was made.
+#[derive(Clone)]
+struct Upload {
+    kind: MediaKind,
+    reference: String,
+    until: Instant,
+}
+
+impl Uploads {
+    fn get(&self, channel: ChannelId, sha256: &str) -> Option<Upload> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&(channel, sha256.to_owned())).filter(|upload| Instant::now() < upload.until).cloned()
+    }
+
+    fn keep(&self, channel: ChannelId, sha256: &str, upload: Upload) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        kept.insert((channel, sha256.to_owned()), upload);
+    }
+
+    /// Forgets an upload: the provider does not know it any more.
+    fn forget(&self, channel: ChannelId, sha256: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(channel, sha256.to_owned()));
+    }
+}
+
+/// A content whose file the channel can carry.
+pub(crate) struct Ready {
+    pub(crate) content: Content,
+    attached: Option<Carried>,
+    /// The upload it uses.
+    uploaded: Option<String>,
+}
+
+impl Ready {
+    /// The requests with the file in them, if it rides along.
+    pub(crate) fn attach(
+        &self,
+        channel: &dyn Channel,
+        requests: Vec<ProviderRequest>,
+    ) -> Vec<ProviderRequest> {
+        match (&self.attached, channel.files()) {
+            (Some(file), Some(files)) => {
+                requests.into_iter().map(|request| files.attach(request, file)).collect()
+            }
+            _ => requests,
+        }
+    }
+
+    /// The provider refused the message for good: the next one uploads the file anew.
+    pub(crate) fn refused(&self, gateway: &Gateway, channel: ChannelId) {
+        if let Some(sha256) = &self.uploaded {
+            gateway.sent_files.forget(channel, sha256);
+        }
+    }
+}
+
+/// Makes a content ready. One without a file of ours is ready as it is.
+pub(crate) async fn prepare(
+    gateway: &Gateway,
+    http: &ProviderHttp,
+    account: &Account,
+    channel: &dyn Channel,
+    content: &Content,
+) -> Result<Ready, SendError> {
+    let ready = |content| Ready { content, attached: None, uploaded: None };
+    let Content::Media(file) = content else { return Ok(ready(content.clone())) };
+    let Some(sha256) = file.url.as_deref().and_then(referred) else { return Ok(ready(content.clone())) };
+    let by_reference = |file: &Media, reference: String, kind| {
+        Content::Media(Media { media: kind, provider_ref: Some(reference), url: None, ..file.clone() })
+    };
+    let (Some(files), true) = (channel.files(), channel.capabilities().media) else {
+        return by_link(gateway, account, file).map(ready);
+    };
+    if let Some(Upload { kind, reference, .. }) = gateway.sent_files.get(account.channel, sha256) {
+        let content = by_reference(file, reference, kind);
+        return Ok(Ready { content, attached: None, uploaded: Some(sha256.to_owned()) });
+    }
+    let carried = read(gateway, account, file, sha256).await?;
+    match files.carry(account, &carried)? {
+        Carry::Link => by_link(gateway, account, file).map(ready),
+        Carry::Attach => {
+            let content = Media { provider_ref: None, url: Some(ATTACHED.to_owned()), ..file.clone() };
+            Ok(Ready { content: Content::Media(content), attached: Some(carried), uploaded: None })
+        }
+        Carry::Upload { request, reusable, kind } => {
+            let answer = http.call(*request).await.map_err(safe)?;
+            let reference = match files.uploaded(account, &carried, &answer)? {
+                Uploaded::Reference(reference) => reference,
+                Uploaded::Put { request, reference } => {
+                    let put = http.call(*request).await.map_err(safe)?;
+                    if !(200..300).contains(&put.status) {
+                        let message = "the provider did not take the file".to_owned();
+                        return Err(SendError::Transient { code: put.status.to_string(), message });
+                    }
+                    reference
+                }
+            };
+            if let Some(lives) = reusable {
+                let upload = Upload { kind, reference: reference.clone(), until: Instant::now() + lives };
+                gateway.sent_files.keep(account.channel, sha256, upload);
+            }
+            let uploaded = reusable.map(|_| sha256.to_owned());
+            Ok(Ready { content: by_reference(file, reference, kind), attached: None, uploaded })
+        }
+    }
+}
+
+fn by_link(gateway: &Gateway, account: &Account, file: &Media) -> Result<Content, SendError> {
+    let shown = gateway.media.shown(account.org, file.clone(), gateway.clock.now());
+    shown.map(Content::Media).map_err(|error| gone(&error.to_string()))
+}
+
+async fn read(
+    gateway: &Gateway,
+    account: &Account,
+    file: &Media,
+    sha256: &str,
+) -> Result<Carried, SendError> {
+    let unreadable = |error: botbuilder_media::Error| SendError::Transient {
+        code: "file_store".to_owned(),
+        message: error.to_string(),
+    };
+    let found = gateway.media.read(account.org, sha256, None).await.map_err(unreadable)?;
+    let found = found.ok_or_else(|| gone("the file is not kept any more"))?;
+    let bytes = found.all().await.map_err(unreadable)?;
+    let mime_type = kind::of(&bytes[..bytes.len().min(8 << 10)], file.mime_type.as_deref());
+    let name = file.file_name.as_deref().and_then(kind::name).unwrap_or_else(|| kind::file_name(&mime_type));
+    Ok(Carried { kind: file.media, mime_type, name, bytes })
+}
+
+fn gone(message: &str) -> SendError {
+    SendError::Permanent { code: "file_gone".to_owned(), message: message.to_owned() }
+}
+
+/// An upload that was perhaps made has shown nobody anything: it may be made again.
+fn safe(error: SendError) -> SendError {
+    match error {
+        SendError::Uncertain { message } => SendError::Transient { code: "upload".to_owned(), message },
+        other => other,
+    }
+}
