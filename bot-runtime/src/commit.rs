@@ -132,6 +132,9 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         for attribute in &turn.attributes {
             turn_effects::remember(tx, scope, attribute).await?;
         }
+        if let Some(contact) = turn.opted_out {
+            turn_effects::opt_out(tx, scope, contact, now).await?;
+        }
         for mail in &turn.mails {
             turn_effects::mail(tx, scope, mail, now).await?;
         }

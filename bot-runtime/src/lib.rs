@@ -12,6 +12,7 @@ mod events;
 pub mod executors;
 pub mod jobs;
 pub mod load;
+mod opt_out;
 pub mod publish;
 mod records;
 pub mod turn;

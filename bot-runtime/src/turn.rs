@@ -28,6 +28,7 @@ use crate::{
     INBOUND, Options,
     batch::Job,
     load::{Loaded, reference_key},
+    opt_out,
     records::{asked, outgoing, put_off, reply},
 };
 
@@ -60,6 +61,8 @@ pub struct Turn {
     pub exposures: Vec<Exposure>,
     /// Goals of experiments that the contact reached.
     pub conversions: Vec<Conversion>,
+    /// The contact that refuses messages nobody asked for, from now on.
+    pub opted_out: Option<ContactId>,
     /// Mails to be sent.
     pub mails: Vec<Mail>,
     /// The conversation that a person takes over, and how urgent that is.
@@ -227,6 +230,9 @@ fn converse(
 
     if let Some(received) = received {
         let message = MessageId::new(ids.next());
+        if received.text.as_deref().is_some_and(opt_out::is_meant) {
+            turn.opted_out = Some(contact.id);
+        }
         turn.keys = vec![event_key(job, Some(message))];
         if received.provider_id != envelope.body.dedupe {
             turn.keys.push(dedupe_keys::New {

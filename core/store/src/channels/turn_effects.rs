@@ -127,3 +127,25 @@ pub async fn remember(tx: &mut Tx, scope: &OrgScope, attribute: &Attribute) -> R
     .await?;
     Ok(())
 }
+
+/// Notes that a contact refuses messages that nobody asked for. Said again, the first instant stays.
+#[tracing::instrument(level = "debug", name = "store.turn_effects.opt_out", skip_all)]
+pub async fn opt_out(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    contact: ContactId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE channel_contacts SET consent = 'opted_out', consent_at = $3
+        WHERE organization_id = $1 AND id = $2 AND consent <> 'opted_out'
+        "#,
+        scope.org().uuid(),
+        contact.uuid(),
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -27,9 +27,9 @@ use crate::{
     input::{Body, Cursor, Id, limit, query_pairs, unknown},
     permission::{Area, delete, read, write},
     resource::{
-        Answer, Resource, answer,
+        Answer, Resource,
         act::{act, at, fields, retagged, set},
-        changes, of_row,
+        answer, changes, of_row,
     },
     routes::{Operation, Routes},
 };
@@ -72,13 +72,16 @@ pub fn routes() -> Routes {
             suggestions,
         )
         .add(
-            action("merge", "makes another contact one with this: on one channel it moves here, on two they are linked")
-                .takes(json!({
-                    "type": "object",
-                    "properties": { "contact_id": { "type": "string", "format": "uuid" } },
-                    "required": ["contact_id"],
-                    "additionalProperties": false,
-                })),
+            action(
+                "merge",
+                "makes another contact one with this: on one channel it moves here, on two they are linked",
+            )
+            .takes(json!({
+                "type": "object",
+                "properties": { "contact_id": { "type": "string", "format": "uuid" } },
+                "required": ["contact_id"],
+                "additionalProperties": false,
+            })),
             merge,
         )
         .add(action("block", "no messages go to this contact any more"), block)

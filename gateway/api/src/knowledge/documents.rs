@@ -46,7 +46,11 @@ pub fn routes() -> Routes {
         .consumes("application/octet-stream")
         .up_to(MOST)
         .with_query("name", json!({ "type": "string", "maxLength": 200 }), "the file's name")
-        .with_query("language", json!({ "type": "string", "maxLength": 16 }), "its language, where it is known")
+        .with_query(
+            "language",
+            json!({ "type": "string", "maxLength": 16 }),
+            "its language, where it is known",
+        )
         .gives(of_row(&TABLE)),
         upload,
     )

@@ -2,6 +2,7 @@
 
 mod bots;
 mod channels;
+mod contacts;
 mod conventions;
 mod embed_code;
 mod harness;
