@@ -153,7 +153,7 @@ fn actions_name_the_person() {
     let http = Instagram.http().unwrap();
     let sent = |request: Option<botbuilder_adapter_kit::ProviderRequest>| match request.unwrap().body {
         RequestBody::Json(body) => body,
-        RequestBody::Empty => panic!("no body"),
+        other => panic!("{other:?}"),
     };
     let typing = sent(http.encode_typing(&account(), PERSON).unwrap());
     assert_eq!(typing, json!({ "recipient": { "id": PERSON }, "sender_action": "typing_on" }));

@@ -62,7 +62,7 @@ fn typing_is_shown_and_a_tap_is_answered() {
     let http = Telegram.http().unwrap();
     let json_of = |request: botbuilder_adapter_kit::ProviderRequest| match request.body {
         RequestBody::Json(body) => (request.shown_as, body),
-        RequestBody::Empty => panic!("no body"),
+        other => panic!("{other:?}"),
     };
     let (url, body) = json_of(http.encode_typing(&account(), "-100123").unwrap().unwrap());
     assert_eq!(url, "https://api.telegram.org/bot…/sendChatAction");
