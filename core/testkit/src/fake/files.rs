@@ -69,11 +69,11 @@ impl Files {
     }
 }
 
+/// The fields of a form, and the file in it with the name of its field.
+pub(super) type Form = (Vec<(String, String)>, Option<(String, File)>);
+
 /// The fields of a form with files, and the file in it, by its field.
-pub(super) fn multipart(
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Option<(Vec<(String, String)>, Option<(String, File)>)> {
+pub(super) fn multipart(headers: &HeaderMap, body: &Bytes) -> Option<Form> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let boundary = kind.strip_prefix("multipart/form-data")?.split("boundary=").nth(1)?.trim_matches('"');
     let (mut fields, mut file) = (Vec::new(), None);
