@@ -8,7 +8,7 @@ use std::{
 };
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
-use botbuilder_testkit::fake::{slack, telegram, whatsapp};
+use botbuilder_testkit::fake::{slack, telegram};
 use serde_json::{Value, json};
 
 /// The folder of what a client needs, installed if need be; none where it cannot be had. Each file is pinned by its digest
@@ -173,27 +173,4 @@ async fn a_bot_of_telegrams_framework_fetches_its_updates() {
     assert_eq!(found["heard"], json!([["message", "early"], ["message", "hello"], ["tap", "yes"]]));
     let told = fake.conversation("42").into_iter().filter_map(|sent| sent.text);
     assert_eq!(told.collect::<Vec<_>>(), ["you said early", "you said hello"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_whatsapp_believes_the_fake() {
-    let Some(package) = packages("whatsapp") else { return };
-    let options = whatsapp::Options::default();
-    let fake = whatsapp::Fake::start(options.clone()).await.unwrap();
-    let asked = json!({
-        "base_url": fake.base_url(), "token": options.access_token, "app_secret": options.app_secret,
-        "phone_number_id": options.default_phone_number_id, "waba_id": whatsapp::WABA_ID,
-    });
-    let run = move || run("pywa_client.py", &package, &asked);
-    let found = tokio::task::spawn_blocking(run).await.unwrap();
-    assert_eq!(found["subscribed"], json!({ "success": true }));
-    assert_eq!(found["not_subscribed"], 400);
-    assert_eq!(
-        found["heard"],
-        json!([["message", "hello", "Person 4915112345678"], ["button", "yes", "Yes"]])
-    );
-    assert_eq!(found["statuses"], json!(["sent", "delivered", "read"]));
-    assert_eq!(found["refusals"], json!([131_009, 131_009, 131_026]));
-    let kinds: Vec<_> = fake.messages().into_iter().map(|message| message.kind).collect();
-    assert_eq!(kinds, ["text", "interactive", "image", "location"]);
 }
