@@ -19,8 +19,10 @@ use botbuilder_service::{
     config::limits,
     lifecycle::{Service, ServiceError},
 };
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -35,6 +37,8 @@ use crate::widget::protocol;
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How often it is looked whether all have.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Histories that are read at once.
+const REFILLS: usize = 4;
 
 /// A bot's frame to be pushed.
 #[derive(Debug, Clone)]
@@ -56,6 +60,7 @@ pub struct Hub {
     readers: Mutex<HashMap<Visitor, Vec<Outlet>>>,
     next: AtomicU64,
     stopping: Mutex<CancellationToken>,
+    refills: Semaphore,
     /// How much each visitor may do.
     pub rates: Rates,
 }
@@ -75,6 +80,7 @@ impl Hub {
             readers: Mutex::default(),
             next: AtomicU64::default(),
             stopping: Mutex::default(),
+            refills: Semaphore::new(REFILLS),
             rates: Rates::new(frames),
         }
     }
@@ -122,7 +128,12 @@ impl Hub {
 
     /// Pushes something that is not in the history to every reader of a visitor, except the one with that id.
     pub fn signal(&self, visitor: &Visitor, signal: &Value, except: Option<u64>) {
-        self.tell(visitor, &Push::Signal(signal.to_string().into()), except);
+        self.signal_text(visitor, signal.to_string().into(), except);
+    }
+
+    /// The same with a signal that is JSON already.
+    pub fn signal_text(&self, visitor: &Visitor, signal: Bytes, except: Option<u64>) {
+        self.tell(visitor, &Push::Signal(signal), except);
     }
 
     /// A reader without room is let go: it reconnects and is refilled.
@@ -149,6 +160,12 @@ impl Hub {
     /// Visitors with at least one reader.
     pub fn visitors(&self) -> usize {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Waits for the turn to read a history, which lasts until the returned value is dropped.
+    pub(crate) async fn refills(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.refills.acquire().await.ok()
     }
 
     /// Is cancelled when everybody has to connect elsewhere.

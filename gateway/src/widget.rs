@@ -2,6 +2,8 @@
 
 mod assets;
 mod config;
+#[cfg(feature = "for-tests")]
+mod for_tests;
 mod history;
 mod known;
 mod messages;
@@ -38,7 +40,7 @@ const PREFLIGHT_SECONDS: &str = "7200";
 
 /// The routes of the chat on a website.
 pub fn routes() -> Router<Gateway> {
-    Router::new()
+    let routes = Router::new()
         .route("/widget/v1/{public_key}/config", get(config::read).options(preflight))
         .route("/widget/v1/{public_key}/session", post(session::begin).options(preflight))
         .route(
@@ -48,7 +50,10 @@ pub fn routes() -> Router<Gateway> {
         .route("/widget/v1/{public_key}/uploads", post(uploads::take).options(preflight))
         .layer(from_fn(share))
         .route("/widget/v1/{public_key}/ws", get(socket::open))
-        .merge(assets::routes())
+        .merge(assets::routes());
+    #[cfg(feature = "for-tests")]
+    let routes = routes.merge(for_tests::routes());
+    routes
 }
 
 /// Lets the page that asked read the answer. Whether it gets one is decided before by [`enter`]; a site that is not

@@ -13,6 +13,8 @@ pub mod input;
 pub mod kill;
 pub mod load;
 pub mod platform;
+pub mod process;
 pub mod program;
 pub mod random;
 pub mod report;
+pub mod socket;

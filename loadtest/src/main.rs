@@ -1,4 +1,4 @@
-//! The driver: `botbuilder-loadtest kill | ingest | turn`. People start it as `cargo xtask kill` and `cargo xtask load`.
+//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat`. People start it as `cargo xtask kill` and `cargo xtask load`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{ingest, neighbours, turn},
+    load::{chat, fanout, ingest, neighbours, reconnect, sockets, turn},
     program::{self, Build},
     report,
 };
@@ -126,7 +126,63 @@ enum Command {
         #[arg(long, default_value_t = 100_000)]
         broadcast: usize,
     },
+    /// What idle sockets of visitors take of the machine
+    Sockets {
+        #[command(flatten)]
+        at: Surroundings,
+        /// How many, growing
+        #[arg(long, value_delimiter = ',', default_value = "10000,19000")]
+        counts: Vec<usize>,
+        /// Seconds over which processor time is measured
+        #[arg(long, default_value_t = 50)]
+        seconds: u64,
+    },
+    /// One message to many sockets
+    Fanout {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Sockets that are told
+        #[arg(long, default_value_t = 1_000)]
+        sockets: usize,
+        /// How often the sides take turns
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each side's turn
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// All sockets cut at once: how soon everybody is back, and what was lost
+    ReconnectStorm {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Visitors with a socket each
+        #[arg(long, default_value_t = 10_000)]
+        sockets: usize,
+        /// How often all are cut
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Visitors who converse with a bot, while the program is killed
+    Chat {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Visitors who converse
+        #[arg(long, default_value_t = 500)]
+        visitors: usize,
+        /// What each of them says
+        #[arg(long, default_value_t = 10)]
+        messages: usize,
+        /// How often the program is killed meanwhile
+        #[arg(long, default_value_t = 1)]
+        kills: usize,
+        /// Measure with the program as it is released
+        #[arg(long)]
+        release: bool,
+    },
 }
+
+/// The program as it is released.
+const RELEASED: Build = Build { release: true, failpoints: false, for_tests: false };
 
 fn main() -> Result<()> {
     match Cli::parse().command {
@@ -140,7 +196,7 @@ fn main() -> Result<()> {
                 (_, true) => POINTS,
                 (_, false) => named.as_slice(),
             };
-            let build = Build { release, failpoints: !points.is_empty() };
+            let build = Build { release, failpoints: !points.is_empty(), for_tests: false };
             let plan = kill::Plan {
                 server: &at.database,
                 binary: &at.binary(build)?,
@@ -162,7 +218,7 @@ fn main() -> Result<()> {
         Command::Ingest { at, rounds, seconds, connections, rate, fixed_seconds } => {
             let plan = ingest::Plan {
                 server: &at.database,
-                binary: &at.binary(Build { release: true, failpoints: false })?,
+                binary: &at.binary(RELEASED)?,
                 rounds,
                 slice: Duration::from_secs(seconds),
                 connections,
@@ -176,7 +232,7 @@ fn main() -> Result<()> {
         Command::Turn { at, rounds, seconds, connections, rate, high_rate, contacts } => {
             let plan = turn::Plan {
                 server: &at.database,
-                binary: &at.binary(Build { release: true, failpoints: false })?,
+                binary: &at.binary(RELEASED)?,
                 rounds,
                 slice: Duration::from_secs(seconds),
                 connections,
@@ -191,7 +247,7 @@ fn main() -> Result<()> {
         Command::Neighbours { at, rounds, seconds, connections, rate, broadcast } => {
             let plan = neighbours::Plan {
                 server: &at.database,
-                binary: &at.binary(Build { release: true, failpoints: false })?,
+                binary: &at.binary(RELEASED)?,
                 rounds,
                 slice: Duration::from_secs(seconds),
                 connections,
@@ -201,6 +257,38 @@ fn main() -> Result<()> {
             let outcome = cheap_runtime()?.block_on(unless_told(neighbours::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("neighbours", &outcome)?.display());
+        }
+        Command::Sockets { at, counts, seconds } => {
+            let binary = at.binary(RELEASED)?;
+            let time = Duration::from_secs(seconds);
+            let plan = sockets::Plan { server: &at.database, binary: &binary, counts, time };
+            let outcome = cheap_runtime()?.block_on(unless_told(sockets::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("sockets", &outcome)?.display());
+        }
+        Command::Fanout { at, sockets, rounds, seconds } => {
+            let binary = at.binary(Build { for_tests: true, ..RELEASED })?;
+            let slice = Duration::from_secs(seconds);
+            let plan = fanout::Plan { server: &at.database, binary: &binary, sockets, rounds, slice };
+            let outcome = cheap_runtime()?.block_on(unless_told(fanout::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("fanout", &outcome)?.display());
+        }
+        Command::ReconnectStorm { at, sockets, rounds } => {
+            let binary = at.binary(RELEASED)?;
+            let plan = reconnect::Plan { server: &at.database, binary: &binary, sockets, rounds };
+            let outcome = cheap_runtime()?.block_on(unless_told(reconnect::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("reconnect-storm", &outcome)?.display());
+            ensure!(outcome.is_whole(), "frames were lost or doubled");
+        }
+        Command::Chat { at, visitors, messages, kills, release } => {
+            let binary = at.binary(Build { release, ..Build::default() })?;
+            let plan = chat::Plan { server: &at.database, binary: &binary, visitors, messages, kills };
+            let outcome = cheap_runtime()?.block_on(unless_told(chat::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("chat", &outcome)?.display());
+            ensure!(outcome.is_whole(), "a conversation is not what it should be");
         }
     }
     Ok(())

@@ -32,6 +32,8 @@ pub struct Build {
     pub release: bool,
     /// With points at which it can be told to die.
     pub failpoints: bool,
+    /// With the routes by which measurements reach the sockets' own code.
+    pub for_tests: bool,
 }
 
 /// The program: the one the environment names, or one that is built now.
@@ -46,8 +48,10 @@ pub fn binary(build: Build) -> Result<PathBuf> {
     if build.release {
         command.arg("--release");
     }
-    if build.failpoints {
-        command.args(["--features", "failpoints"]);
+    for (wanted, feature) in [(build.failpoints, "failpoints"), (build.for_tests, "for-tests")] {
+        if wanted {
+            command.args(["--features", feature]);
+        }
     }
     // Cargo tells a test about the test's own package; the build is about another.
     for (name, _) in std::env::vars_os() {

@@ -33,6 +33,7 @@ pub(super) async fn after(
     visitor: &str,
     after: i64,
 ) -> Result<Vec<Written>, botbuilder_store::Error> {
+    let _turn = gateway.hub.refills().await;
     let scope = OrgScope::of_service(known.widget.org);
     let mut tx = gateway.store.begin(&scope).await?;
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
@@ -57,17 +58,41 @@ pub(super) async fn before(
     Ok(written(gateway, known.widget.org, frames))
 }
 
-/// How far it goes and was read.
-pub(super) async fn marks(
+/// What a client that comes back is told first.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// How far the history goes and was read.
+    pub(super) marks: Marks,
+    /// The client's number is of another history.
+    pub(super) is_other: bool,
+    /// The first page of what it lacks.
+    pub(super) frames: Vec<Written>,
+}
+
+/// What a client lacks that has all up to `last_seq`. A storm of them waits in line here, and leaves connections of
+/// the database to everything else.
+pub(super) async fn begin(
     gateway: &Gateway,
     known: &Known,
     visitor: &str,
-) -> Result<Marks, botbuilder_store::Error> {
+    last_seq: i64,
+    tail: i64,
+) -> Result<Begun, botbuilder_store::Error> {
+    let _turn = gateway.hub.refills().await;
     let scope = OrgScope::of_service(known.widget.org);
     let mut tx = gateway.store.begin(&scope).await?;
     let marks = widget_messages::marks(&mut tx, &scope, visitor).await?;
+    let after = begin_after(marks, last_seq, tail);
+    let is_other = after.is_none();
+    let after = after.unwrap_or(0);
+    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let frames = if after < marks.last {
+        widget_messages::after(&mut tx, &scope, visitor, after, limit).await?
+    } else {
+        Vec::new()
+    };
     tx.commit().await?;
-    Ok(marks)
+    Ok(Begun { marks, is_other, frames: frames.iter().map(written).collect() })
 }
 
 /// After which number to begin for a client that says it has all up to `last_seq` and wants at most `tail` if it has

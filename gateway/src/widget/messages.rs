@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::{
     Desk, Refused, enter,
-    history::{self, PAGE, Written},
+    history::{self, Begun, PAGE, Written},
     protocol::FromVisitor,
     say::Taken,
     session,
@@ -88,24 +88,20 @@ pub(super) async fn read(
         let stopping = gateway.hub.stopping();
         // Before the history is read, so that nothing falls between the two.
         let mut reader = (span.wait > 0).then(|| gateway.hub.connect(&address));
-        let read = async {
-            let marks = history::marks(&gateway, &known, visitor).await?;
-            let after = history::begin_after(marks, span.after, span.tail);
-            let frames = match after {
-                Some(after) => history::after(&gateway, &known, visitor, after).await?,
-                None => Vec::new(),
-            };
-            Ok::<_, botbuilder_store::Error>((frames, marks, after.is_none()))
-        };
-        let (mut frames, mut marks, is_other) = read.await?;
+        let begun = history::begin(&gateway, &known, visitor, span.after, span.tail).await?;
+        let Begun { mut marks, is_other, mut frames } = begun;
         if let Some(reader) = reader.as_mut().filter(|_| frames.is_empty() && !is_other) {
             let wait = Duration::from_secs(span.wait.min(WAIT_MAX));
             tokio::select! {
                 news = timeout(wait, reader.recv()) => drop(news),
                 () = stopping.cancelled() => {}
             }
-            frames = history::after(&gateway, &known, visitor, span.after).await?;
-            marks = history::marks(&gateway, &known, visitor).await?;
+            let begun = history::begin(&gateway, &known, visitor, span.after, 0).await?;
+            (marks, frames) = (begun.marks, begun.frames);
+        }
+        if is_other {
+            // The number that follows tells the client so; it asks again from the beginning.
+            frames.clear();
         }
         drop(reader);
         Ok(answer(frames, Some((marks.last, marks.read))))

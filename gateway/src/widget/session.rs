@@ -120,12 +120,12 @@ pub(super) fn of_presented(
     public_key: &str,
     known: &Known,
     presented: &str,
-    headers: &HeaderMap,
+    is_browser: bool,
 ) -> Result<Session, Refused> {
     if presented.contains('.') {
         return gateway.tokens.open(public_key, presented, gateway.clock.now()).ok_or(Refused::NoSession);
     }
-    if headers.contains_key(header::ORIGIN) || known.widget.require_identity {
+    if is_browser || known.widget.require_identity {
         return Err(Refused::NoSession);
     }
     Session::of_secret(presented).ok_or(Refused::NoSession)
@@ -142,7 +142,7 @@ pub(super) fn of_headers(
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .ok_or(Refused::NoSession)?;
-    of_presented(gateway, public_key, known, presented, headers)
+    of_presented(gateway, public_key, known, presented, headers.contains_key(header::ORIGIN))
 }
 
 /// Whom a site vouches for.

@@ -1,4 +1,7 @@
 //! A visitor's socket.
+//!
+//! Nearly all sockets are idle nearly always, so what an idle one needs is kept small: buffers of a few kilobytes, and
+//! everything that happens now and then (a hello, a history, something said) in memory of its own while it happens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +29,7 @@ use tracing::debug;
 
 use super::{
     Desk, Known, Refused, Session, enter,
-    history::{self, PAGE},
+    history::{self, Begun, PAGE, Written},
     protocol::{self, First, FromVisitor},
     say::Taken,
     session,
@@ -57,7 +60,7 @@ type Goodbye = (CloseCode, &'static str);
 
 const AGAIN: Goodbye = (CloseCode::Again, "reconnect");
 
-type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
+pub(super) type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 /// Small buffers: by default a socket takes 135 KB after its first message.
 fn config(limits: &limits::WebSocket) -> WebSocketConfig {
@@ -75,7 +78,7 @@ fn config(limits: &limits::WebSocket) -> WebSocketConfig {
 pub(super) async fn open(
     State(gateway): State<Gateway>,
     Path(public_key): Path<String>,
-    mut request: Request,
+    request: Request,
 ) -> Response {
     let Some(accept) = accept_key(request.headers()) else {
         return (StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket\n").into_response();
@@ -84,16 +87,26 @@ pub(super) async fn open(
         Ok(known) => known,
         Err(refused) => return refused.into_response(),
     };
-    let headers = request.headers().clone();
+    let is_browser = request.headers().contains_key(header::ORIGIN);
+    upgraded(request, accept, move |upgraded| async move {
+        let socket = wrap(upgraded, &gateway.limits.websocket).await;
+        converse(gateway, public_key, known, is_browser, socket).await;
+    })
+}
+
+/// Answers a handshake, and goes on with the connection once the answer has been read.
+pub(super) fn upgraded<Next>(
+    mut request: Request,
+    accept: HeaderValue,
+    then: impl FnOnce(hyper::upgrade::Upgraded) -> Next + Send + 'static,
+) -> Response
+where
+    Next: Future<Output = ()> + Send,
+{
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => {
-                let io = TokioIo::new(upgraded);
-                let config = config(&gateway.limits.websocket);
-                let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-                converse(&gateway, &public_key, &known, &headers, socket).await;
-            }
+            Ok(upgraded) => then(upgraded).await,
             Err(error) => debug!(error = %error, "socket was not opened"),
         }
     });
@@ -106,8 +119,13 @@ pub(super) async fn open(
     response
 }
 
+/// A connection as a socket, within the bounds.
+pub(super) async fn wrap(upgraded: hyper::upgrade::Upgraded, limits: &limits::WebSocket) -> Socket {
+    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config(limits))).await
+}
+
 /// The answer to a WebSocket handshake (RFC 6455, 4.2.2), or none if this is not one.
-fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(super) fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     let says = |name, word: &str| {
         headers
             .get(name)
@@ -123,12 +141,29 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// A socket from its first frame to its last.
 async fn converse(
-    gateway: &Gateway,
-    public_key: &str,
-    known: &Arc<Known>,
-    headers: &HeaderMap,
+    gateway: Gateway,
+    public_key: String,
+    known: Arc<Known>,
+    is_browser: bool,
     mut socket: Socket,
 ) {
+    let ended = match Box::pin(greet(gateway, public_key, known, is_browser, &mut socket)).await {
+        Ok(chat) => chat.go_on().await,
+        Err(ended) => ended,
+    };
+    if let Some((code, reason)) = ended {
+        close(&mut socket, code, reason).await;
+    }
+}
+
+/// The first frame, and what was missed.
+async fn greet(
+    gateway: Gateway,
+    public_key: String,
+    known: Arc<Known>,
+    is_browser: bool,
+    socket: &mut Socket,
+) -> Result<Box<Chat<'_>>, Option<Goodbye>> {
     let hello = match timeout(gateway.limits.websocket.handshake_timeout, socket.next()).await {
         Ok(Some(Ok(Message::Text(text)))) => serde_json::from_str::<First>(&text).ok(),
         _ => None,
@@ -136,34 +171,25 @@ async fn converse(
     let presented = hello
         .and_then(|First::Hello { token, secret, last_seq, tail }| Some((token.or(secret)?, last_seq, tail)));
     let Some((presented, last_seq, tail)) = presented else {
-        return close(&mut socket, CloseCode::Policy, "say hello first").await;
+        return Err(Some((CloseCode::Policy, "say hello first")));
     };
-    let session = match session::of_presented(gateway, public_key, known, &presented, headers) {
+    let session = match session::of_presented(&gateway, &public_key, &known, &presented, is_browser) {
         Ok(session) => session,
         // What has not the form of either will never be one.
-        Err(_) if !presented.contains('.') => {
-            return close(&mut socket, CloseCode::Policy, "say hello first").await;
-        }
-        Err(_) => return close(&mut socket, TOKEN.into(), "token is not accepted").await,
+        Err(_) if !presented.contains('.') => return Err(Some((CloseCode::Policy, "say hello first"))),
+        Err(_) => return Err(Some((TOKEN.into(), "token is not accepted"))),
     };
-    let visitor = (known.widget.channel, session.visitor.clone());
     // Subscribed before the history is read, so that nothing falls between the two.
-    let reader = gateway.hub.connect(&visitor);
-    let mut chat = Chat { gateway, known, session, reader, socket: &mut socket, seen: 0, refusals: 0 };
-    let ended = match chat.begin(last_seq, tail).await {
-        Ok(()) => chat.go_on().await,
-        Err(ended) => ended,
-    };
-    drop(chat);
-    if let Some((code, reason)) = ended {
-        close(&mut socket, code, reason).await;
-    }
+    let reader = gateway.hub.connect(&(known.widget.channel, session.visitor.clone()));
+    let mut chat = Box::new(Chat { gateway, known, session, reader, socket, seen: 0, refusals: 0 });
+    chat.begin(last_seq, tail).await?;
+    Ok(chat)
 }
 
 /// A visitor who has said hello. What ends it is how to say goodbye, or none where nobody is left to hear it.
 struct Chat<'a> {
-    gateway: &'a Gateway,
-    known: &'a Arc<Known>,
+    gateway: Gateway,
+    known: Arc<Known>,
     session: Session,
     reader: Reader,
     socket: &'a mut Socket,
@@ -176,35 +202,44 @@ struct Chat<'a> {
 impl Chat<'_> {
     /// Writes what was missed.
     async fn begin(&mut self, last_seq: i64, tail: i64) -> Result<(), Option<Goodbye>> {
-        let marks = history::marks(self.gateway, self.known, &self.session.visitor).await;
-        let marks = marks.map_err(|_| Some(AGAIN))?;
-        let after = history::begin_after(marks, last_seq, tail);
-        if after.is_none() {
+        let Chat { gateway, known, session, .. } = self;
+        let begun = history::begin(gateway, known, &session.visitor, last_seq, tail).await;
+        let Begun { marks, is_other, frames } = begun.map_err(|_| Some(AGAIN))?;
+        if is_other {
             self.write(&protocol::reset()).await?;
         }
-        self.seen = after.unwrap_or(0);
-        self.refill().await?;
+        self.seen = marks.last.min(frames.first().map_or(marks.last, |(seq, _)| seq - 1));
+        let may_be_more = frames.len() >= PAGE;
+        self.write_all(frames).await?;
+        if may_be_more {
+            self.refill().await?;
+        }
         self.write(&protocol::ready(self.seen, marks.read)).await
     }
 
     /// Writes everything after what was written.
     async fn refill(&mut self) -> Result<(), Option<Goodbye>> {
         loop {
-            let missed = history::after(self.gateway, self.known, &self.session.visitor, self.seen).await;
+            let missed = history::after(&self.gateway, &self.known, &self.session.visitor, self.seen).await;
             let missed = missed.map_err(|_| Some(AGAIN))?;
             let may_be_more = missed.len() >= PAGE;
-            for (seq, text) in missed {
-                self.seen = self.seen.max(seq);
-                self.write_text(text).await?;
-            }
+            self.write_all(missed).await?;
             if !may_be_more {
                 return Ok(());
             }
         }
     }
 
+    async fn write_all(&mut self, frames: Vec<Written>) -> Result<(), Option<Goodbye>> {
+        for (seq, text) in frames {
+            self.seen = self.seen.max(seq);
+            self.write_text(text).await?;
+        }
+        Ok(())
+    }
+
     /// Talks until one side ends it.
-    async fn go_on(&mut self) -> Option<Goodbye> {
+    async fn go_on(mut self: Box<Self>) -> Option<Goodbye> {
         let mut ping = tokio::time::interval(self.gateway.limits.websocket.ping_interval);
         ping.reset();
         let mut awaiting_pong = false;
@@ -247,7 +282,7 @@ impl Chat<'_> {
                 self.write_text(text).await
             }
             // Two writers push in another order than they wrote, or a push was lost on its way: the history has all.
-            Some(Push::Frame { .. }) => self.refill().await,
+            Some(Push::Frame { .. } | Push::Refill) => Box::pin(self.refill()).await,
             Some(Push::Signal(text)) => self.write_text(text).await,
         }
     }
@@ -257,7 +292,7 @@ impl Chat<'_> {
         message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
     ) -> Result<(), Option<Goodbye>> {
         match message {
-            Some(Ok(Message::Text(text))) => match self.take(&text).await {
+            Some(Ok(Message::Text(text))) => match Box::pin(self.take(&text)).await {
                 Some(answer) if self.refusals > REFUSALS_MAX => {
                     self.write(&answer).await?;
                     Err(Some((TOO_MANY.into(), "too many frames")))
@@ -279,8 +314,8 @@ impl Chat<'_> {
         };
         let id = frame.client_msg_id().map(str::to_owned);
         let desk = Desk {
-            gateway: self.gateway,
-            known: self.known,
+            gateway: &self.gateway,
+            known: &self.known,
             session: &self.session,
             reader: Some(self.reader.id()),
         };

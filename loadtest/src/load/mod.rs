@@ -1,15 +1,21 @@
 //! The scenarios that measure, and their yardsticks.
 //!
 //! [`ingest`] is a provider's signed callback up to the durable answer, [`turn`] a message up to the bot's reply at the
-//! provider. Machines are noisy, so every figure stands beside a yardstick that was measured in turns with it:
-//! [`nginx`] returning a fixed body, and [`inserts`] of one row each. At a fixed rate a latency counts from the instant
+//! provider. [`sockets`], [`fanout`], [`reconnect`] and [`chat`] are about the visitors of websites. Machines are
+//! noisy, so every figure stands beside a yardstick that was measured in turns with it: [`nginx`] returning a fixed
+//! body, [`inserts`] of one row each, and [`nchan`] holding sockets. At a fixed rate a latency counts from the instant
 //! the request was due, so that a stall shows in everything that had to wait for it.
 
+pub mod chat;
+pub mod fanout;
 pub mod ingest;
 pub mod inserts;
 pub mod latency;
+pub mod nchan;
 pub mod neighbours;
 pub mod nginx;
 pub mod pace;
+pub mod reconnect;
 pub mod sink;
+pub mod sockets;
 pub mod turn;
