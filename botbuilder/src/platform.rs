@@ -31,6 +31,7 @@ use botbuilder_service::{
     http,
     lifecycle::{Service, ServiceError, Supervisor},
     postgres::{self, ManagedPostgres},
+    redis::Redis,
     server::{self, Server},
     telemetry::{self, Telemetry},
 };
@@ -308,6 +309,11 @@ async fn build(
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
         let server = Server::new("public listener", listener, routes, &config.limits).behind(proxies);
         supervisor.start(server);
+        if let Some(url) = config.redis.server()? {
+            let redis = Redis::open(&url, &config.redis.prefix)?;
+            let (hub, clock) = (Arc::clone(&gateway.hub), Arc::clone(&gateway.clock));
+            supervisor.start(hub::instances::Instances::join(hub, redis, clock, gateway.ids.next()));
+        }
         supervisor.start(hub::Goodbye(Arc::clone(&gateway.hub)));
     }
     supervisor.start(Readiness { stopping });

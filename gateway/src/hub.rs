@@ -1,13 +1,16 @@
 //! Who is connected: readers by visitor, and what is to be pushed to them. It knows no transport. What a slow or
-//! absent reader misses is refilled from the numbered history.
+//! absent reader misses is refilled from the numbered history. Hubs of several instances tell each other by a
+//! [`fanout`]: [`instances`] is the one by Redis.
 
+pub mod fanout;
 mod inlet;
+pub mod instances;
 pub mod rates;
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,6 +31,7 @@ use tracing::info;
 
 pub use self::inlet::Push;
 use self::{
+    fanout::{Alone, Fanout, Notice},
     inlet::{Inlet, Outlet, queue},
     rates::{Rate, Rates},
 };
@@ -61,6 +65,7 @@ pub struct Hub {
     next: AtomicU64,
     stopping: Mutex<CancellationToken>,
     refills: Semaphore,
+    fanout: OnceLock<Arc<dyn Fanout>>,
     /// How much each visitor may do.
     pub rates: Rates,
 }
@@ -81,8 +86,19 @@ impl Hub {
             next: AtomicU64::default(),
             stopping: Mutex::default(),
             refills: Semaphore::new(REFILLS),
+            fanout: OnceLock::new(),
             rates: Rates::new(frames),
         }
+    }
+
+    /// Tells other instances, by this way, from now on. The first way stays.
+    pub(crate) fn join(&self, fanout: Arc<dyn Fanout>) {
+        // Set twice, the second is one that nobody listens to.
+        let _ = self.fanout.set(fanout);
+    }
+
+    fn fanout(&self) -> &dyn Fanout {
+        self.fanout.get().map_or(&Alone, Arc::as_ref)
     }
 
     /// Registers a reader of a visitor, until it is dropped.
@@ -94,8 +110,24 @@ impl Hub {
         if outlets.len() >= self.most {
             outlets.remove(0).displace();
         }
+        let is_first = outlets.is_empty();
         outlets.push(outlet);
+        drop(readers);
+        if is_first {
+            self.fanout().came(visitor);
+        }
         Reader { inlet, hub: Arc::clone(self), visitor: visitor.clone() }
+    }
+
+    /// Whether a visitor has a reader, here or at another instance.
+    pub async fn is_present(&self, visitor: &Visitor) -> bool {
+        let is_here = self.readers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(visitor);
+        is_here || self.fanout().is_elsewhere(visitor).await
+    }
+
+    /// The visitors who have a reader here.
+    fn present(&self) -> Vec<Visitor> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// Pushes a bot's frame to every reader of a visitor.
@@ -136,24 +168,45 @@ impl Hub {
         self.tell(visitor, &Push::Signal(signal), except);
     }
 
-    /// A reader without room is let go: it reconnects and is refilled.
     fn tell(&self, visitor: &Visitor, push: &Push, except: Option<u64>) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outlets) = readers.get_mut(visitor) {
-            outlets.retain(|outlet| Some(outlet.id) == except || outlet.push(push));
-            if outlets.is_empty() {
-                readers.remove(visitor);
-            }
+        self.tell_here(visitor, push, except);
+        if self.fanout.get().is_some()
+            && let Some(notice) = Notice::new(visitor, push)
+        {
+            self.fanout().tell(notice);
         }
     }
 
+    /// Pushes what another instance was told.
+    fn deliver(&self, notice: &Notice) {
+        self.tell_here(&notice.visitor, &notice.push(), None);
+    }
+
+    /// Has every reader look into its history: something may not have been heard.
+    fn look(&self) {
+        for visitor in self.present() {
+            self.tell_here(&visitor, &Push::Refill, None);
+        }
+    }
+
+    /// A reader without room is let go: it reconnects and is refilled.
+    fn tell_here(&self, visitor: &Visitor, push: &Push, except: Option<u64>) {
+        self.keep(visitor, |outlet| Some(outlet.id) == except || outlet.push(push));
+    }
+
     fn forget(&self, visitor: &Visitor, id: u64) {
+        self.keep(visitor, |outlet| outlet.id != id);
+    }
+
+    /// Lets go of the readers of a visitor that are not to be kept.
+    fn keep(&self, visitor: &Visitor, which: impl FnMut(&Outlet) -> bool) {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outlets) = readers.get_mut(visitor) {
-            outlets.retain(|outlet| outlet.id != id);
-            if outlets.is_empty() {
-                readers.remove(visitor);
-            }
+        let Some(outlets) = readers.get_mut(visitor) else { return };
+        outlets.retain(which);
+        if outlets.is_empty() {
+            readers.remove(visitor);
+            drop(readers);
+            self.fanout().went(visitor);
         }
     }
 

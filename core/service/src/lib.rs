@@ -9,5 +9,6 @@ pub mod guard;
 pub mod http;
 pub mod lifecycle;
 pub mod postgres;
+pub mod redis;
 pub mod server;
 pub mod telemetry;

@@ -16,7 +16,7 @@ const BYTES_MAX: usize = 512 << 10;
 const KEPT: usize = 4;
 
 /// What is pushed to a reader: JSON, as it goes over the wire.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Push {
     /// A frame of the history.
     Frame {
@@ -85,6 +85,9 @@ impl Outlet {
     /// Whether there was room for it.
     pub(super) fn push(&self, push: &Push) -> bool {
         let mut state = self.shared.state();
+        if matches!(push, Push::Refill) && state.waiting.iter().any(|push| matches!(push, Push::Refill)) {
+            return true;
+        }
         let len = push.len();
         // One frame always fits, however large.
         let fits = state.waiting.is_empty() || state.bytes + len <= BYTES_MAX;

@@ -41,7 +41,7 @@ use crate::{
 
 /// A frame that cannot be written within this time ends the socket.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-/// Most bytes of a frame to a visitor, beyond the buffer.
+/// Most bytes of a frame to a visitor, beyond the buffer, where visitors may not send larger ones themselves.
 const WRITE_MAX: usize = 512 << 10;
 /// A visitor who goes on after so many more refusals than frames taken is closed.
 const REFUSALS_MAX: u32 = 100;
@@ -69,7 +69,7 @@ fn config(limits: &limits::WebSocket) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(buffer)
         .write_buffer_size(buffer)
-        .max_write_buffer_size(buffer.saturating_add(WRITE_MAX))
+        .max_write_buffer_size(buffer.saturating_add(WRITE_MAX.max(bytes(limits.message_bytes))))
         .max_message_size(Some(bytes(limits.message_bytes)))
         .max_frame_size(Some(bytes(limits.frame_bytes)))
 }

@@ -4,6 +4,7 @@ mod app_webhook;
 mod files;
 mod handshake;
 mod ingress;
+mod instances;
 mod outage;
 mod unsupported;
 mod uploads;

@@ -5,6 +5,7 @@ import type { Model } from "./model";
 export function Composer({ model }: { model: Model }) {
   const [text, setText] = useState("");
   const area = useRef<HTMLTextAreaElement>(null);
+  const picker = useRef<HTMLInputElement>(null);
   const over = [...text].length - model.config.text_max;
   const capture = model.capture;
   const locked = capture === "required" || model.client.state === "refused";
@@ -25,6 +26,9 @@ export function Composer({ model }: { model: Model }) {
     setText("");
     area.current?.focus();
   };
+  const attach = (files: FileList | null | undefined) => {
+    for (const file of files ?? []) model.attach(file);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     // While a word is being composed, Enter belongs to the input method.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) send(event);
@@ -32,9 +36,28 @@ export function Composer({ model }: { model: Model }) {
 
   return (
     <>
+      {model.mayNotify && <Notify model={model} />}
       {capture !== "none" && <Email model={model} required={capture === "required"} />}
       {!locked && (
         <form class="composer" onSubmit={send}>
+          {model.config.uploads && (
+            <>
+              <input
+                type="file"
+                ref={picker}
+                multiple
+                hidden
+                accept={model.behaviour.allowed_upload_types?.join()}
+                onChange={(event) => {
+                  attach(event.currentTarget.files);
+                  event.currentTarget.value = "";
+                }}
+              />
+              <button type="button" class="attach" aria-label={model.text("attach")} onClick={() => picker.current?.click()}>
+                <Icon name="attach" />
+              </button>
+            </>
+          )}
           <label class="hidden" for="text">
             {model.text("message")}
           </label>
@@ -48,10 +71,16 @@ export function Composer({ model }: { model: Model }) {
             aria-describedby={over > 0 ? "over" : undefined}
             onInput={(event) => setText(event.currentTarget.value)}
             onKeyDown={onKeyDown}
+            onPaste={(event) => attach(event.clipboardData?.files)}
           />
           <button type="submit" aria-label={model.text("send")} disabled={!text.trim() || over > 0}>
             <Icon name="send" />
           </button>
+          {model.problem && (
+            <p class="bad" role="alert">
+              {model.problem}
+            </p>
+          )}
           {over > 0 && (
             <p id="over" class="bad" role="status">
               {model.text("too_long", { n: over })}
@@ -63,8 +92,26 @@ export function Composer({ model }: { model: Model }) {
   );
 }
 
+/** Asks before the browser does: a browser's question can be refused for good. */
+function Notify({ model }: { model: Model }) {
+  return (
+    <div class="notify">
+      <span>{model.text("notify")}</span>
+      <button type="button" onClick={() => void model.notify(true)}>
+        {model.text("notify_yes")}
+      </button>
+      <button type="button" class="quiet" onClick={() => void model.notify(false)}>
+        {model.text("email_skip")}
+      </button>
+    </div>
+  );
+}
+
+/** An e-mail address; while nobody is there, along with what is to be said. */
 function Email({ model, required }: { model: Model; required: boolean }) {
   const [email, setEmail] = useState("");
+  const [text, setText] = useState("");
+  const offline = required && model.isOffline;
   const [bad, setBad] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   const save = (event: Event) => {
@@ -74,6 +121,7 @@ function Email({ model, required }: { model: Model; required: boolean }) {
       input.current?.focus();
       return;
     }
+    if (offline && text.trim()) model.client.say(text.trim());
     model.giveEmail(email.trim());
   };
   return (
@@ -92,12 +140,25 @@ function Email({ model, required }: { model: Model; required: boolean }) {
           aria-describedby={bad ? "bad" : "why"}
           onInput={(event) => setEmail(event.currentTarget.value)}
         />
-        <button type="submit">{model.text("save")}</button>
+        {!offline && <button type="submit">{model.text("save")}</button>}
       </div>
       {bad && (
         <p id="bad" class="bad" role="alert">
           {model.text("email_bad")}
         </p>
+      )}
+      {offline && (
+        <>
+          <label for="offline">{model.text("message")}</label>
+          <textarea
+            id="offline"
+            rows={3}
+            maxLength={model.config.text_max}
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+          <button type="submit">{model.text("send")}</button>
+        </>
       )}
       {!required && (
         <button type="button" class="quiet" onClick={() => model.skipEmail()}>

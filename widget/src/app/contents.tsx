@@ -1,5 +1,5 @@
-import { useRef, useState } from "preact/hooks";
-import type { Card, CardButton, Content, Option } from "../client";
+import { useId, useRef, useState } from "preact/hooks";
+import type { Card, CardButton, Citation, Content, Field, Option } from "../client";
 import { Icon } from "./icons";
 import { safeHref } from "./markdown";
 import type { Model } from "./model";
@@ -10,6 +10,8 @@ interface Props {
   content: Content;
   /** Whether it is the visitor's own. */
   mine: boolean;
+  /** Its number, where it has one. */
+  seq?: number;
 }
 
 /** What is inside a message's bubble. */
@@ -106,7 +108,7 @@ function Media({ model, content }: { model: Model; content: Content & { kind: "m
 }
 
 /** What stands below a message's bubble: things to press. */
-export function Extras({ model, content, mine }: Props) {
+export function Extras({ model, content, mine, seq = 0 }: Props) {
   if (mine) return null;
   if (content.kind === "choice" && content.options?.length) {
     return content.style === "list" ? (
@@ -123,7 +125,11 @@ export function Extras({ model, content, mine }: Props) {
     case "carousel":
       return "cards" in payload ? <Carousel model={model} cards={payload.cards} /> : null;
     case "rating":
-      return <Rating model={model} max={"max" in payload ? payload.max : undefined} />;
+      return <Rating model={model} seq={seq} max={"max" in payload ? payload.max : undefined} />;
+    case "answer":
+      return "citations" in payload ? <Sources model={model} citations={payload.citations ?? []} /> : null;
+    case "form":
+      return "fields" in payload ? <Form model={model} seq={seq} {...payload} /> : null;
     default:
       return null;
   }
@@ -218,11 +224,97 @@ function Carousel({ model, cards }: { model: Model; cards: Card[] }) {
 
 export const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-function Rating({ model, max = 5 }: { model: Model; max?: number }) {
+/** Whether the visitor has answered something since, in this way. */
+function answered(model: Model, seq: number, how: (content: Content & { kind: "text" }) => boolean | undefined): boolean {
+  return model.client.items().some(({ frame }) => frame && frame.seq > seq && frame.content.kind === "text" && how(frame.content));
+}
+
+function Sources({ model, citations }: { model: Model; citations: Citation[] }) {
+  return (
+    <ol class="sources" aria-label={model.text("sources")}>
+      {citations.map(({ title, url }) => (
+        <li>
+          <Address href={url ?? ""} text={title} />
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+interface FormProps {
+  model: Model;
+  seq: number;
+  id: string;
+  fields: Field[];
+  submit?: string;
+}
+
+function Form({ model, seq, id, fields, submit }: FormProps) {
+  const prefix = useId();
+  const [sent, send] = useState(false);
+  const [missing, miss] = useState<string>();
+  if (sent || answered(model, seq, ({ form }) => form === id)) return null;
+  const onSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const elements = (event.currentTarget as HTMLFormElement).elements;
+    const values: Record<string, string | boolean> = {};
+    const lines: string[] = [];
+    for (const { name, label, type, options } of fields) {
+      const element = elements.namedItem(prefix + name) as HTMLInputElement;
+      if (!element.checkValidity()) {
+        miss(name);
+        return element.focus();
+      }
+      const value = type === "checkbox" ? element.checked : element.value.trim();
+      values[name] = value;
+      const shown = value === true ? "✓" : value === false ? "–" : options?.find((option) => option.id === value)?.title ?? value;
+      if (shown) lines.push(`${label}: ${shown}`);
+    }
+    send(true);
+    model.client.submit(id, values, lines.join("\n"));
+  };
+  return (
+    <form class="form" onSubmit={onSubmit} noValidate>
+      {fields.map(({ name, label, type = "text", required, placeholder, options }) => {
+        const own = { id: prefix + name, name: prefix + name, required, placeholder, maxLength: 1000 };
+        const bad = missing === name;
+        const told = { "aria-invalid": bad, "aria-describedby": bad ? `${prefix}bad` : undefined };
+        return (
+          <div class={type}>
+            <label for={own.id}>
+              {label}
+              {required && <span aria-hidden="true"> *</span>}
+            </label>
+            {type === "textarea" ? (
+              <textarea {...own} {...told} rows={3} />
+            ) : type === "select" ? (
+              <select {...own} {...told}>
+                <option value="">{placeholder}</option>
+                {options?.map((option) => (
+                  <option value={option.id}>{option.title}</option>
+                ))}
+              </select>
+            ) : (
+              <input {...own} {...told} type={type} />
+            )}
+            {bad && (
+              <p id={`${prefix}bad`} class="bad" role="alert">
+                {model.text("missing")}
+              </p>
+            )}
+          </div>
+        );
+      })}
+      <button type="submit">{submit || model.text("send")}</button>
+    </form>
+  );
+}
+
+function Rating({ model, seq, max = 5 }: { model: Model; seq: number; max?: number }) {
   const [given, give] = useState(0);
   const stars = Array.from({ length: Math.min(10, Math.max(2, max)) }, (_, index) => index + 1);
   const label = (n: number) => model.text("star", { n, max: stars.length });
-  if (given) return <p class="note">{model.text("rated")}</p>;
+  if (given || answered(model, seq, ({ choice }) => choice?.startsWith("rating:"))) return <p class="note">{model.text("rated")}</p>;
   return (
     <div class="rating" role="group" aria-label={model.text("rate")}>
       {stars.map((n) => (

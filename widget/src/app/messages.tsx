@@ -13,8 +13,10 @@ const PAUSE = 5 * 60_000;
 
 function contentOf(item: Item): Content {
   if (item.frame) return item.frame.content;
-  const saying = item.saying;
-  const text = saying?.type === "message" ? saying.text : saying?.type === "choice" ? (saying.title ?? saying.id) : "";
+  const { saying, upload } = item;
+  if (upload) return { kind: "media", media: "file", file_name: upload.file.name, size: upload.file.size };
+  if (saying?.type === "file") return { kind: "media", media: "file", file_name: saying.name, size: saying.size };
+  const text = item.partial ?? (saying && "text" in saying ? saying.text : saying?.type === "choice" ? (saying.title ?? saying.id) : "");
   return { kind: "text", text };
 }
 
@@ -46,7 +48,7 @@ export function Messages({ model }: { model: Model }) {
     else setBelow(true);
     height.current = element.scrollHeight;
     firstBefore.current = first;
-  }, [last, first, items.length, model.typing]);
+  }, [last, first, items.length, model.typing, items.at(-1)?.partial]);
 
   // Images come later, and change the height.
   useEffect(() => {
@@ -98,7 +100,7 @@ export function Messages({ model }: { model: Model }) {
             />
           ))}
           {items.length === 0 && <Starters model={model} />}
-          {model.typing && (
+          {model.typing && !items.at(-1)?.partial && (
             <li class="message other typing">
               <div class="bubble" role="img" aria-label={model.text("typing", { name: model.title })}>
                 <i />
@@ -173,7 +175,15 @@ function Message({ model, item, first, last }: MessageProps) {
           {body}
         </div>
       )}
-      <Extras model={model} content={content} mine={mine} />
+      {item.upload && item.state === "sending" && (
+        <div class="progress">
+          <progress value={item.upload.share} aria-label={item.upload.file.name} />
+          <button type="button" aria-label={model.text("cancel")} onClick={() => model.client.cancel(item.key)}>
+            <Icon name="close" />
+          </button>
+        </div>
+      )}
+      <Extras model={model} content={content} mine={mine} seq={item.frame?.seq} />
       <Status model={model} item={item} last={last} />
     </li>
   );

@@ -14,6 +14,7 @@ export interface Behaviour {
   hide_on_paths?: string[];
   show_on_paths?: string[];
   offline_form?: unknown;
+  allowed_upload_types?: string[];
   proactive?: { text: string; after_seconds?: number; paths?: string[] }[];
   markdown?: boolean;
 }
@@ -40,6 +41,9 @@ interface Told {
 
 /** A typing mark goes away by itself after this time. */
 const TYPING_MS = 8000;
+/** Whoever has waited so long for an answer may want to be told of it. */
+const PATIENCE_MS = 10_000;
+const MEGABYTE = 1 << 20;
 
 export class Model extends Emitter<Told> {
   isOpen = false;
@@ -50,6 +54,11 @@ export class Model extends Emitter<Told> {
   spoken = "";
   /** Whether the e-mail address was given, refused, or is not known yet. */
   email: "asked" | "given" | "skipped" | undefined;
+  /** Whether to ask if answers may be told by the browser. */
+  mayNotify = false;
+  /** What is wrong with what was to be sent. */
+  problem: string | undefined;
+  private patience: ReturnType<typeof setTimeout> | undefined;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private greeted = false;
 
@@ -64,7 +73,10 @@ export class Model extends Emitter<Told> {
     super();
     this.email = client.store.get(this.emailName) as "given" | "skipped" | undefined;
     const changed = () => this.emit("changed", undefined);
-    client.on("items", changed);
+    client.on("items", () => {
+      this.waiting();
+      changed();
+    });
     client.on("state", (state) => {
       if (state === "online") this.greet();
       this.emit("state", state);
@@ -101,9 +113,14 @@ export class Model extends Emitter<Told> {
     return !isOpen(this.config.business_hours, new Date(Date.now() + this.ahead));
   }
 
+  /** Whether nobody is there, and what is said then is answered by mail. */
+  get isOffline(): boolean {
+    return this.away && !!this.behaviour.offline_form;
+  }
+
   /** Whether the composer waits for an e-mail address, or an address is asked for beside it. */
   get capture(): "none" | "optional" | "required" {
-    const wanted = this.away && this.behaviour.offline_form ? "required" : this.config.email_capture;
+    const wanted = this.isOffline ? "required" : this.config.email_capture;
     if (wanted === "off" || this.email === "given" || (wanted === "optional" && this.email)) return "none";
     if (wanted === "optional" && !this.client.items().some((item) => item.role === "visitor")) return "none";
     return wanted;
@@ -159,6 +176,42 @@ export class Model extends Emitter<Told> {
     this.setEmail("skipped");
   }
 
+  attach(file: File): void {
+    const most = this.config.upload_max_bytes ?? Infinity;
+    if (!this.config.uploads) return;
+    this.problem = file.size > most ? this.text("too_large", { n: Math.floor(most / MEGABYTE) }) : undefined;
+    if (this.problem) this.emit("changed", undefined);
+    else this.client.upload(file);
+  }
+
+  /** Asks the browser, or never again. */
+  async notify(yes: boolean): Promise<void> {
+    this.mayNotify = false;
+    this.emit("changed", undefined);
+    if (yes) await Notification.requestPermission();
+    else this.client.store.set(this.client.prefix + "notify", false);
+  }
+
+  /** The time to ask is when somebody waits for an answer: then it is of use, and the page may be left. */
+  private waiting(force = false): void {
+    const last = this.client.items().at(-1);
+    const waits = force || (last?.role === "visitor" && last.state !== "failed");
+    if (!waits) {
+      clearTimeout(this.patience);
+      this.patience = undefined;
+      return;
+    }
+    if (!canNotify() || Notification.permission !== "default") return;
+    if (this.client.store.get(this.client.prefix + "notify") === false) return;
+    this.patience ??= setTimeout(
+      () => {
+        this.mayNotify = true;
+        this.emit("changed", undefined);
+      },
+      force || this.away ? 0 : PATIENCE_MS,
+    );
+  }
+
   /** What others said is read once it can be seen. */
   read(): void {
     if (this.isOpen && document.visibilityState === "visible" && this.client.unread > 0) this.client.read();
@@ -181,6 +234,21 @@ export class Model extends Emitter<Told> {
     if (this.client.lastSeq === 0 && this.client.items().length === 0) this.client.opened();
   }
 
+  /** Tells by the browser, where it may. */
+  private show(title: string, body: string): void {
+    if (!canNotify() || Notification.permission !== "granted") return;
+    try {
+      const note = new Notification(title, { body, tag: this.client.prefix });
+      note.onclick = () => {
+        focus();
+        note.close();
+        this.open();
+      };
+    } catch {
+      // Some phones have notifications only for installed pages.
+    }
+  }
+
   private stopTyping(): void {
     this.typing = false;
     clearTimeout(this.typingTimer);
@@ -196,11 +264,18 @@ export class Model extends Emitter<Told> {
     this.read();
     if (!this.isOpen || document.visibilityState !== "visible") {
       if (this.behaviour.sound) beep();
+      if (document.visibilityState !== "visible") this.show(frame.author?.name || this.title, text || "");
     }
+    // A person answers when there is time for it.
+    if (frame.role === "agent") this.waiting(true);
     this.emit("unread", this.client.unread);
     this.emit("message", frame);
     this.emit("changed", undefined);
   }
+}
+
+function canNotify(): boolean {
+  return "Notification" in window && isSecureContext;
 }
 
 /** Two short tones. Browsers are silent until somebody has touched the page. */

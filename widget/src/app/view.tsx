@@ -79,7 +79,20 @@ function Panel({ model }: { model: Model }) {
   const lost = model.client.state === "waiting" || model.client.state === "refused";
   const logo = safeHref(model.theme.logo_url || model.theme.avatar_url || "");
   return (
-    <section class="panel" ref={panel} role="dialog" aria-labelledby="title" tabIndex={-1} onKeyDown={onKeyDown}>
+    <section
+      class="panel"
+      ref={panel}
+      role="dialog"
+      aria-labelledby="title"
+      tabIndex={-1}
+      onKeyDown={onKeyDown}
+      onDragOver={(event) => model.config.uploads && event.preventDefault()}
+      onDrop={(event) => {
+        if (!model.config.uploads) return;
+        event.preventDefault();
+        for (const file of event.dataTransfer?.files ?? []) model.attach(file);
+      }}
+    >
       <header>
         {logo && <img src={logo} alt="" referrerpolicy="no-referrer" />}
         <div>

@@ -1,6 +1,6 @@
 import { Backoff } from "./backoff";
 import { CLOSE, type FromServer, type Identity, type ToServer } from "./protocol";
-import { type Ended, type Transport, openPolling, openSocket } from "./transport";
+import { type Ended, type Transport, delayOf, openPolling, openSocket } from "./transport";
 import type { Store } from "./storage";
 
 /**
@@ -193,8 +193,7 @@ export class Connection {
     });
     if (!response.ok) {
       const gone = response.status === 401 || response.status === 403 || response.status === 404;
-      const seconds = Number(response.headers.get("retry-after"));
-      throw { code: gone ? CLOSE.refused : 0, afterMs: seconds ? seconds * 1000 : undefined } satisfies Ended;
+      throw { code: gone ? CLOSE.refused : 0, afterMs: delayOf(response.headers.get("retry-after")) } satisfies Ended;
     }
     const session = await response.json().catch(() => {
       throw { code: 0 } satisfies Ended;

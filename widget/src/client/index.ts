@@ -3,13 +3,16 @@
 import { Connection, type State } from "./connection";
 import { Emitter } from "./emitter";
 import { History } from "./history";
+import { freshId } from "./id";
 import { Outbox } from "./outbox";
 import type { Config, Frame, FromServer, Identity, Role, Saying } from "./protocol";
 import { type Mode, type Store, openStore } from "./storage";
+import { type Upload, Uploads } from "./uploads";
 
 export * from "./protocol";
 export type { State } from "./connection";
 export type { Mode } from "./storage";
+export type { Upload } from "./uploads";
 export { Emitter } from "./emitter";
 
 /** How many of the newest frames are fetched at first, and with each look further back. */
@@ -28,6 +31,9 @@ export interface Item {
   at: number;
   frame?: Frame;
   saying?: Saying;
+  upload?: Upload;
+  /** An answer that is still being written, as far as it goes. */
+  partial?: string;
   state: "sending" | "sent" | "seen" | "failed" | "received";
   problem?: string;
 }
@@ -54,12 +60,6 @@ export interface Options {
   random?: () => number;
 }
 
-export function freshId(): string {
-  // Not crypto.randomUUID: that is missing on pages that are not served over TLS.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 export class Client extends Emitter<Events> {
   readonly base: string;
   readonly store: Store;
@@ -71,6 +71,8 @@ export class Client extends Emitter<Events> {
   private readonly connection: Connection;
   private readonly history = new History();
   private outbox: Outbox;
+  private readonly uploads: Uploads;
+  private growing: { id: string; role: Role; text: string; at: number } | undefined;
   private seen = new Set<string>();
   private inFlight: string | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
@@ -89,6 +91,13 @@ export class Client extends Emitter<Events> {
     this.store = options.store ?? openStore(options.storage ?? "local");
     this.prefix = `bb:${options.widget}:`;
     this.outbox = new Outbox(this.store, this.prefix + "out:", Date.now());
+    this.uploads = new Uploads(
+      this.base,
+      () => this.connection.currentToken(),
+      () => this.emit("items", undefined),
+      ({ key, file }, upload) =>
+        this.enqueue({ type: "file", client_msg_id: key, upload, name: file.name, size: file.size }),
+    );
     this.connection = new Connection({
       base: this.base,
       store: this.store,
@@ -164,6 +173,7 @@ export class Client extends Emitter<Events> {
   identify(identity: Identity | undefined): void {
     this.reset();
     this.outbox.clear();
+    this.uploads.clear();
     this.connection.identify(identity);
   }
 
@@ -192,7 +202,7 @@ export class Client extends Emitter<Events> {
     });
     for (const pending of this.outbox.all()) {
       const { saying, at, failed, accepted } = pending;
-      if (saying.type !== "message" && saying.type !== "choice") continue;
+      if (saying.type === "opened" || saying.type === "details") continue;
       if (this.history.has(saying.client_msg_id)) continue;
       items.push({
         key: saying.client_msg_id,
@@ -202,6 +212,14 @@ export class Client extends Emitter<Events> {
         state: failed !== undefined ? "failed" : accepted ? "sent" : "sending",
         problem: failed,
       });
+    }
+    for (const upload of this.uploads.items()) {
+      const { key, at, problem } = upload;
+      items.push({ key, role: "visitor", at, upload, state: problem ? "failed" : "sending", problem });
+    }
+    if (this.growing) {
+      const { id, role, text, at } = this.growing;
+      items.push({ key: id, role, at, partial: text, state: "received" });
     }
     return items;
   }
@@ -222,6 +240,22 @@ export class Client extends Emitter<Events> {
     this.enqueue({ type: "choice", client_msg_id: freshId(), id, title });
   }
 
+  /** Answers a form; `text` is what is shown of it. */
+  submit(id: string, values: Record<string, string | boolean>, text: string): void {
+    this.enqueue({ type: "form", client_msg_id: freshId(), id, values, text });
+  }
+
+  /** Sends a file up, and says it when it is there. */
+  upload(file: File): void {
+    this.connect();
+    this.uploads.add(file);
+  }
+
+  /** Takes back a file that is not there yet. */
+  cancel(key: string): void {
+    this.uploads.remove(key);
+  }
+
   /** The chat was opened and nothing has been said yet. */
   opened(): void {
     this.enqueue({ type: "opened", client_msg_id: freshId() });
@@ -232,6 +266,7 @@ export class Client extends Emitter<Events> {
   }
 
   retry(id: string): void {
+    if (this.uploads.retry(id)) return;
     this.outbox.retry(id, Date.now());
     this.emit("items", undefined);
     this.pump();
@@ -291,6 +326,7 @@ export class Client extends Emitter<Events> {
 
   private lostTouch(): void {
     this.inFlight = undefined;
+    this.growing = undefined;
     clearTimeout(this.patience);
   }
 
@@ -320,7 +356,10 @@ export class Client extends Emitter<Events> {
         if (this.readSeq > frame.read_seq) this.connection.send({ type: "read", seq: this.readSeq });
         this.emit("items", undefined);
         // After the state has become `online`.
-        queueMicrotask(() => this.pump());
+        queueMicrotask(() => {
+          this.pump();
+          this.uploads.go();
+        });
         break;
       case "accepted":
         this.accepted(frame.client_msg_id);
@@ -330,6 +369,9 @@ export class Client extends Emitter<Events> {
         break;
       case "typing":
         this.emit("typing", frame.role);
+        break;
+      case "partial":
+        this.grow(frame);
         break;
       case "seen":
         this.seen.add(frame.client_msg_id);
@@ -344,8 +386,18 @@ export class Client extends Emitter<Events> {
     }
   }
 
+  /** A piece of an answer. One that does not follow what is here is left out: the whole comes as a frame. */
+  private grow({ id, role, from, text }: { id: string; role: Role; from: number; text: string }): void {
+    const before = this.growing?.id === id ? this.growing : { text: "", at: Date.now() };
+    const known = [...before.text];
+    if (from > known.length) return;
+    this.growing = { id, role, text: known.slice(0, from).join("") + text, at: before.at };
+    this.emit("items", undefined);
+  }
+
   private take(frame: Frame): void {
     if (!this.history.add(frame)) return;
+    if (frame.role !== "visitor") this.growing = undefined;
     // It is numbered before it goes to the bot: only `accepted` says that it will be answered.
     if (frame.client_msg_id) this.outbox.shown(frame.client_msg_id);
     if (this.ready && frame.role !== "visitor") this.emit("message", frame);

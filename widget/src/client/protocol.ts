@@ -26,16 +26,33 @@ export interface Card {
   buttons?: CardButton[];
 }
 
+/** Where something that was said can be read. */
+export interface Citation {
+  title: string;
+  url?: string;
+}
+
+export interface Field {
+  name: string;
+  label: string;
+  type?: "text" | "email" | "tel" | "number" | "date" | "textarea" | "select" | "checkbox";
+  required?: boolean;
+  placeholder?: string;
+  options?: Option[];
+}
+
 /** What a `structured` content may hold here. Others show nothing but their `text`. */
 export type Payload =
   | { type: "card"; card: Card }
   | { type: "carousel"; text?: string; cards: Card[] }
   | { type: "rating"; text?: string; max?: number }
   | { type: "notice"; text: string }
+  | { type: "answer"; text: string; citations: Citation[] }
+  | { type: "form"; id: string; text?: string; fields: Field[]; submit?: string }
   | { type: string; text?: string };
 
 export type Content =
-  | { kind: "text"; text: string }
+  | { kind: "text"; text: string; choice?: string; form?: string }
   | { kind: "choice"; text: string; options: Option[]; style?: "buttons" | "list"; label?: string }
   | { kind: "media"; media: string; url?: string; mime_type?: string; file_name?: string; size?: number; caption?: string }
   | { kind: "location"; latitude: number; longitude: number; name?: string; address?: string }
@@ -65,6 +82,7 @@ export type FromServer =
   | { type: "accepted"; client_msg_id: string; seq?: number }
   | { type: "error"; client_msg_id?: string | null; code: string; detail: string; retry_after_ms?: number }
   | { type: "typing"; role: Role }
+  | { type: "partial"; id: string; role: Role; from: number; text: string }
   | { type: "seen"; client_msg_id: string }
   | { type: "read"; seq: number }
   | { type: "reconnect"; after_ms: number }
@@ -74,6 +92,8 @@ export type FromServer =
 export type Saying =
   | { type: "message"; client_msg_id: string; text: string }
   | { type: "choice"; client_msg_id: string; id: string; title?: string }
+  | { type: "form"; client_msg_id: string; id: string; values: Record<string, string | boolean>; text: string }
+  | { type: "file"; client_msg_id: string; upload: string; name?: string; size?: number }
   | { type: "opened"; client_msg_id: string }
   | { type: "details"; client_msg_id: string; email?: string; name?: string; attributes?: Record<string, unknown> };
 
@@ -117,6 +137,8 @@ export interface Config {
   email_capture: "off" | "optional" | "required";
   require_identity: boolean;
   uploads: boolean;
+  /** Most bytes of a file. */
+  upload_max_bytes?: number;
   text_max: number;
   theme: Record<string, unknown>;
   behaviour: Record<string, unknown>;

@@ -28,6 +28,12 @@ export interface Start {
   tail: number;
 }
 
+/** What a `retry-after` header says, in milliseconds. */
+export function delayOf(header: string | null): number | undefined {
+  const seconds = Number(header);
+  return seconds > 0 ? seconds * 1000 : undefined;
+}
+
 /** Time until the server must have said `ready`. */
 const READY_WITHIN_MS = 10_000;
 
@@ -102,8 +108,7 @@ export function openPolling(start: Start, handlers: Handlers): Transport {
   };
   /** The answer as the close code of a socket would have it. */
   const refused = (response: Response): Ended => {
-    const seconds = Number(response.headers.get("retry-after"));
-    const afterMs = seconds > 0 ? seconds * 1000 : undefined;
+    const afterMs = delayOf(response.headers.get("retry-after"));
     if (response.status === 401) return { code: 4401 };
     if (response.status === 403 || response.status === 404) return { code: 4403 };
     return { code: response.status === 429 ? 4429 : 0, afterMs };

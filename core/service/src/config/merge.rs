@@ -8,8 +8,8 @@ use serde::{
 use toml::{Table, Value};
 
 use super::{
-    App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Models, Outbound, Runtime, Secrets,
-    Stream, Telemetry,
+    App, Apps, Database, Dispatcher, Email, Error, Limits, Listen, Log, Models, Outbound, Redis, Runtime,
+    Secrets, Stream, Telemetry,
 };
 use super::{limits, media, stream};
 
@@ -128,6 +128,7 @@ fn known() -> Vec<(&'static str, Known)> {
         ("email", section::<Email>(Vec::new())),
         ("media", section::<media::Media>(vec![("s3", section::<media::S3>(Vec::new()))])),
         ("models", section::<Models>(Vec::new())),
+        ("redis", section::<Redis>(Vec::new())),
     ];
     keys.extend(sections);
     keys

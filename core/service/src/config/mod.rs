@@ -19,6 +19,7 @@ pub mod media;
 mod merge;
 mod models;
 mod outbound;
+mod redis;
 mod role;
 mod runtime;
 mod secret_value;
@@ -41,6 +42,7 @@ pub use self::{
     log::Log,
     models::Models,
     outbound::Outbound,
+    redis::Redis,
     role::{Role, UnknownRole},
     runtime::Runtime,
     secrets::{ROOT_KEY_BYTES, Secrets},
@@ -90,6 +92,8 @@ pub struct Config {
     pub media: media::Media,
     /// Models computed in the process.
     pub models: Models,
+    /// What several instances tell each other by.
+    pub redis: Redis,
 }
 
 impl Default for Config {
@@ -111,6 +115,7 @@ impl Default for Config {
             email: Email::default(),
             media: media::Media::default(),
             models: Models::default(),
+            redis: Redis::default(),
         }
     }
 }
@@ -272,6 +277,7 @@ impl Config {
         self.email.validate(&mut problems);
         self.media.validate(&mut problems);
         self.models.validate(&mut problems);
+        self.redis.validate(&mut problems);
         self.apps.validate(&mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
     }

@@ -1,0 +1,177 @@
+//! Redis: what instances tell each other in passing. Nothing that must not be lost goes through here.
+//!
+//! The connection is made and made again in the background: a program starts without its Redis, and goes on without
+//! it. Meanwhile every call fails at once.
+
+use std::time::Duration;
+
+use botbuilder_domain::Secret;
+use bytes::Bytes;
+use fred::{
+    clients::{Client, SubscriberClient},
+    interfaces::{
+        ClientLike as _, EventInterface as _, KeysInterface as _, PubsubInterface as _,
+        SortedSetsInterface as _,
+    },
+    types::{
+        Builder, Message,
+        config::{Config, ReconnectPolicy, UnresponsiveConfig},
+    },
+};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// How long a command may take.
+const COMMAND: Duration = Duration::from_secs(1);
+/// How long it takes to find out that a server says nothing any more.
+const UNRESPONSIVE: Duration = Duration::from_secs(5);
+/// Between two attempts to connect: the least and the most, in milliseconds.
+const RECONNECT: (u32, u32) = (50, 2_000);
+/// Messages that may wait for whoever listens. Beyond it some are lost, and the listener is told.
+const WAITING: usize = 4096;
+
+/// Why something could not be told or asked.
+#[derive(Debug, thiserror::Error)]
+#[error("redis: {0}")]
+pub struct Error(#[from] fred::error::Error);
+
+/// A connection to tell things by, and one to hear things by.
+#[derive(Clone)]
+pub struct Redis {
+    client: Client,
+    subscriber: SubscriberClient,
+    prefix: String,
+}
+
+/// What is heard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something that was told.
+    Told(Bytes),
+    /// The connection is there (again): what was told before may not have been heard.
+    Connected,
+    /// The connection is gone: nothing is heard until it is back.
+    Lost,
+    /// More was told than was heard.
+    Missed,
+}
+
+/// What is heard on one topic.
+pub struct Ear {
+    topic: String,
+    messages: broadcast::Receiver<Message>,
+    connections: broadcast::Receiver<fred::types::config::Server>,
+    errors: broadcast::Receiver<(fred::error::Error, Option<fred::types::config::Server>)>,
+}
+
+impl Redis {
+    /// Begins to connect. An error if the address cannot be read.
+    pub fn open(url: &Secret<String>, prefix: &str) -> Result<Self, Error> {
+        let config = Config { fail_fast: true, ..Config::from_url(url.expose())? };
+        let mut builder = Builder::from_config(config);
+        builder
+            .with_performance_config(|performance| {
+                performance.default_command_timeout = COMMAND;
+                performance.broadcast_channel_capacity = WAITING;
+            })
+            .with_connection_config(|connection| {
+                connection.max_command_attempts = 1;
+                connection.unresponsive =
+                    UnresponsiveConfig { max_timeout: Some(UNRESPONSIVE), interval: COMMAND };
+            })
+            .set_policy(ReconnectPolicy::new_exponential(0, RECONNECT.0, RECONNECT.1, 2));
+        let client = builder.build()?;
+        let subscriber = builder.build_subscriber_client()?;
+        // Both go on by themselves until they are told to end.
+        drop(client.connect());
+        drop(subscriber.connect());
+        drop(subscriber.manage_subscriptions());
+        Ok(Self { client, subscriber, prefix: prefix.to_owned() })
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Tells everybody who listens to a topic.
+    pub async fn tell(&self, topic: &str, what: Bytes) -> Result<(), Error> {
+        let _: i64 = self.client.publish(self.name(topic), what).await?;
+        Ok(())
+    }
+
+    /// Listens to a topic from now on.
+    pub async fn listen(&self, topic: &str) -> Ear {
+        let topic = self.name(topic);
+        let ear = Ear {
+            topic: topic.clone(),
+            messages: self.subscriber.message_rx(),
+            connections: self.subscriber.reconnect_rx(),
+            errors: self.subscriber.error_rx(),
+        };
+        // Kept by the client even where it fails: whenever it connects, it subscribes again.
+        let _ = self.subscriber.subscribe(topic).await;
+        ear
+    }
+
+    /// Notes that somebody holds something for a while, from now (in milliseconds since 1970).
+    pub async fn hold(&self, name: &str, who: &str, now: i64, time: Duration) -> Result<(), Error> {
+        let name = self.name(name);
+        let until = now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let pipeline = self.client.pipeline();
+        let _: () = pipeline.zadd(&name, None, None, false, false, (score(until), who)).await?;
+        let _: () = pipeline.expire(&name, i64::try_from(time.as_secs()).unwrap_or(i64::MAX), None).await?;
+        let _: () = pipeline.all().await?;
+        Ok(())
+    }
+
+    /// Notes that somebody does not hold it any more.
+    pub async fn let_go(&self, name: &str, who: &str) -> Result<(), Error> {
+        let _: i64 = self.client.zrem(self.name(name), who).await?;
+        Ok(())
+    }
+
+    /// How many hold it now (in milliseconds since 1970).
+    pub async fn holders(&self, name: &str, now: i64) -> Result<u64, Error> {
+        Ok(self.client.zcount(self.name(name), score(now), f64::INFINITY).await?)
+    }
+
+    /// Ends the connections.
+    pub async fn close(&self) {
+        // What cannot be ended is gone already.
+        let _ = self.subscriber.quit().await;
+        let _ = self.client.quit().await;
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit for 285 000 years")]
+const fn score(millis: i64) -> f64 {
+    millis as f64
+}
+
+impl Ear {
+    /// What is heard next; none once the connections are closed.
+    pub async fn hear(&mut self) -> Option<Heard> {
+        loop {
+            let heard = tokio::select! {
+                message = self.messages.recv() => match message {
+                    Ok(message) if message.channel == self.topic.as_str() => {
+                        message.value.into_bytes().map(Heard::Told)
+                    }
+                    Ok(_) => None,
+                    Err(RecvError::Lagged(_)) => Some(Heard::Missed),
+                    Err(RecvError::Closed) => return None,
+                },
+                server = self.connections.recv() => match server {
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Heard::Connected),
+                    Err(RecvError::Closed) => return None,
+                },
+                error = self.errors.recv() => match error {
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Heard::Lost),
+                    Err(RecvError::Closed) => return None,
+                },
+            };
+            if heard.is_some() {
+                return heard;
+            }
+        }
+    }
+}
