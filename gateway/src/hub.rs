@@ -44,11 +44,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Histories that are read at once.
 const REFILLS: usize = 4;
 
-/// A bot's frame to be pushed.
+/// The frame of a bot or a person to be pushed.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// Its number in the visitor's history.
     pub seq: i64,
+    /// Who it is of.
+    pub role: String,
     /// What it holds.
     pub payload: Value,
 }
@@ -130,9 +132,9 @@ impl Hub {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Pushes a bot's frame to every reader of a visitor.
+    /// Pushes the frame of a bot or a person to every reader of a visitor.
     pub fn push(&self, channel: ChannelId, visitor: &str, frame: &Frame) {
-        let text = protocol::frame(frame.seq, "bot", self.clock.now(), &frame.payload, None);
+        let text = protocol::frame(frame.seq, &frame.role, self.clock.now(), &frame.payload, None);
         self.tell(&(channel, visitor.to_owned()), &Push::Frame { seq: frame.seq, text }, None);
     }
 
@@ -156,6 +158,12 @@ impl Hub {
             }
             Outbound::Send(_) => {}
         }
+    }
+
+    /// Shows a visitor a piece of an answer while it is being written: `text` goes in place of everything after the
+    /// first `from` characters of what was shown under this id. The whole follows as a frame.
+    pub fn grow(&self, visitor: &Visitor, id: &str, from: usize, text: &str) {
+        self.signal(visitor, &protocol::partial(id, from, text), None);
     }
 
     /// Pushes something that is not in the history to every reader of a visitor, except the one with that id.
@@ -306,7 +314,7 @@ mod tests {
 
     fn push(hub: &Hub, name: &str, seq: i64, payload: Value) {
         let (channel, name) = visitor(name);
-        hub.push(channel, &name, &Frame { seq, payload });
+        hub.push(channel, &name, &Frame { seq, role: "bot".to_owned(), payload });
     }
 
     async fn seq(reader: &mut Reader) -> Option<i64> {

@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use botbuilder_domain::{ChannelId, Ids, MessageId, OrgId, TrailEvent};
 use botbuilder_store::{
     Error, OrgScope,
-    bots::widget_configs::{self, NewFrame},
+    bots::{
+        widget_configs::{self, NewFrame},
+        widget_messages::Shown,
+    },
     channels::channel_messages::{self, Claim, Outcome, Settled},
     system::{
         dedupe_keys,
@@ -45,7 +48,7 @@ enum Entry {
 enum Answer {
     Claimed(Claim),
     Settled,
-    Shown(Option<i64>),
+    Shown(Option<Shown>),
 }
 
 struct Request {
@@ -95,16 +98,16 @@ impl Journal {
         self.ask(org, Entry::Settle { outcome, trail }).await.map(|_| ())
     }
 
-    /// Adds a frame to a visitor's history and its message's state, in one. The number is none if it was there.
+    /// Adds a frame to a visitor's history and its message's state, in one. None if it was there.
     pub(super) async fn show(
         &self,
         org: OrgId,
         frame: NewFrame,
         channel: ChannelId,
         trail: Vec<TrailEvent>,
-    ) -> Result<Option<i64>, Refused> {
+    ) -> Result<Option<Shown>, Refused> {
         match self.ask(org, Entry::Show { frame, channel, trail }).await? {
-            Answer::Shown(seq) => Ok(seq),
+            Answer::Shown(shown) => Ok(shown),
             Answer::Claimed(_) | Answer::Settled => Err(Refused("journal answered another question".into())),
         }
     }
@@ -209,9 +212,9 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
             }
             Entry::Show { frame, channel, trail: entries } => {
                 let claim = claims.next().unwrap_or(Claim::Unknown);
-                let mut seq = None;
+                let mut shown = None;
                 if matches!(claim, Claim::Granted { .. } | Claim::Uncertain) {
-                    seq = widget_configs::append_frame(&mut tx, scope, frame).await?;
+                    shown = widget_configs::append_frame(&mut tx, scope, frame).await?;
                     outcomes.push(Outcome {
                         id: frame.message,
                         channel: *channel,
@@ -220,7 +223,7 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
                     });
                     trail.extend_from_slice(entries);
                 }
-                answers.push(Answer::Shown(seq));
+                answers.push(Answer::Shown(shown));
             }
         }
     }

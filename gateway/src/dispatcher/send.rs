@@ -9,7 +9,7 @@ use botbuilder_domain::{
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
     OrgScope,
-    bots::widget_configs::NewFrame,
+    bots::{widget_configs::NewFrame, widget_messages::Shown},
     channels::{
         channel_messages::{Claim, Outcome, Settled},
         channels::{self, Health},
@@ -148,13 +148,12 @@ impl Sender {
             text: message.content.plain_text().map(str::to_owned),
             payload: json!(message.content),
         };
-        let mut payload = frame.payload.clone();
         let now = self.gateway.clock.now();
-        self.gateway.media.show(job.org, &mut payload, now);
         let trail = vec![entry(job, message, now, Stage::Accepted, 1)];
         let shown = self.journal.show(job.org, frame, job.channel, trail).await;
-        if let Some(seq) = shown.map_err(|error| error.to_string())? {
-            self.gateway.hub.push(job.channel, &job.body.to, &Frame { seq, payload });
+        if let Some(Shown { seq, role, mut payload }) = shown.map_err(|error| error.to_string())? {
+            self.gateway.media.show(job.org, &mut payload, now);
+            self.gateway.hub.push(job.channel, &job.body.to, &Frame { seq, role, payload });
         }
         Ok(Sent::Done)
     }

@@ -34,6 +34,34 @@ const KINDS = {
     content: { kind: "structured", payload: { type: "carousel", text: "These go well:", cards: [1, 2, 3, 4].map(card) } },
   },
   Rating: { content: { kind: "structured", payload: { type: "rating", text: "How was this conversation?" } } },
+  Sources: {
+    content: {
+      kind: "structured",
+      payload: {
+        type: "answer",
+        text: "Shoes can be sent back within **30 days**.",
+        citations: [{ title: "Returns", url: "https://example.org/returns" }, { title: "Handbook, page 4" }],
+      },
+    },
+  },
+  Form: {
+    content: {
+      kind: "structured",
+      payload: {
+        type: "form",
+        id: "order",
+        text: "Where shall we send it?",
+        fields: [
+          { name: "name", label: "Name", required: true },
+          { name: "email", label: "E-mail", type: "email", required: true },
+          { name: "size", label: "Size", type: "select", options: [{ id: "m", title: "Medium" }, { id: "l", title: "Large" }] },
+          { name: "note", label: "Anything else", type: "textarea" },
+          { name: "gift", label: "It is a gift", type: "checkbox" },
+        ],
+        submit: "Order",
+      },
+    },
+  },
   Notice: { role: "system", content: { kind: "structured", payload: { type: "notice", text: "Ada has joined" } } },
   "A person": {
     role: "agent",

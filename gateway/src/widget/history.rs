@@ -92,7 +92,7 @@ pub(super) async fn begin(
         Vec::new()
     };
     tx.commit().await?;
-    Ok(Begun { marks, is_other, frames: frames.iter().map(written).collect() })
+    Ok(Begun { marks, is_other, frames: written(gateway, known.widget.org, frames) })
 }
 
 /// After which number to begin for a client that says it has all up to `last_seq` and wants at most `tail` if it has

@@ -62,6 +62,17 @@ pub(super) enum FromVisitor {
         #[serde(default)]
         title: Option<String>,
     },
+    /// The answer to a form.
+    Form {
+        /// The visitor's own id of it.
+        client_msg_id: String,
+        /// The form's id.
+        id: String,
+        /// What was written into it, by field.
+        values: Map<String, Value>,
+        /// What is shown of it.
+        text: String,
+    },
     /// The chat was opened.
     Opened {
         /// The visitor's own id of it.
@@ -106,6 +117,7 @@ impl FromVisitor {
             Self::Message { client_msg_id, .. }
             | Self::File { client_msg_id, .. }
             | Self::Choice { client_msg_id, .. }
+            | Self::Form { client_msg_id, .. }
             | Self::Opened { client_msg_id }
             | Self::Details(Details { client_msg_id, .. }) => Some(client_msg_id),
             Self::Ack { .. } | Self::Read { .. } | Self::Ping => None,
@@ -113,7 +125,7 @@ impl FromVisitor {
     }
 }
 
-/// A frame of the history.
+/// A frame of the history. What it holds may name its `author`, a person.
 pub(crate) fn frame(
     seq: i64,
     role: &str,
@@ -123,8 +135,14 @@ pub(crate) fn frame(
 ) -> Bytes {
     let at = at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let mut frame = json!({ "type": "frame", "seq": seq, "role": role, "at": at, "content": content });
-    if let (Some(id), Some(frame)) = (client_msg_id, frame.as_object_mut()) {
-        frame.insert("client_msg_id".to_owned(), id.into());
+    let author = frame["content"].as_object_mut().and_then(|content| content.remove("author"));
+    if let Some(frame) = frame.as_object_mut() {
+        let id = client_msg_id.map(Value::from);
+        for (name, value) in [("client_msg_id", id), ("author", author)] {
+            if let Some(value) = value {
+                frame.insert(name.to_owned(), value);
+            }
+        }
     }
     frame.to_string().into()
 }
@@ -171,6 +189,11 @@ pub(crate) fn typing() -> Value {
     json!({ "type": "typing", "role": "bot" })
 }
 
+/// A piece of an answer that is being written.
+pub(crate) fn partial(id: &str, from: usize, text: &str) -> Value {
+    json!({ "type": "partial", "id": id, "role": "bot", "from": from, "text": text })
+}
+
 /// What the visitor said was seen.
 pub(crate) fn seen(client_msg_id: &str) -> Value {
     json!({ "type": "seen", "client_msg_id": client_msg_id })
@@ -212,9 +235,19 @@ mod tests {
         let text = frame(3, "visitor", at, &json!({ "kind": "text", "text": "a" }), Some("m1"));
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(value["client_msg_id"], "m1");
+        assert_eq!(value.get("author"), None);
         assert_eq!(
             (value["seq"].as_i64(), value["at"].as_str()),
             (Some(3), Some("1970-01-01T00:00:00.000Z"))
         );
+    }
+
+    #[test]
+    fn a_frame_names_the_person_who_wrote_it() {
+        let content = json!({ "kind": "text", "text": "a", "author": { "name": "Ada" } });
+        let text = frame(3, "agent", DateTime::UNIX_EPOCH, &content, None);
+        let value: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(value["author"]["name"], "Ada");
+        assert_eq!(value["content"], json!({ "kind": "text", "text": "a" }));
     }
 }

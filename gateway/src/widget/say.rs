@@ -11,7 +11,7 @@ use botbuilder_store::{
     channels::channel_contacts,
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(super) const TEXT_MAX: usize = 4000;
 const CAPTION_MAX: usize = 1024;
 const CLIENT_MSG_ID_MAX: usize = 64;
 const OPTION_MAX: usize = 1000;
+/// What the id of a choice begins with that rates the conversation.
+const RATING: &str = "rating:";
 const EMAIL_MAX: usize = 254;
 const NAME_MAX: usize = 200;
 const ATTRIBUTES_MAX: usize = 50;
@@ -91,12 +93,16 @@ impl Desk<'_> {
                 if id.is_empty() || id.chars().count() > OPTION_MAX {
                     return Err(Refused::Bad(format!("id has 1 to {OPTION_MAX} characters")));
                 }
+                self.rate(&id).await?;
                 let title = title.map(|title| title.chars().take(NAME_MAX).collect::<String>());
                 let text = title.clone().unwrap_or_else(|| id.clone());
                 let shown = json!({ "kind": "text", "text": text, "choice": id });
                 let provider_id = self.provider_id(&client_msg_id);
                 let what = Inbound::Postback { provider_id, payload: id, title, reply_to: None };
                 self.say(&client_msg_id, "click", text, shown, what).await
+            }
+            FromVisitor::Form { client_msg_id, id, values, text } => {
+                self.form(&client_msg_id, id, values, text).await
             }
             FromVisitor::Opened { client_msg_id } => {
                 let dedupe = self.provider_id(&client_msg_id);
@@ -127,6 +133,43 @@ impl Desk<'_> {
         let provider_id = self.provider_id(client_msg_id);
         let what = Inbound::Message { provider_id, content, reply_to: None };
         self.say(client_msg_id, "file", shown_text, shown, what).await
+    }
+
+    /// Keeps a rating, which is a choice of a known form. A rating twice is the last one.
+    async fn rate(&self, choice: &str) -> Result<(), Refused> {
+        let stars = choice.strip_prefix(RATING).and_then(|stars| stars.parse().ok());
+        let Some(stars @ 1..=5) = stars else { return Ok(()) };
+        let scope = OrgScope::of_service(self.known.widget.org);
+        let (channel, visitor) = self.visitor();
+        let mut tx = self.gateway.store.begin(&scope).await?;
+        widget_messages::rate(&mut tx, &scope, channel, &visitor, stars).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Says what was written into a form: to the bot as JSON, `{"form": …, "values": {…}}`.
+    async fn form(
+        &self,
+        client_msg_id: &str,
+        id: String,
+        values: Map<String, Value>,
+        text: String,
+    ) -> Result<Taken, Refused> {
+        let is_form = !id.is_empty()
+            && id.len() <= ATTRIBUTE_NAME_MAX
+            && values.len() <= ATTRIBUTES_MAX
+            && values.iter().all(|(name, value)| is_attribute(name, value))
+            && text.chars().count() <= TEXT_MAX;
+        if !is_form {
+            return Err(Refused::Bad(
+                "a form has an id and at most 50 texts, numbers or truth values, with names of 1 to 64 characters"
+                    .to_owned(),
+            ));
+        }
+        let shown = json!({ "kind": "text", "text": text, "form": id });
+        let payload = json!({ "form": id, "values": values }).to_string();
+        let provider_id = self.provider_id(client_msg_id);
+        let what = Inbound::Postback { provider_id, payload, title: Some(text.clone()), reply_to: None };
+        self.say(client_msg_id, "form", text, shown, what).await
     }
 
     fn provider_id(&self, client_msg_id: &str) -> String {

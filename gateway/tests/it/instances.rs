@@ -92,7 +92,11 @@ fn visitor() -> Visitor {
 
 fn push(hub: &Hub, seq: i64) {
     let (channel, address) = visitor();
-    hub.push(channel, &address, &Frame { seq, payload: json!({ "kind": "text", "text": "ü" }) });
+    hub.push(
+        channel,
+        &address,
+        &Frame { seq, role: "bot".to_owned(), payload: json!({ "kind": "text", "text": "ü" }) },
+    );
 }
 
 /// The next push that is no request to look into the history.

@@ -295,7 +295,7 @@ function Form({ model, seq, id, fields, submit }: FormProps) {
                 ))}
               </select>
             ) : (
-              <input {...own} {...told} type={type} />
+              <input {...own} {...told} type={type as "text"} />
             )}
             {bad && (
               <p id={`${prefix}bad`} class="bad" role="alert">

@@ -358,6 +358,105 @@ test("a listener that throws does not stop the others", async () => {
   quiet.mockRestore();
 });
 
+test("an answer grows, and ends with its frame", async () => {
+  const one = client();
+  await online(one);
+  const piece = (from: number, text: string) => server.socket.say({ type: "partial", id: "p", role: "bot", from, text });
+  const growing = () => one.items().map((item) => item.partial ?? text(item));
+  piece(0, "Good 👍");
+  piece(6, " mor");
+  expect(growing()).toEqual(["Good 👍 mor"]);
+  // One that is lost on the way leaves a hole, which nothing is put behind.
+  piece(30, "never");
+  piece(6, " day");
+  expect(growing()).toEqual(["Good 👍 day"]);
+  server.add("bot", "Good 👍 day to you");
+  expect(growing()).toEqual(["Good 👍 day to you"]);
+  piece(0, "Next");
+  server.socket.end(1006);
+  expect(growing()).toEqual(["Good 👍 day to you"]);
+});
+
+test("a file goes up, is told how far it is, and is said once it is there", async () => {
+  const requests = fakeRequests();
+  const one = client();
+  await online(one);
+  one.upload(new File(["12345"], "bill é.pdf", { type: "application/pdf" }));
+  const [first] = requests;
+  expect(first!.url).toBe("https://chat.example/widget/v1/shop/uploads?name=bill%20%C3%A9.pdf");
+  expect(first!.headers).toEqual({ authorization: "Bearer t1", "content-type": "application/pdf" });
+  first!.upload.onprogress!({ loaded: 2, total: 4 });
+  expect(one.items().map(({ state, upload }) => [state, upload?.share])).toEqual([["sending", 0.5]]);
+  first!.end(201, { id: "upload-1" });
+  await vi.waitFor(() => expect(server.socket.sent.at(-1)).toMatchObject({ type: "file", upload: "upload-1" }));
+  await vi.waitFor(() => expect(one.items().map((item) => item.frame?.seq)).toEqual([1]));
+});
+
+test("a file that is refused stays in view, one that broke off goes up again, and one can be taken back", async () => {
+  const requests = fakeRequests();
+  const one = client();
+  await online(one);
+  one.upload(new File(["1"], "a.exe"));
+  requests[0]!.end(415, { detail: "this is a program" });
+  expect(one.items().map(({ state, problem }) => [state, problem])).toEqual([["failed", "this is a program"]]);
+  one.upload(new File(["1"], "b.png"));
+  requests[1]!.end(0);
+  await pass(3000);
+  expect(requests.length).toBe(3);
+  const key = one.items().at(-1)!.key;
+  one.cancel(key);
+  expect(requests[2]!.aborted).toBe(true);
+  expect(one.items().length).toBe(1);
+  one.retry(one.items()[0]!.key);
+  expect(requests.length).toBe(4);
+  requests[3]!.end(201, { id: "upload-2" });
+  await vi.waitFor(() => expect(server.history.length).toBe(1));
+});
+
+interface FakeRequest {
+  url: string;
+  headers: Record<string, string>;
+  upload: { onprogress?: (event: { loaded: number; total: number }) => void };
+  aborted: boolean;
+  end: (status: number, body?: object) => void;
+}
+
+/** Requests that are answered by the test. */
+function fakeRequests(): FakeRequest[] {
+  const all: FakeRequest[] = [];
+  class Request {
+    headers: Record<string, string> = {};
+    upload: FakeRequest["upload"] = {};
+    url = "";
+    status = 0;
+    responseText = "";
+    aborted = false;
+    onloadend?: () => void;
+    open(_: string, url: string): void {
+      this.url = url;
+    }
+    setRequestHeader(name: string, value: string): void {
+      this.headers[name] = value;
+    }
+    getResponseHeader(): null {
+      return null;
+    }
+    send(): void {
+      all.push(this);
+    }
+    abort(): void {
+      this.aborted = true;
+    }
+    end(status: number, body: object = {}): void {
+      this.status = status;
+      this.responseText = JSON.stringify(body);
+      this.onloadend?.();
+    }
+  }
+  vi.stubGlobal("XMLHttpRequest", Request);
+  return all;
+}
+
 test("an old unsent message is not sent any more", async () => {
   server.up = false;
   client().say("old");

@@ -29,6 +29,17 @@ pub struct NewFrame {
     pub payload: Value,
 }
 
+/// A frame as it was added.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Its number.
+    pub seq: i64,
+    /// Who it is of: `bot`, or `agent` where a person wrote it.
+    pub role: String,
+    /// What it holds, with the person as `author`.
+    pub payload: Value,
+}
+
 /// What a visitor said, to be added to the history.
 #[derive(Debug, Clone)]
 pub struct NewSaying {
@@ -90,26 +101,33 @@ async fn lock(tx: &mut Tx, visitor: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds a bot's frame to a visitor's history under the next number, and returns that number. A message that is
+/// Adds the frame of a bot or a person to a visitor's history under the next number, and returns it. A message that is
 /// there already keeps its number and returns none.
 #[tracing::instrument(level = "debug", name = "store.widget_messages.append", skip_all)]
-pub async fn append(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<Option<i64>, Error> {
+pub async fn append(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<Option<Shown>, Error> {
     lock(tx, &frame.visitor).await?;
-    let seq = sqlx::query_scalar!(
+    let shown = sqlx::query_as!(
+        Shown,
         r#"
+        WITH person AS (
+            SELECT jsonb_strip_nulls(jsonb_build_object('name', u.name, 'avatar_url', u.avatar_url)) AS author
+            FROM channel_messages m LEFT JOIN users u ON u.id = m.sender_id
+            WHERE m.organization_id = $3 AND m.id = $8 AND m.created_at = $10 AND m.sender_type = 'agent'
+        )
         INSERT INTO widget_messages (id, created_at, organization_id, bot_id, session_id, conversation_id,
                                      visitor_id, seq, role, frame, content, payload, message_id, status,
                                      delivered_at)
         SELECT $1, $2, $3, w.bot_id, $4, $4, $5,
                1 + coalesce((SELECT max(m.seq) FROM widget_messages m
                              WHERE m.organization_id = $3 AND m.visitor_id = $5), 0),
-               'bot', 'text', left($6, 16000), $7, $8, 'sent', NULL
+               CASE WHEN EXISTS (SELECT 1 FROM person) THEN 'agent' ELSE 'bot' END, 'text', left($6, 16000),
+               $7::jsonb || coalesce((SELECT jsonb_build_object('author', author) FROM person), '{}'), $8, 'sent', NULL
         FROM widget_configs w
         WHERE w.organization_id = $3 AND w.channel_id = $9
           AND NOT EXISTS (SELECT 1 FROM widget_messages m
                           WHERE m.organization_id = $3 AND m.visitor_id = $5 AND m.message_id = $8)
         LIMIT 1
-        RETURNING seq
+        RETURNING seq, role, payload
         "#,
         frame.id.uuid(),
         frame.id.created_at(),
@@ -120,10 +138,11 @@ pub async fn append(tx: &mut Tx, scope: &OrgScope, frame: &NewFrame) -> Result<O
         frame.payload,
         frame.message.uuid(),
         frame.channel.uuid(),
+        frame.message.created_at(),
     )
     .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(seq)
+    Ok(shown)
 }
 
 /// Adds what a visitor said under the next number. What is there already under the same `client_msg_id` keeps its
@@ -272,4 +291,32 @@ pub async fn mark(
     .fetch_all(&mut *tx.inner)
     .await?;
     Ok(rows.into_iter().flatten().map(MessageId::new).collect())
+}
+
+/// Keeps how a visitor rated the conversation: 1 to 5.
+#[tracing::instrument(level = "debug", name = "store.widget_messages.rate", skip_all)]
+pub async fn rate(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    channel: ChannelId,
+    visitor: &str,
+    stars: i32,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE conversations SET csat = $4
+        WHERE organization_id = $1 AND id = (
+            SELECT c.id FROM conversations c
+            JOIN channel_contacts k ON k.organization_id = c.organization_id AND k.id = c.contact_id
+            WHERE c.organization_id = $1 AND c.channel_id = $2 AND k.external_id = $3
+            ORDER BY c.last_message_at DESC NULLS LAST LIMIT 1)
+        "#,
+        scope.org().uuid(),
+        channel.uuid(),
+        visitor,
+        stars
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }
