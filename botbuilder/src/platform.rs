@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
+use axum::Router;
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
@@ -164,7 +165,8 @@ pub struct Platform {
 
 impl Platform {
     /// Builds and starts what the configuration's roles need.
-    pub async fn start(config: Config, telemetry: Telemetry) -> anyhow::Result<Self> {
+    /// `pages` are those that the public listener has besides.
+    pub async fn start(config: Config, telemetry: Telemetry, pages: Router) -> anyhow::Result<Self> {
         let roles = &config.roles;
         if roles.as_slice() == [Role::Voice] {
             bail!("the voice role is not available: this program carries no voice engine yet");
@@ -181,6 +183,7 @@ impl Platform {
         if let Database::Managed(server, _) = database {
             supervisor.start(server);
         }
+        let public = public.map(|listener| (listener, pages));
         match build(&config, url, &mut supervisor, &telemetry, public, internal).await {
             Ok((gateway, root)) => Ok(Self { supervisor, telemetry, gateway, root }),
             Err(error) => {
@@ -204,7 +207,7 @@ async fn build(
     url: Secret<String>,
     supervisor: &mut Supervisor,
     telemetry: &Telemetry,
-    public: Option<tokio::net::TcpListener>,
+    public: Option<(tokio::net::TcpListener, Router)>,
     internal: tokio::net::TcpListener,
 ) -> anyhow::Result<(Gateway, RootKey)> {
     if config.database.migrate {
@@ -288,24 +291,24 @@ async fn build(
     let render: internal::Render = Arc::new(move || metrics.render());
     let routes = internal::router(gateway.clone(), render, stopping.clone());
     supervisor.start(Server::new("internal listener", internal, routes, &config.limits));
-    if let Some(listener) = public {
+    if let Some((listener, pages)) = public {
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
-        let accounts = Arc::clone(&gateway.accounts);
+        let changed = gateway.clone();
         let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
             .with_media(gateway.media.clone())
-            .telling(move || accounts.forget())
+            .telling(move || changed.forget())
             .understanding(understandings)
             .connecting(move |opened, act| {
                 let connecting = connecting.clone();
                 async move { connecting.act(opened, act).await }
             });
         let api = botbuilder_api::router(api);
-        let routes = public::router(gateway.clone(), api);
+        let routes = public::router(gateway.clone(), api.merge(pages));
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
         let server = Server::new("public listener", listener, routes, &config.limits).behind(proxies);
         supervisor.start(server);

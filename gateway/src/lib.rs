@@ -99,6 +99,12 @@ impl Gateway {
         Self { media, ..self }
     }
 
+    /// Looks everything up anew that is remembered of channels and widgets: one was changed.
+    pub fn forget(&self) {
+        self.accounts.forget();
+        self.widgets.forget();
+    }
+
     /// The same gateway with other limits, before anybody is connected to it.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const ran = spawnSync(process.execPath, ["--test", "--test-concurrency=1", join(here, "browser/conversation.test.mjs"), ...process.argv.slice(2)], {
+const ran = spawnSync(process.execPath, ["--test", "--test-concurrency=1", ...["conversation", "features"].map((name) => join(here, `browser/${name}.test.mjs`)), ...process.argv.slice(2)], {
   stdio: "inherit",
   cwd: here,
 });

@@ -16,6 +16,7 @@ mod test;
 mod tools;
 mod wheel;
 mod widget;
+mod widget_conformance;
 
 use std::process::ExitCode;
 
@@ -34,8 +35,13 @@ const COMMANDS: &[Entry] = &[
     ),
     ("botbuilder", "run any other command of the program with the settings of dev, e.g. chat", dev::other),
     ("kill", "kill the program while people write, and count what was lost", loadtest::kill),
-    ("load", "measure: ingest or turn, and what the scenario takes", loadtest::load),
+    (
+        "load",
+        "measure: ingest, turn, sockets, fanout, reconnect-storm or chat, and what the scenario takes",
+        loadtest::load,
+    ),
     ("widget", "check the chat for websites and test it, also in a browser", widget::run),
+    ("conformance", "the chat's sockets by the Autobahn cases", widget_conformance::run),
     ("lint", "check formatting, run clippy, and cargo-deny if it is installed", lint::run),
     ("fmt", "format the code", lint::format),
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),

@@ -35,12 +35,19 @@ pub const REDIS: &[Tool] =
     &[Tool { found: || exists("redis-server"), packages: &["redis-server"], purpose: "a Redis server" }];
 
 /// What the measurements compare with.
-pub const LOAD: &[Tool] = &[Tool {
-    // It is not where ordinary programs are.
-    found: || exists("nginx") || Path::new("/usr/sbin/nginx").is_file(),
-    packages: &["nginx-light"],
-    purpose: "nginx, to compare with",
-}];
+pub const LOAD: &[Tool] = &[
+    Tool {
+        // It is not where ordinary programs are.
+        found: || exists("nginx") || Path::new("/usr/sbin/nginx").is_file(),
+        packages: &["nginx-light"],
+        purpose: "nginx, to compare with",
+    },
+    Tool {
+        found: || Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").is_file(),
+        packages: &["libnginx-mod-nchan"],
+        purpose: "nchan, to compare sockets with",
+    },
+];
 
 /// What the Kafka suites need.
 pub const KAFKA: &[Tool] = &[

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use botbuilder_domain::Secret;
 use botbuilder_flow::DEMO_FLOW;
+use botbuilder_gateway::pages;
 use botbuilder_service::config::{Config, Role, log};
 use botbuilder_store::{
     OrgScope,
@@ -83,7 +84,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     config.validate()?;
 
     let platform = platform::telemetry(&config)?;
-    let platform = Platform::start(config, platform).await?;
+    let platform = Platform::start(config, platform, pages::routes()).await?;
     let token = seed(&platform, &data_dir, &urls).await?;
     say(welcome(&public_url, &token, &urls));
     platform.run().await.context("the program stopped")

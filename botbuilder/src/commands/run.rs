@@ -1,6 +1,7 @@
 //! `botbuilder run`.
 
 use anyhow::Context as _;
+use axum::Router;
 use botbuilder_service::config::{Config, Role};
 
 use crate::platform::{self, Platform};
@@ -12,6 +13,6 @@ pub async fn run(mut config: Config, roles: Vec<Role>) -> anyhow::Result<()> {
     }
     config.validate()?;
     let render = platform::telemetry(&config)?;
-    let platform = Platform::start(config, render).await?;
+    let platform = Platform::start(config, render, Router::new()).await?;
     platform.run().await.context("the program stopped")
 }

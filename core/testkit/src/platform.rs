@@ -252,11 +252,11 @@ impl TestPlatform {
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
-        let accounts = Arc::clone(&self.gateway.accounts);
+        let gateway = self.gateway.clone();
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .with_rates(rates)
             .with_media(self.gateway.media.clone())
-            .telling(move || accounts.forget())
+            .telling(move || gateway.forget())
             .understanding(Arc::clone(&self.runtime.understandings))
             .connecting(move |opened, act| {
                 let connecting = connecting.clone();

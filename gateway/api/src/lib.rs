@@ -76,7 +76,7 @@ pub struct Api {
     pub live: Arc<live::Live>,
     /// Files.
     pub media: Media,
-    /// Told when a channel changed, so that a running program forgets what it knew of it.
+    /// Told when a channel or a widget changed, so that a running program forgets what it knew of it.
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
     /// Connects and disconnects accounts at their providers.
     pub at_provider: AtProvider,
@@ -118,7 +118,7 @@ impl Api {
         Self { media, ..self }
     }
 
-    /// The same, telling this one when a channel changed.
+    /// The same, telling this one when a channel or a widget changed.
     #[must_use]
     pub fn telling(self, channels_changed: impl Fn() + Send + Sync + 'static) -> Self {
         Self { channels_changed: Arc::new(channels_changed), ..self }

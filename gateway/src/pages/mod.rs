@@ -1,4 +1,5 @@
-//! Pages for people who try the program: a site with the chat on it, and every message and look of the chat.
+//! Pages for people who try the program: a site with the chat on it, and every message and look of the chat. Only
+//! `botbuilder dev` has them.
 
 use axum::{
     Router,
@@ -8,10 +9,10 @@ use axum::{
     routing::get,
 };
 
-use crate::{Gateway, accounts::can_be_public};
+use crate::accounts::can_be_public;
 
 /// The routes of the pages.
-pub fn routes() -> Router<Gateway> {
+pub fn routes() -> Router {
     Router::new()
         .route("/demo/{public_key}", get(async |Path(key): Path<String>| page(DEMO, &key)))
         .route("/playground/{public_key}", get(async |Path(key): Path<String>| page(PLAYGROUND, &key)))

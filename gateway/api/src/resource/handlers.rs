@@ -289,7 +289,7 @@ pub(super) async fn update(
 
 /// Tells whoever remembers rows of this table that they changed.
 fn tell(api: &Api, table: &Table) {
-    if table.name == "channels" {
+    if matches!(table.name, "channels" | "widget_configs") {
         (api.channels_changed)();
     }
 }
