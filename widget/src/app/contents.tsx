@@ -280,7 +280,7 @@ function Form({ model, seq, id, fields, submit }: FormProps) {
         const bad = missing === name;
         const told = { "aria-invalid": bad, "aria-describedby": bad ? `${prefix}bad` : undefined };
         return (
-          <div class={type}>
+          <div class={type === "checkbox" ? type : undefined}>
             <label for={own.id}>
               {label}
               {required && <span aria-hidden="true"> *</span>}
