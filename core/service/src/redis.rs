@@ -8,7 +8,7 @@ use std::time::Duration;
 use botbuilder_domain::Secret;
 use bytes::Bytes;
 use fred::{
-    clients::{Client, SubscriberClient},
+    clients::Client,
     interfaces::{
         ClientLike as _, EventInterface as _, KeysInterface as _, PubsubInterface as _,
         SortedSetsInterface as _,
@@ -38,7 +38,7 @@ pub struct Error(#[from] fred::error::Error);
 #[derive(Clone)]
 pub struct Redis {
     client: Client,
-    subscriber: SubscriberClient,
+    subscriber: Client,
     prefix: String,
 }
 
@@ -58,6 +58,9 @@ pub enum Heard {
 /// What is heard on one topic.
 pub struct Ear {
     topic: String,
+    subscriber: Client,
+    /// There is a (new) connection that does not listen yet.
+    unheard: bool,
     messages: broadcast::Receiver<Message>,
     connections: broadcast::Receiver<fred::types::config::Server>,
     errors: broadcast::Receiver<(fred::error::Error, Option<fred::types::config::Server>)>,
@@ -80,11 +83,11 @@ impl Redis {
             })
             .set_policy(ReconnectPolicy::new_exponential(0, RECONNECT.0, RECONNECT.1, 2));
         let client = builder.build()?;
-        let subscriber = builder.build_subscriber_client()?;
+        // What listens to topics can do nothing else.
+        let subscriber = builder.build()?;
         // Both go on by themselves until they are told to end.
         drop(client.connect());
         drop(subscriber.connect());
-        drop(subscriber.manage_subscriptions());
         Ok(Self { client, subscriber, prefix: prefix.to_owned() })
     }
 
@@ -99,17 +102,15 @@ impl Redis {
     }
 
     /// Listens to a topic from now on.
-    pub async fn listen(&self, topic: &str) -> Ear {
-        let topic = self.name(topic);
-        let ear = Ear {
-            topic: topic.clone(),
+    pub fn listen(&self, topic: &str) -> Ear {
+        Ear {
+            topic: self.name(topic),
+            subscriber: self.subscriber.clone(),
+            unheard: true,
             messages: self.subscriber.message_rx(),
             connections: self.subscriber.reconnect_rx(),
             errors: self.subscriber.error_rx(),
-        };
-        // Kept by the client even where it fails: whenever it connects, it subscribes again.
-        let _ = self.subscriber.subscribe(topic).await;
-        ear
+        }
     }
 
     /// Notes that somebody holds something for a while, from now (in milliseconds since 1970).
@@ -148,9 +149,15 @@ const fn score(millis: i64) -> f64 {
 }
 
 impl Ear {
-    /// What is heard next; none once the connections are closed.
+    /// What is heard next; none once the connections are closed. Nothing is lost when it is not awaited to the end.
     pub async fn hear(&mut self) -> Option<Heard> {
         loop {
+            if self.unheard {
+                let subscribed = self.subscriber.subscribe(self.topic.as_str()).await;
+                self.unheard = false;
+                // Where there is no connection yet, the next one is waited for.
+                return Some(if subscribed.is_ok() { Heard::Connected } else { Heard::Lost });
+            }
             let heard = tokio::select! {
                 message = self.messages.recv() => match message {
                     Ok(message) if message.channel == self.topic.as_str() => {
@@ -161,7 +168,10 @@ impl Ear {
                     Err(RecvError::Closed) => return None,
                 },
                 server = self.connections.recv() => match server {
-                    Ok(_) | Err(RecvError::Lagged(_)) => Some(Heard::Connected),
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
+                        self.unheard = true;
+                        None
+                    }
                     Err(RecvError::Closed) => return None,
                 },
                 error = self.errors.recv() => match error {

@@ -236,7 +236,7 @@ impl Service for Instances {
     }
 
     async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
-        let ear = self.redis.listen(TOPIC).await;
+        let ear = self.redis.listen(TOPIC);
         let redis = self.redis.clone();
         tokio::select! {
             () = self.talk(ear) => {}
