@@ -203,13 +203,13 @@ export class Model extends Emitter<Told> {
     }
     if (!canNotify() || Notification.permission !== "default") return;
     if (this.client.store.get(this.client.prefix + "notify") === false) return;
-    this.patience ??= setTimeout(
-      () => {
-        this.mayNotify = true;
-        this.emit("changed", undefined);
-      },
-      force || this.away ? 0 : PATIENCE_MS,
-    );
+    const ask = () => {
+      this.mayNotify = true;
+      this.emit("changed", undefined);
+    };
+    // A person has answered, or nobody is there: it takes a while.
+    if (force || this.away) ask();
+    else this.patience ??= setTimeout(ask, PATIENCE_MS);
   }
 
   /** What others said is read once it can be seen. */
