@@ -51,7 +51,7 @@ pub fn run(arguments: &[String]) -> Outcome {
         format!(
             "data_dir = {:?}\n[database]\nurl = {url:?}\n[listen]\npublic = \"{public}\"\n\
              internal = \"{internal}\"\n[log]\nfilter = \"warn\"\n",
-            directory.join("data")
+            directory.join("data").display().to_string()
         ),
     )?;
     fs::create_dir_all(directory.join("data"))?;
