@@ -21,8 +21,10 @@ pub struct New<'a> {
     pub organization: Option<Uuid>,
     /// `web`, `mobile` or `api`.
     pub kind: &'a str,
-    /// `password` or `magic_link`.
+    /// `password`, `magic_link`, `sso` or `impersonation`.
     pub auth_method: &'a str,
+    /// The identity provider, where one vouched for the person.
+    pub sso_configuration: Option<Uuid>,
     /// When a second factor was shown.
     pub mfa_passed_at: Option<DateTime<Utc>>,
     /// The tokens.
@@ -55,8 +57,9 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<()
         r#"
         INSERT INTO user_sessions
             (id, user_id, active_organization_id, kind, auth_method, mfa_passed_at, token_hash, refresh_hash,
-             device_label, user_agent, ip, last_seen_at, expires_at, refresh_expires_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::inet, $12, $13, $14, $12)
+             device_label, user_agent, ip, last_seen_at, expires_at, refresh_expires_at, created_at,
+             sso_configuration_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::inet, $12, $13, $14, $12, $15)
         "#,
         new.id,
         new.user,
@@ -72,6 +75,7 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<()
         now,
         new.tokens.access_until,
         new.tokens.refresh_until,
+        new.sso_configuration,
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -196,6 +200,8 @@ pub enum Refreshing {
         user: Uuid,
         /// When it began.
         created_at: DateTime<Utc>,
+        /// How long it lasts at most, where its identity provider says so.
+        minutes: Option<i32>,
     },
     /// A session whose token was replaced before: two hold it, and one of them should not.
     Reused {
@@ -215,8 +221,9 @@ pub async fn refreshing(
 ) -> Result<Option<Refreshing>, Error> {
     let row = sqlx::query!(
         r#"
-        SELECT s.id, s.user_id, s.created_at, s.refresh_hash = $1 AS "current!"
+        SELECT s.id, s.user_id, s.created_at, s.refresh_hash = $1 AS "current!", c.session_minutes AS "minutes?"
         FROM user_sessions s JOIN users u ON u.id = s.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+        LEFT JOIN sso_configurations c ON c.id = s.sso_configuration_id
         WHERE (s.refresh_hash = $1 OR s.previous_refresh_hash = $1)
           AND s.revoked_at IS NULL AND s.refresh_expires_at > $2
         FOR UPDATE OF s
@@ -228,7 +235,8 @@ pub async fn refreshing(
     .await?;
     Ok(row.map(|row| {
         if row.current {
-            Refreshing::Current { session: row.id, user: row.user_id, created_at: row.created_at }
+            let (user, created_at, minutes) = (row.user_id, row.created_at, row.minutes);
+            Refreshing::Current { session: row.id, user, created_at, minutes }
         } else {
             Refreshing::Reused { session: row.id, user: row.user_id }
         }

@@ -75,6 +75,16 @@ impl Issued {
 }
 
 impl Presented {
+    /// Its first part, by which it is found.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The hash of the whole.
+    pub const fn hash(&self) -> &[u8] {
+        self.hash.as_slice()
+    }
+
     /// Reads a token as it was presented. None where it has not the form of one.
     pub fn parse(token: &str) -> Option<Self> {
         let (prefix, secret) = token.strip_prefix("bb_")?.split_once('_')?;
@@ -103,6 +113,7 @@ pub async fn insert(
         rate_per_minute: 60_000,
         expires_at: None,
         rotated_from: None,
+        sso_configuration: None,
     };
     create(tx, scope, id, &new, issued).await
 }
@@ -110,7 +121,7 @@ pub async fn insert(
 /// A token to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct New<'a> {
-    /// `personal` or `service`.
+    /// `personal`, `service` or `scim`.
     pub kind: &'a str,
     /// What it is called.
     pub name: &'a str,
@@ -128,6 +139,8 @@ pub struct New<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     /// The token it takes the place of.
     pub rotated_from: Option<Uuid>,
+    /// The single sign-on configuration whose people it provisions, for one of the kind `scim`.
+    pub sso_configuration: Option<Uuid>,
 }
 
 /// Writes a token.
@@ -143,8 +156,8 @@ pub async fn create(
         r#"
         INSERT INTO api_tokens
             (organization_id, id, kind, name, user_id, created_by, token_prefix, token_hash, last_four, scopes,
-             bot_ids, allowed_cidrs, rate_per_minute, expires_at, rotated_from_id)
-        VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11::text[]::cidr[], $12, $13, $14)
+             bot_ids, allowed_cidrs, rate_per_minute, expires_at, rotated_from_id, sso_configuration_id)
+        VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11::text[]::cidr[], $12, $13, $14, $15)
         "#,
         scope.org().uuid(),
         id,
@@ -160,6 +173,7 @@ pub async fn create(
         new.rate_per_minute,
         new.expires_at,
         new.rotated_from,
+        new.sso_configuration,
     )
     .execute(&mut *tx.inner)
     .await?;
