@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use axum::Router;
-use botbuilder_api::Api;
+use botbuilder_api::{Api, outside::Outside, sso::domain_checks::DomainChecks};
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
@@ -36,6 +36,7 @@ use botbuilder_service::{
     server::{self, Server},
     telemetry::{self, Telemetry},
 };
+use botbuilder_sso::dns::Resolver;
 use botbuilder_store::{PoolOptions, Store, migrate, secret::RootKey};
 use botbuilder_stream::{Stream, TopicConfig, default_topics, embedded, memory};
 use botbuilder_understanding::{Models, Understandings};
@@ -264,6 +265,8 @@ async fn build(
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
                 supervisor.start(jobs::training::Trainer::new(runtime.clone()));
+                let clock = Arc::clone(&runtime.clock);
+                supervisor.start(DomainChecks::new(store.clone(), name_server(config), clock));
                 supervisor.start(mailer(config, runtime.clone(), &root)?);
                 let (clock, ids) = (Arc::clone(&runtime.clock), Arc::clone(&runtime.ids));
                 supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
@@ -298,6 +301,8 @@ async fn build(
         let changed = gateway.clone();
         let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
+        let client = http::Client::new(&config.outbound)?;
+        let outside = Outside::new(Some(client), name_server(config), config.listen.base_url());
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
             .with_media(gateway.media.clone())
@@ -306,7 +311,8 @@ async fn build(
             .connecting(move |opened, act| {
                 let connecting = connecting.clone();
                 async move { connecting.act(opened, act).await }
-            });
+            })
+            .reaching(outside);
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api.merge(pages));
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
@@ -321,6 +327,12 @@ async fn build(
     }
     supervisor.start(Readiness { stopping });
     Ok((gateway, root))
+}
+
+/// The configured name server, or the machine's own.
+fn name_server(config: &Config) -> Option<Resolver> {
+    let of_machine = || Resolver::of_resolv_conf(&std::fs::read_to_string("/etc/resolv.conf").ok()?);
+    config.outbound.name_server.map(Resolver::new).or_else(of_machine)
 }
 
 /// The job that sends mails: to the configured server, or into a folder.

@@ -26,12 +26,14 @@ pub mod live;
 pub mod models;
 pub mod nlu;
 pub mod openapi;
+pub mod outside;
 pub mod permission;
 pub mod plugins;
 pub mod recovery;
 pub mod request_id;
 pub mod resource;
 pub mod routes;
+pub mod scim;
 pub mod shape;
 pub mod sso;
 pub mod tenancy;
@@ -80,6 +82,8 @@ pub struct Api {
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
     /// Connects and disconnects accounts at their providers.
     pub at_provider: AtProvider,
+    /// What is reached beyond the database.
+    pub outside: outside::Outside,
 }
 
 impl Api {
@@ -103,6 +107,7 @@ impl Api {
             ids: Arc::new(SystemIds),
             channels_changed: Arc::new(|| {}),
             at_provider: Arc::new(|_, _| Box::pin(async { Ok(Outcome::default()) })),
+            outside: outside::Outside::none(),
         }
     }
 
@@ -116,6 +121,12 @@ impl Api {
     #[must_use]
     pub fn with_media(self, media: Media) -> Self {
         Self { media, ..self }
+    }
+
+    /// The same, with a way out.
+    #[must_use]
+    pub fn reaching(self, outside: outside::Outside) -> Self {
+        Self { outside, ..self }
     }
 
     /// The same, telling this one when a channel or a widget changed.
@@ -167,7 +178,7 @@ pub fn routes() -> Routes {
     .fold(Routes::new(), Routes::merge)
 }
 
-/// The router of the management API.
+/// The router of the management API, of single sign-on and of provisioning.
 pub fn router(api: Api) -> Router {
-    routes().into_router(api)
+    routes().into_router(api.clone()).merge(sso::router(api.clone())).merge(scim::router(api))
 }

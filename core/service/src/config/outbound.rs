@@ -1,6 +1,6 @@
 //! `[outbound]`: calls the program makes to others.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -24,6 +24,8 @@ pub struct Outbound {
     pub ports: Vec<u16>,
     /// Base URLs that may be called although their addresses are not public, e.g. a model on the same machine.
     pub allow: Vec<Url>,
+    /// The name server that is asked whether a domain is proved; the machine's own if none is named.
+    pub name_server: Option<SocketAddr>,
 }
 
 impl Default for Outbound {
@@ -34,6 +36,7 @@ impl Default for Outbound {
             body_bytes: 10 << 20,
             ports: Vec::new(),
             allow: Vec::new(),
+            name_server: None,
         }
     }
 }

@@ -189,6 +189,27 @@ pub async fn seen(tx: &mut Tx, id: Uuid, ip: Option<&str>, now: DateTime<Utc>) -
     Ok(())
 }
 
+/// How long a session lasts at most, where its identity provider says so.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.minutes_of", skip_all)]
+pub async fn minutes_of(tx: &mut Tx, id: Uuid) -> Result<Option<i32>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT c.session_minutes FROM user_sessions s JOIN sso_configurations c ON c.id = s.sso_configuration_id
+        WHERE s.id = $1
+        "#,
+        id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// The identity provider that vouched for the person of a session.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.provider_of", skip_all)]
+pub async fn provider_of(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, Error> {
+    let found = sqlx::query_scalar!("SELECT sso_configuration_id FROM user_sessions WHERE id = $1", id);
+    Ok(found.fetch_optional(&mut *tx.inner).await?.flatten())
+}
+
 /// What a refresh token leads to.
 #[derive(Debug, Clone)]
 pub enum Refreshing {

@@ -45,9 +45,12 @@ pub struct Which<'a> {
 /// and the members of groups are compared with what is there.
 #[tracing::instrument(level = "debug", name = "store.scim.hold", skip_all)]
 pub async fn hold(tx: &mut Tx, connection: &Connection) -> Result<(), Error> {
-    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('scim ' || $1::text, 0))", connection.org.to_string())
-        .execute(&mut *tx.inner)
-        .await?;
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('scim ' || $1::text, 0))",
+        connection.org.to_string()
+    )
+    .execute(&mut *tx.inner)
+    .await?;
     Ok(())
 }
 

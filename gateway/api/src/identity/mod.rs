@@ -6,7 +6,7 @@ pub(crate) mod mail;
 mod me;
 mod page;
 pub mod passwords;
-mod session;
+pub(crate) mod session;
 pub(crate) mod sign_in;
 pub mod throttle;
 pub mod totp;

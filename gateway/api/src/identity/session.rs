@@ -15,6 +15,7 @@ use botbuilder_store::{
         user_sessions::{self, Ended, New, Refreshing, Tokens},
         users,
     },
+    sso::connections::Connection,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -105,11 +106,11 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// New tokens for a session that began at `since`.
-    fn generate(since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Self, ApiError> {
+    /// New tokens for a session that began at `since` and lasts at most this long.
+    fn generate(since: DateTime<Utc>, lasting: TimeDelta, now: DateTime<Utc>) -> Result<Self, ApiError> {
         let access = Opaque::generate(ACCESS_PREFIX).map_err(botbuilder_store::Error::from)?;
         let refresh = Opaque::generate(REFRESH_PREFIX).map_err(botbuilder_store::Error::from)?;
-        let end = since + ABSOLUTE;
+        let end = since + lasting.min(ABSOLUTE);
         let stored = Tokens {
             access: access.hash,
             refresh: refresh.hash,
@@ -152,10 +153,27 @@ fn set_cookie(headers: &mut HeaderMap, name: &str, value: &str) {
 /// How somebody signed in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Method<'a> {
-    /// `password` or `magic_link`.
+    /// `password`, `magic_link` or `sso`.
     pub name: &'a str,
     /// Whether a second factor was shown.
     pub with_factor: bool,
+    /// The identity provider that vouched for the person: its id, the organization it leads into, and how long it
+    /// vouches.
+    provider: Option<(Uuid, Uuid, TimeDelta)>,
+}
+
+impl<'a> Method<'a> {
+    /// With something that was shown to us.
+    pub const fn of_ours(name: &'a str, with_factor: bool) -> Self {
+        Self { name, with_factor, provider: None }
+    }
+
+    /// With an identity provider.
+    pub fn of_provider(connection: &Connection) -> Self {
+        let lasting = TimeDelta::minutes(i64::from(connection.session_minutes));
+        let provider = (connection.id, connection.org.uuid(), lasting);
+        Self { name: "sso", with_factor: false, provider: Some(provider) }
+    }
 }
 
 /// Opens a session: nothing has failed since.
@@ -170,9 +188,13 @@ pub(crate) async fn open(
 ) -> Result<Response, ApiError> {
     let now = api.clock.now();
     let ip = client.ip_text();
-    let given = Given::generate(now, now)?;
+    let lasting = method.provider.map_or(ABSOLUTE, |(_, _, lasting)| lasting);
+    let given = Given::generate(now, lasting, now)?;
     let id = api.ids.next();
-    let organization = user_sessions::organization_to_enter(tx, user).await?;
+    let organization = match method.provider {
+        Some((_, organization, _)) => Some(organization),
+        None => user_sessions::organization_to_enter(tx, user).await?,
+    };
     users::signed_in(tx, user, ip.as_deref(), now).await?;
     let new = New {
         id,
@@ -180,6 +202,7 @@ pub(crate) async fn open(
         organization,
         kind: if device.cookies { "web" } else { "api" },
         auth_method: method.name,
+        sso_configuration: method.provider.map(|(connection, _, _)| connection),
         mfa_passed_at: method.with_factor.then_some(now),
         tokens: given.stored,
         device_label: device.label.as_deref(),
@@ -218,8 +241,9 @@ async fn refresh(
     let now = api.clock.now();
     let mut tx = api.store.begin_auth().await?;
     match user_sessions::refreshing(&mut tx, &presented, now).await?.ok_or(ApiError::Unauthenticated)? {
-        Refreshing::Current { session, created_at, .. } => {
-            let given = Given::generate(created_at, now)?;
+        Refreshing::Current { session, created_at, minutes, .. } => {
+            let lasting = minutes.map_or(ABSOLUTE, |minutes| TimeDelta::minutes(minutes.into()));
+            let given = Given::generate(created_at, lasting, now)?;
             user_sessions::rotate(&mut tx, session, &given.stored, None, now).await?;
             tx.commit().await?;
             Ok(given.answer(session, from_cookie))
@@ -265,8 +289,10 @@ async fn step_up(
         factor::prove_password(&api, holder.user, &holder.email, password, &account.client).await?;
     }
     let now = api.clock.now();
-    let given = Given::generate(holder.created_at, now)?;
     let mut tx = api.store.begin_auth().await?;
+    let minutes = user_sessions::minutes_of(&mut tx, holder.session).await?;
+    let lasting = minutes.map_or(ABSOLUTE, |minutes| TimeDelta::minutes(minutes.into()));
+    let given = Given::generate(holder.created_at, lasting, now)?;
     user_sessions::rotate(&mut tx, holder.session, &given.stored, Some(now), now).await?;
     account.audit(&api, &mut tx, Act::new("auth.step_up", "session", Some(holder.session))).await?;
     tx.commit().await?;
@@ -274,7 +300,7 @@ async fn step_up(
 }
 
 /// The answer that also takes the cookies away.
-fn gone() -> Response {
+pub(crate) fn gone() -> Response {
     let mut headers = HeaderMap::new();
     set_cookie(&mut headers, ACCESS_COOKIE, "");
     set_cookie(&mut headers, REFRESH_COOKIE, "");

@@ -19,6 +19,7 @@ use botbuilder_store::{
     },
     integrations::email_notifications::Category,
     secret::Place,
+    sso::connections,
     tenancy::organizations,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,6 +40,7 @@ use crate::{
     input::Body,
     routes::{Access, Operation, Routes},
     shape,
+    sso::enforcement,
 };
 
 /// How long the second step of signing in may take.
@@ -305,6 +307,7 @@ async fn enter(
     client: &Client,
 ) -> Result<Response, ApiError> {
     let now = api.clock.now();
+    enforcement::check(api, account, client).await?;
     if account.two_factor {
         let challenge =
             Challenge { user: account.id, method: method.to_owned(), until: now + CHALLENGE, device };
@@ -318,7 +321,7 @@ async fn enter(
     }
     api.identity.throttle.succeed(&account.email, client.ip, now);
     let mut tx = api.store.begin_auth().await?;
-    let method = Method { name: method, with_factor: false };
+    let method = Method::of_ours(method, false);
     let response = session::open(api, &mut tx, account.id, &account.email, method, &device, client).await?;
     tx.commit().await?;
     Ok(response)
@@ -375,7 +378,7 @@ async fn second_step(
         return Err(factor::wrong());
     }
     let mut tx = api.store.begin_auth().await?;
-    let method = Method { name: &challenge.method, with_factor: true };
+    let method = Method::of_ours(&challenge.method, true);
     let response =
         session::open(&api, &mut tx, account.id, &account.email, method, &challenge.device, &client).await?;
     tx.commit().await?;
@@ -445,9 +448,19 @@ pub(crate) fn bad_link() -> ApiError {
     .about("token")
 }
 
-async fn discover(Body(body): Body<Address>) -> Result<Json<Value>, ApiError> {
+/// Says of every address of a domain the same, whether there is such an account.
+async fn discover(State(api): State<Api>, Body(body): Body<Address>) -> Result<Json<Value>, ApiError> {
     check_email("email", &body.email)?;
-    Err(ApiError::NotAvailable("single sign-on"))
+    let domain = body.email.rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
+    let mut tx = api.store.begin_auth().await?;
+    let found = connections::of_domain(&mut tx, domain).await?;
+    tx.commit().await?;
+    let data = json!({
+        "sso": found.is_some(),
+        "is_enforced": found.is_some_and(|found| found.is_enforced),
+        "login_url": found.map(|_| enforcement::login_url(&api, domain)),
+    });
+    Ok(Json(json!({ "data": data })))
 }
 
 #[cfg(test)]

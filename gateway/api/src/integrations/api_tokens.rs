@@ -214,6 +214,7 @@ async fn create(
         rate_per_minute,
         expires_at: body.expires_at,
         rotated_from: None,
+        sso_configuration: None,
     };
     let mut tx = api.store.begin(&caller.scope).await?;
     let (made, issued) = issue(&api, &mut tx, &caller, &new).await?;
@@ -353,6 +354,7 @@ async fn rotate(
         rate_per_minute: before.rate_per_minute,
         expires_at: before.expires_at,
         rotated_from: Some(id),
+        sso_configuration: None,
     };
     if !api_tokens::supersede(&mut tx, &caller.scope, id, now + grace).await? {
         return Err(ApiError::conflict("superseded", "this token is revoked or has a successor already"));

@@ -1,10 +1,12 @@
-//! `/v1/sso/configurations`.
+//! `/v1/sso/configurations`: the plain verbs. What a connection can do stands in `connection.rs`.
 
-use botbuilder_store::sso::sso_configurations::TABLE;
+use botbuilder_store::sso::{people::group_rules, sso_configurations::TABLE};
+use serde_json::{Map, Value};
 
 use crate::{
+    error::ApiError,
     permission::{Area, Verb},
-    resource::Resource,
+    resource::{Mode, Resource},
     routes::Routes,
 };
 
@@ -16,10 +18,25 @@ pub fn routes() -> Routes {
         .updatable()
         .deletable()
         .restorable()
-        .unavailable("test", Verb::Manage, "single sign-on is not there yet")
-        .unavailable("enable", Verb::Manage, "single sign-on is not there yet")
-        .unavailable("rotate-certificate", Verb::Manage, "single sign-on is not there yet")
-        .unavailable("discover", Verb::Manage, "single sign-on is not there yet")
-        .unanswered("metadata", "single sign-on is not there yet")
+        .prepared(checked)
+        .unavailable("rotate-certificate", Verb::Manage, "requests to SAML providers are not signed")
         .routes()
+}
+
+/// Rules for groups that cannot be read would give nothing, and nobody would see why.
+fn checked(values: &mut Map<String, Value>, _mode: Mode) -> Result<(), ApiError> {
+    let Some(mapping) = values.get("group_mapping") else { return Ok(()) };
+    let rules = group_rules(mapping);
+    let said = mapping.as_array().map_or(0, Vec::len);
+    let gives = |rule: &botbuilder_store::sso::people::GroupRule| {
+        let is_role = rule.role.as_deref().is_none_or(|role| ["admin", "member", "viewer"].contains(&role));
+        is_role && (rule.role.is_some() || rule.team_role_id.is_some())
+    };
+    if rules.len() == said && rules.iter().all(gives) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "group_mapping",
+        "must be a list of {\"group\", \"role\": admin, member or viewer, \"team_role_id\"}, each with one of the two",
+    ))
 }

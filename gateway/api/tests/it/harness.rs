@@ -74,6 +74,11 @@ impl Answer {
 impl Server {
     /// An API over a new database.
     pub async fn start() -> Self {
+        Self::start_with(|api| api).await
+    }
+
+    /// The same, with changes to the API.
+    pub async fn start_with(change: impl FnOnce(Api) -> Api) -> Self {
         let database = TestDatabase::new().await;
         let store = Store::connect(database.url(), 4).await.expect("the database");
         let root = RootKey::generate().expect("a key");
@@ -86,7 +91,7 @@ impl Server {
         let api = Api::new(store.clone(), root.clone(), kinds).telling(move || {
             tell.fetch_add(1, Ordering::Relaxed);
         });
-        let router = botbuilder_api::router(api);
+        let router = botbuilder_api::router(change(api));
         Self { router, acme, other, pool: database.pool().await, store, root, told, _database: database }
     }
 

@@ -121,7 +121,7 @@ fn check_time(claims: &Claims, expected: &Expected<'_>) -> Result<(), Error> {
 mod tests {
     use aws_lc_rs::{
         rand::SystemRandom,
-        rsa::{KeySize, PublicKeyComponents},
+        rsa::KeySize,
         signature::{
             ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
             RsaKeyPair,
@@ -150,12 +150,14 @@ mod tests {
         fn new() -> Self {
             let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
             let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-            let PublicKeyComponents { n: modulus, e: exponent } = rsa.public_key().into();
+            // RSAPublicKey in DER: the modulus behind nine bytes of headings, the exponent at the end.
+            let der = rsa.public_key().as_ref();
+            let (modulus, exponent) = (&der[9..265], &der[der.len() - 3..]);
             let point = ec.public_key().as_ref();
             let set = json!({ "keys": [
                 { "kty": "oct", "k": "c2VjcmV0", "kid": "r" },
-                { "kty": "RSA", "kid": "r", "use": "sig", "n": encoded(&modulus), "e": encoded(&exponent) },
-                { "kty": "RSA", "kid": "enc", "use": "enc", "n": encoded(&modulus), "e": encoded(&exponent) },
+                { "kty": "RSA", "kid": "r", "use": "sig", "n": encoded(modulus), "e": encoded(exponent) },
+                { "kty": "RSA", "kid": "enc", "use": "enc", "n": encoded(modulus), "e": encoded(exponent) },
                 { "kty": "EC", "kid": "e", "alg": "ES256", "crv": "P-256",
                   "x": encoded(&point[1..33]), "y": encoded(&point[33..]) },
             ] });

@@ -1,0 +1,148 @@
+//! `/sso`: where browsers begin to sign in, come back, and sign out. Not part of the management API: answers are
+//! redirects.
+
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use botbuilder_sso::oidc::request;
+use botbuilder_store::{
+    audit::audit_logs::Act,
+    identity::user_sessions::{self, Ended},
+    sso::{
+        attempts::{self, Attempt},
+        connections,
+    },
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    entry::{self, Failure},
+    oidc,
+    started::{PATIENCE, Started, path_of_ours},
+};
+use crate::{
+    Api,
+    auth::{Account, Client},
+    error::ApiError,
+    identity::session,
+    request_id,
+};
+
+/// The router of these addresses.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/sso/login/{domain}", get(login))
+        .route(oidc::CALLBACK, get(oidc_callback))
+        .route("/sso/logout", post(logout))
+        .layer(middleware::from_fn_with_state(api.clone(), request_id::set))
+        .with_state(api)
+}
+
+#[derive(Deserialize)]
+struct Begin {
+    #[serde(default)]
+    return_to: Option<String>,
+    #[serde(default)]
+    login_hint: Option<String>,
+}
+
+/// Begins a sign-in: of a proved domain, or of a connection by its id, which works while it is being tested too.
+async fn login(
+    State(api): State<Api>,
+    client: Client,
+    Path(domain): Path<String>,
+    Query(begin): Query<Begin>,
+) -> Result<Response, ApiError> {
+    let now = api.clock.now();
+    let mut tx = api.store.begin_auth().await?;
+    let id = match domain.parse::<Uuid>() {
+        Ok(id) => Some(id),
+        Err(_) => connections::of_domain(&mut tx, &domain).await?.map(|found| found.id),
+    };
+    let Some(id) = id else { return Err(ApiError::NotFound) };
+    let connection = connections::get(&mut tx, id).await?;
+    tx.commit().await?;
+    let usable = connection.filter(|found| matches!(found.status.as_str(), "enabled" | "testing"));
+    let connection = usable.ok_or(ApiError::NotFound)?;
+    if connection.protocol != "oidc" {
+        return Err(ApiError::NotAvailable("signing in with SAML"));
+    }
+    let hint = begin.login_hint.filter(|hint| hint.len() <= 254);
+    let (url, kept) = match oidc::begin(&api, &connection, hint.as_deref()).await {
+        Ok(begun) => begun,
+        Err(failure) => return Err(entry::refuse(&api, &connection, None, failure, &client).await),
+    };
+    let state = oidc::hash(&kept.state);
+    let ip = client.ip_text();
+    let attempt = Attempt {
+        stage: "started",
+        outcome: "pending",
+        failure: "none",
+        state: Some(&state),
+        ip: ip.as_deref(),
+        user_agent: client.user_agent.as_deref(),
+        ..Attempt::default()
+    };
+    let mut tx = api.store.begin_auth().await?;
+    attempts::append(&mut tx, &connection, api.ids.next(), &attempt).await?;
+    tx.commit().await?;
+    let return_to = path_of_ours(begin.return_to.as_deref());
+    let started = Started { connection: connection.id, return_to, until: now + PATIENCE, kept };
+    let headers = [
+        (header::LOCATION, url.as_str().parse().map_err(ApiError::defect)?),
+        (header::SET_COOKIE, started.cookie(&api, "Lax")?),
+        (header::CACHE_CONTROL, header::HeaderValue::from_static("no-store")),
+    ];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+async fn oidc_callback(
+    State(api): State<Api>,
+    client: Client,
+    headers: HeaderMap,
+    Query(answer): Query<oidc::Answer>,
+) -> Result<Response, ApiError> {
+    oidc::finish(&api, &headers, answer, &client).await
+}
+
+/// Ends the session here, and sends the browser to end the one at the provider.
+async fn logout(State(api): State<Api>, account: Account) -> Result<Response, ApiError> {
+    let (user, id) = (account.user(), account.holder.session);
+    let mut tx = api.store.begin_auth().await?;
+    let provider = user_sessions::provider_of(&mut tx, id).await?;
+    user_sessions::revoke(&mut tx, user, id, Ended::Logout, api.clock.now()).await?;
+    account.audit(&api, &mut tx, Act::new("auth.logout", "session", Some(id))).await?;
+    tx.commit().await?;
+    let mut response = session::gone();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let to = match provider {
+        Some(connection) => there_too(&api, connection).await,
+        None => None,
+    };
+    let to = to.unwrap_or_else(|| "/".to_owned()).parse().map_err(ApiError::defect)?;
+    response.headers_mut().insert(header::LOCATION, to);
+    Ok(response)
+}
+
+/// Where the session at the provider is ended; none where that is not possible, which ours does not wait for.
+async fn there_too(api: &Api, connection: Uuid) -> Option<String> {
+    let found: Result<_, Failure> = async {
+        let mut tx = api.store.begin_auth().await?;
+        let connection = connections::get(&mut tx, connection).await?;
+        tx.commit().await?;
+        let Some((issuer, client_id)) = connection.and_then(|found| found.issuer.zip(found.client_id)) else {
+            return Ok(None);
+        };
+        let known = api.outside.providers.find(api.outside.http.as_ref(), &issuer, api.clock.now()).await?;
+        let back = format!("{}/", api.outside.base_url);
+        Ok(request::sign_out(&known.provider, &client_id, &back).map(String::from))
+    }
+    .await;
+    found.ok().flatten()
+}

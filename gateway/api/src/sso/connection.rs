@@ -1,0 +1,252 @@
+//! `/v1/sso/configurations/{id}/…`: what a connection can do beside being changed.
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use botbuilder_domain::Secret;
+use botbuilder_store::{
+    Error,
+    audit::audit_logs::Act,
+    integrations::api_tokens::{self, Issued, New},
+    secret::Place,
+    sso::{
+        connections::{self, Connection},
+        sso_configurations::TABLE,
+    },
+    table::rows,
+    tenancy::organizations,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{entry::Failure, oidc};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{Body, Id},
+    permission::{Area, Permission, Verb},
+    resource::{
+        Answer,
+        act::{act, at, set},
+        answer, changes, of_row,
+    },
+    routes::{Operation, Routes},
+    shape,
+};
+
+const PATH: &str = "/v1/sso/configurations/{id}";
+
+/// The routes.
+pub fn routes() -> Routes {
+    let may = Permission { area: Area::Sso, verb: Verb::Manage };
+    let post = |action: &str, summary: &str| Operation::post(format!("{PATH}/{action}"), may, summary);
+    Routes::new()
+        .add(
+            post("client-secret", "sets the secret that we show to the provider")
+                .takes(shape::object(&[("client_secret", "string")]))
+                .gives(of_row(&TABLE)),
+            client_secret,
+        )
+        .add(post("test", "asks the provider for its description and keys").gives(of_row(&TABLE)), test)
+        .add(post("discover", "takes the provider's addresses over").gives(of_row(&TABLE)), discover)
+        .add(post("enable", "lets people sign in with it").gives(of_row(&TABLE)), enable)
+        .add(
+            post("disable", "lets nobody sign in with it, and enforces it no more").gives(of_row(&TABLE)),
+            disable,
+        )
+        .add(
+            Operation::get(
+                format!("{PATH}/metadata"),
+                Permission { area: Area::Sso, verb: Verb::Read },
+                "what the provider has to know of us",
+            )
+            .gives(json!({ "type": "object" })),
+            metadata,
+        )
+        .add(
+            post("scim-token", "makes a token with which the provider keeps people and groups")
+                .answers(201)
+                .takes(shape::object(&[("name", "string?")]))
+                .gives(json!({ "type": "object" }))
+                .secret(),
+            scim_token,
+        )
+}
+
+/// Who changes how an organization signs in shows a factor first. Programs have none; their token had to be given the
+/// right.
+fn fresh(api: &Api, caller: &Caller) -> Result<(), ApiError> {
+    if caller.token().is_some() { Ok(()) } else { caller.require_fresh(api.clock.now()) }
+}
+
+/// The connection, if it is the caller's.
+async fn found(api: &Api, caller: &Caller, id: Uuid) -> Result<Connection, ApiError> {
+    let mut tx = api.store.begin_auth().await?;
+    let connection = connections::get(&mut tx, id).await?;
+    tx.commit().await?;
+    connection.filter(|connection| connection.org == caller.scope.org()).ok_or(ApiError::NotFound)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientSecret {
+    client_secret: Secret<String>,
+}
+
+async fn client_secret(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<Uuid>,
+    Body(body): Body<ClientSecret>,
+) -> Result<Answer, ApiError> {
+    fresh(&api, &caller)?;
+    let length = body.client_secret.expose().len();
+    if !(1..=4096).contains(&length) {
+        return Err(ApiError::invalid("client_secret", "must have 1 to 4096 bytes"));
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::lock(&mut tx, &caller.scope, &TABLE, at(id)).await?.ok_or(ApiError::NotFound)?;
+    let keys = organizations::data_keys(&mut tx, &caller.scope, &api.root).await?;
+    let place = Place { table: "sso_configurations", column: "client_secret", row: id };
+    let sealed = keys.seal(place, body.client_secret.expose().as_bytes()).map_err(Error::from)?;
+    let bytes = sealed.ciphertext.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    let change = set([("client_secret_ct", json!(bytes)), ("client_secret_kid", json!(sealed.key_id))]);
+    let row =
+        rows::update(&mut tx, &caller.scope, &TABLE, at(id), change).await?.ok_or(ApiError::NotFound)?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "client_secret_set", Some(&before), Some(&row)).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+/// What a provider says of itself, or why it does not.
+async fn asked(api: &Api, connection: &Connection) -> Result<Value, Failure> {
+    if connection.protocol != "oidc" {
+        return Err(Failure::Other(ApiError::NotAvailable("signing in with SAML")));
+    }
+    let issuer = connection.issuer.as_deref();
+    let issuer = issuer.ok_or_else(|| ApiError::invalid("issuer_url", "must be set first"))?;
+    let http = api.outside.http.as_ref();
+    let known = api.outside.providers.fetch(http, issuer, api.clock.now()).await?;
+    serde_json::to_value(&*known.provider).map_err(|error| Failure::Other(ApiError::defect(error)))
+}
+
+async fn test(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
+    let connection = found(&api, &caller, id).await?;
+    let result = match asked(&api, &connection).await {
+        Ok(provider) => {
+            let is_complete = connection.client_id.is_some() && connection.client_secret.is_some();
+            json!({ "ok": is_complete, "provider": provider, "client": is_complete })
+        }
+        Err(Failure::Refused { detail, .. }) => json!({ "ok": false, "detail": detail }),
+        Err(Failure::Other(error)) => return Err(error),
+    };
+    let change = act(&api, &caller, &TABLE, at(id), "tested", |row| {
+        let mut change = set([("last_tested_at", json!("now")), ("last_test", result)]);
+        // One that works may be tried by its id before everybody is sent there.
+        if row.get("status") == Some(&json!("draft")) {
+            change.insert("status".to_owned(), json!("testing"));
+        }
+        Ok(change)
+    });
+    change.await
+}
+
+async fn discover(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
+    let connection = found(&api, &caller, id).await?;
+    let provider = match asked(&api, &connection).await {
+        Ok(provider) => provider,
+        Err(Failure::Refused { detail, .. }) => {
+            return Err(ApiError::refused(StatusCode::BAD_GATEWAY, "provider_error", detail));
+        }
+        Err(Failure::Other(error)) => return Err(error),
+    };
+    let fields = set([("endpoints", provider), ("endpoints_fetched_at", json!("now"))]);
+    act(&api, &caller, &TABLE, at(id), "discovered", |_| Ok(fields)).await
+}
+
+async fn enable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
+    fresh(&api, &caller)?;
+    let connection = found(&api, &caller, id).await?;
+    if connection.protocol != "oidc" {
+        return Err(ApiError::NotAvailable("signing in with SAML"));
+    }
+    act(&api, &caller, &TABLE, at(id), "enabled", |row| {
+        if row.get("status") == Some(&json!("enabled")) {
+            return Err(ApiError::conflict("wrong_state", "it is enabled already"));
+        }
+        Ok(set([("status", json!("enabled"))]))
+    })
+    .await
+}
+
+async fn disable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
+    fresh(&api, &caller)?;
+    act(&api, &caller, &TABLE, at(id), "disabled", |row| {
+        if row.get("status") == Some(&json!("disabled")) {
+            return Err(ApiError::conflict("wrong_state", "it is disabled already"));
+        }
+        Ok(set([("status", json!("disabled")), ("is_enforced", json!(false))]))
+    })
+    .await
+}
+
+async fn metadata(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Value>, ApiError> {
+    let connection = found(&api, &caller, id).await?;
+    let base = &api.outside.base_url;
+    let data = json!({
+        "login_url": format!("{base}/sso/login/{id}"),
+        "redirect_uri": (connection.protocol == "oidc").then(|| format!("{base}{}", oidc::CALLBACK)),
+        "post_logout_redirect_uri": format!("{base}/"),
+        "scim_base_url": format!("{base}/scim/v2"),
+    });
+    Ok(Json(json!({ "data": data })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScimToken {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+async fn scim_token(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<Uuid>,
+    Body(body): Body<ScimToken>,
+) -> Result<Response, ApiError> {
+    fresh(&api, &caller)?;
+    let name = body.name.unwrap_or_else(|| "provisioning".to_owned());
+    crate::identity::sign_in::check_length("name", &name, 120)?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    rows::lock(&mut tx, &caller.scope, &TABLE, at(id)).await?.ok_or(ApiError::NotFound)?;
+    let issued = Issued::generate().map_err(Error::from)?;
+    let token = api.ids.next();
+    let new = New {
+        kind: "scim",
+        name: &name,
+        user: None,
+        scopes: &[],
+        bots: &[],
+        allowed_cidrs: &[],
+        rate_per_minute: 1200,
+        expires_at: None,
+        rotated_from: None,
+        sso_configuration: Some(id),
+    };
+    api_tokens::create(&mut tx, &caller.scope, token, &new, &issued).await?;
+    let act = Act::new("token.create", "api_token", Some(token))
+        .metadata(json!({ "kind": "scim", "sso_configuration_id": id }));
+    caller.audit(&api, &mut tx, act).await?;
+    tx.commit().await?;
+    let data = json!({
+        "id": token, "name": name, "token": issued.token.expose(),
+        "scim_base_url": format!("{}/scim/v2", api.outside.base_url),
+    });
+    Ok((StatusCode::CREATED, Json(json!({ "data": data }))).into_response())
+}
