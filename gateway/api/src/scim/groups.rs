@@ -34,11 +34,9 @@ fn shown(by: &Provisioner, group: ScimGroup) -> Shown {
     if let Value::Array(members) = group.members
         && !members.is_empty()
     {
-        let members = members.into_iter().map(|mut member| {
-            let id = member["value"].as_str().unwrap_or_default().to_owned();
-            member["$ref"] = json!(format!("{}/Users/{id}", by.base));
-            member["type"] = json!("User");
-            member
+        let members = members.into_iter().map(|member| {
+            let id = member["value"].as_str().unwrap_or_default();
+            json!({ "value": id, "$ref": format!("{}/Users/{id}", by.base) })
         });
         object.insert("members".to_owned(), members.collect());
     }

@@ -97,7 +97,7 @@ impl Query {
 pub(crate) async fn answer(
     api: &Api,
     by: &Provisioner,
-    resource: Resource,
+    resources: &[Resource],
     query: &Query,
 ) -> Result<Response, Refused> {
     let projection = query.projection()?;
@@ -105,10 +105,13 @@ pub(crate) async fn answer(
     let sort = query.sort_by.as_deref().map(Attribute::parse).transpose();
     let sort = sort.map_err(|error| ScimError::value(error.detail))?;
     let mut tx = api.store.begin_auth().await?;
-    let mut found = match resource {
-        Resource::User => users::list(&mut tx, by, filter.as_ref()).await?,
-        Resource::Group => groups::list(&mut tx, by).await?,
-    };
+    let mut found = Vec::new();
+    for resource in resources {
+        found.extend(match resource {
+            Resource::User => users::list(&mut tx, by, filter.as_ref()).await?,
+            Resource::Group => groups::list(&mut tx, by).await?,
+        });
+    }
     tx.commit().await?;
     if let Some(filter) = &filter {
         found.retain(|shown| filter.matches(&shown.object));

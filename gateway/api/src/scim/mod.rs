@@ -37,6 +37,7 @@ pub fn router(api: Api) -> Router {
         .route("/scim/v2/Groups", any(groups_all))
         .route("/scim/v2/Groups/.search", post(groups_search))
         .route("/scim/v2/Groups/{id}", any(groups_one))
+        .route("/scim/v2/.search", post(search))
         .route("/scim/v2/Bulk", post(bulk::run))
         .route("/scim/v2/ServiceProviderConfig", get(discovery::provider))
         .route("/scim/v2/ResourceTypes", get(discovery::resource_types))
@@ -75,12 +76,17 @@ async fn groups_all(
     all(&api, &by, Resource::Group, &method, query.as_deref(), &body).await
 }
 
+/// Over people and groups.
+async fn search(State(api): State<Api>, by: Provisioner, body: Bytes) -> Answered {
+    list::answer(&api, &by, &Resource::ALL, &list::Query::of_body(&body)?).await
+}
+
 async fn users_search(State(api): State<Api>, by: Provisioner, body: Bytes) -> Answered {
-    list::answer(&api, &by, Resource::User, &list::Query::of_body(&body)?).await
+    list::answer(&api, &by, &[Resource::User], &list::Query::of_body(&body)?).await
 }
 
 async fn groups_search(State(api): State<Api>, by: Provisioner, body: Bytes) -> Answered {
-    list::answer(&api, &by, Resource::Group, &list::Query::of_body(&body)?).await
+    list::answer(&api, &by, &[Resource::Group], &list::Query::of_body(&body)?).await
 }
 
 async fn all(
@@ -92,7 +98,7 @@ async fn all(
     body: &[u8],
 ) -> Answered {
     match *method {
-        Method::GET => list::answer(api, by, resource, &list::Query::of_address(query)).await,
+        Method::GET => list::answer(api, by, &[resource], &list::Query::of_address(query)).await,
         Method::POST => {
             let made = change(api, by, resource, &Method::POST, None, None, body).await?;
             made.shown(by, list::Query::of_address(query).projection()?)

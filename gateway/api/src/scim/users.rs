@@ -34,7 +34,10 @@ fn shown(by: &Provisioner, user: ScimUser) -> Shown {
         Value::Object(object) => object,
         _ => Object::new(),
     };
-    object.insert("active".to_owned(), json!(user.is_active));
+    // A provider may take the attribute away; it vouches for the person all the same.
+    if object.contains_key("active") {
+        object.insert("active".to_owned(), json!(user.is_active));
+    }
     if let Some(external) = user.external_id {
         object.insert("externalId".to_owned(), json!(external));
     }
@@ -68,6 +71,13 @@ pub(crate) async fn list(
     Ok(found.into_iter().map(|user| shown(by, user)).collect())
 }
 
+/// A person as a whole: active, unless it says otherwise.
+fn whole(sent: Object) -> Result<Object, ScimError> {
+    let mut kept = Resource::User.accept(sent)?;
+    kept.entry("active").or_insert(json!(true));
+    Ok(kept)
+}
+
 /// Makes, replaces, changes or deletes a person.
 pub(crate) async fn change(
     api: &Api,
@@ -87,8 +97,8 @@ pub(crate) async fn change(
         }
     };
     let (kept, before) = match (change, before) {
-        (Change::Create(sent), _) => (Resource::User.accept(sent)?, None),
-        (Change::Replace(_, sent), Some(before)) => (Resource::User.accept(sent)?, Some(before)),
+        (Change::Create(sent), _) => (whole(sent)?, None),
+        (Change::Replace(_, sent), Some(before)) => (whole(sent)?, Some(before)),
         (Change::Patch(_, patch), Some(before)) => {
             let mut now = shown(by, before.clone()).object;
             now.remove("meta");
@@ -116,7 +126,7 @@ async fn write(
     before: Option<ScimUser>,
 ) -> Result<Done, Refused> {
     let now = api.clock.now();
-    let is_active = kept.remove("active").is_none_or(|active| active == true);
+    let is_active = kept.get("active").is_none_or(|active| *active == true);
     let external_id = kept.remove("externalId").and_then(|id| id.as_str().map(str::to_owned));
     let user_name = text(&kept, "userName").unwrap_or_default().to_owned();
     let id_before = before.as_ref().map(|before| before.id);

@@ -11,10 +11,7 @@ use std::{
 };
 
 use botbuilder_api::{Api, outside::Outside};
-use botbuilder_service::{
-    config::Outbound,
-    http::{Client, Request},
-};
+use botbuilder_service::{config::Outbound, http::Client};
 use botbuilder_sso::dns::Resolver;
 use serde_json::Value;
 use url::Url;
@@ -135,25 +132,32 @@ pub struct Listening {
     pub dns: Arc<Mutex<String>>,
 }
 
-impl Listening {
-    pub async fn start() -> Self {
+/// An address of ours before anybody answers there: what is called has to know it.
+pub struct Bound {
+    listener: tokio::net::TcpListener,
+    pub base_url: String,
+}
+
+impl Bound {
+    pub async fn new() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+        Self { listener, base_url }
+    }
+
+    /// Begins to answer; of this machine only the named addresses may be called.
+    pub async fn start(self, may_call: &[&str]) -> Listening {
+        let Self { listener, base_url } = self;
         let dns = Arc::new(Mutex::new(String::new()));
         let resolver = Resolver::new(name_server(Arc::clone(&dns)));
-        let outside = Outside::new(Some(client()), Some(resolver), base_url.clone());
+        let allow = may_call.iter().map(|url| url.parse().expect("an address")).collect();
+        let http = Client::new(&Outbound { allow, ..Outbound::default() }).expect("a client");
+        let outside = Outside::new(Some(http), Some(resolver), base_url.clone());
         let server = Server::start_with(|api: Api| api.reaching(outside)).await;
         let service = server.router.clone().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { server, base_url, dns }
+        Listening { server, base_url, dns }
     }
-}
-
-fn client() -> Client {
-    // Every port: the programs take free ones.
-    let allow = "http://127.0.0.1".parse().expect("an address");
-    let ports = (1024..=u16::MAX).collect();
-    Client::new(&Outbound { allow: vec![allow], ports, ..Outbound::default() }).expect("a client")
 }
 
 /// A browser: it keeps cookies and follows where it is sent.
@@ -246,10 +250,4 @@ impl Browser {
 
 fn origin(url: &str) -> String {
     url.parse::<Url>().expect("an address").origin().ascii_serialization()
-}
-
-/// Nothing of a request is sent to others than this machine.
-pub async fn tell(url: &str) {
-    let request = Request::new(axum::http::Method::GET, url).expect("an address");
-    assert!(client().send(request).await.expect("an answer").status.is_success());
 }

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    foreign::{Listening, pip},
+    foreign::{Bound, pip},
     harness::{Answer, Server},
 };
 
@@ -46,7 +46,7 @@ fn patch(operations: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_checker_that_others_wrote_finds_no_error() {
     let Some(package) = pip("scim2_cli", &CHECKER) else { return };
-    let at = Listening::start().await;
+    let at = Bound::new().await.start(&[]).await;
     let token = token(&at.server, json!({})).await;
     let url = format!("{}/scim/v2", at.base_url);
     let run = move || {

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    foreign::{Browser, Listening, Page, Program, npm, tell},
+    foreign::{Bound, Browser, Listening, Page, Program, npm},
     harness::Answer,
 };
 
@@ -21,12 +21,14 @@ impl World {
     /// None where the provider cannot be had.
     async fn new() -> Option<Self> {
         let package = npm(PROVIDER.0, PROVIDER.1)?;
-        let at = Listening::start().await;
+        let bound = Bound::new().await;
         let settings = json!({
-            "client_id": "us", "client_secret": "s3cret: %&", "back": format!("{}/", at.base_url),
-            "redirect_uri": format!("{}/sso/oidc/callback", at.base_url),
+            "client_id": "us", "client_secret": "s3cret: %&", "back": format!("{}/", bound.base_url),
+            "redirect_uri": format!("{}/sso/oidc/callback", bound.base_url),
         });
         let provider = Program::start("oidc_provider.mjs", &package, &settings);
+        let other = provider.address.replace("127.0.0.1", "localhost");
+        let at = bound.start(&[&provider.address, &other]).await;
         let role = role(&at, "viewer").await;
         let made = at.server.post("/v1/sso/configurations", json!({
             "protocol": "oidc", "name": "them", "issuer_url": provider.address, "client_id": "us",
@@ -59,7 +61,7 @@ impl World {
     async fn next_is(&self, sub: &str, claims: Value) {
         let mut url: url::Url = format!("{}/test/as", self.provider.address).parse().expect("an address");
         url.query_pairs_mut().append_pair("sub", sub).append_pair("claims", &claims.to_string());
-        tell(url.as_str()).await;
+        assert_eq!(Browser::new().get(url.as_str()).await.status, 200);
     }
 
     /// The address that the provider sends a browser back to.
@@ -115,7 +117,8 @@ async fn people_come_in_with_the_roles_of_their_groups_also_after_the_provider_h
     assert_eq!((&member["role"], &member["source"]), (&json!("member"), &json!("sso")));
 
     // New keys, another group: the same person, another role.
-    tell(&format!("{}/test/rotate", world.provider.address)).await;
+    let rotate = format!("{}/test/rotate", world.provider.address);
+    assert_eq!(Browser::new().get(&rotate).await.status, 200);
     let mut claims = ada();
     claims["groups"] = json!(["boss", "staff", "unknown"]);
     world.next_is("ada-1", claims).await;

@@ -108,7 +108,8 @@ fn merge(
     schema: Option<&str>,
 ) -> Result<(), Error> {
     for (name, value) in fields {
-        if schema.is_none() && ["schemas", "id", "meta"].iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        let own: &[&str] = if schema.is_some() { &["schemas"] } else { &["schemas", "id", "meta"] };
+        if own.iter().any(|own| own.eq_ignore_ascii_case(name)) {
             // Sent along with the whole resource; they are ours.
             continue;
         }

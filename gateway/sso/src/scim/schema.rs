@@ -196,11 +196,10 @@ const ENTERPRISE_ATTRIBUTES: [Definition; 6] = [
     Definition::new("manager", Kind::Complex(&MANAGER)),
 ];
 
-const MEMBER: [Definition; 4] = [
+// No `display` and no `type`: who is in a group is looked up by the id.
+const MEMBER: [Definition; 2] = [
     Definition::new("value", Kind::Exact).set_by(Mutability::Immutable),
     Definition::new("$ref", Kind::Reference(&["User"])).set_by(Mutability::Immutable),
-    Definition::text("type").set_by(Mutability::Immutable),
-    Definition::text("display").set_by(Mutability::ReadOnly),
 ];
 
 const GROUP_ATTRIBUTES: [Definition; 2] =
