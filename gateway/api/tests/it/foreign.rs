@@ -181,6 +181,7 @@ impl Page {
 }
 
 impl Browser {
+    #[expect(clippy::disallowed_methods, reason = "a browser is somebody else's program")]
     pub fn new() -> Self {
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
         Self { http: http.expect("a client"), jars: HashMap::new() }

@@ -39,7 +39,7 @@ async fn call(server: &Server, token: &str, method: Method, path: &str, tag: &st
     server.send(request.header("content-type", "application/scim+json").body(body).expect("a request")).await
 }
 
-fn patch(operations: Value) -> Value {
+fn patch(operations: &Value) -> Value {
     json!({ "schemas": [PATCH], "Operations": operations })
 }
 
@@ -100,7 +100,7 @@ async fn people_come_change_and_go() {
         (&json!(1), &Value::Null)
     );
     // Its state has a tag.
-    let off = patch(json!([{ "op": "Replace", "path": "active", "value": "False" }]));
+    let off = patch(&json!([{ "op": "Replace", "path": "active", "value": "False" }]));
     send(Method::PATCH, &path, "W/\"old\"", off.clone()).await.expect(412);
     let members =
         server.count("SELECT count(*) FROM organization_members WHERE source = 'scim' AND status = 'active'");
@@ -161,7 +161,7 @@ async fn groups_give_their_people_a_team_role() {
     send(
         Method::PATCH,
         &path,
-        patch(json!([{ "op": "Remove", "path": "members", "value": [{ "value": ada }] }])),
+        patch(&json!([{ "op": "Remove", "path": "members", "value": [{ "value": ada }] }])),
     )
     .await
     .expect(200);
@@ -170,11 +170,11 @@ async fn groups_give_their_people_a_team_role() {
     let user = send(Method::GET, &format!("/Users/{bob}"), Value::Null).await.expect(200);
     assert_eq!(user.body["groups"][0]["display"], "Staff");
     let by_filter = format!("members[value eq \"{bob}\"]");
-    send(Method::PATCH, &path, patch(json!([{ "op": "remove", "path": by_filter }]))).await.expect(200);
+    send(Method::PATCH, &path, patch(&json!([{ "op": "remove", "path": by_filter }]))).await.expect(200);
     assert_eq!(server.count(grants).await, 0);
     // Nobody who is not kept here becomes a member.
     let stranger =
-        patch(json!([{ "op": "add", "path": "members", "value": [{ "value": crate::harness::id() }] }]));
+        patch(&json!([{ "op": "add", "path": "members", "value": [{ "value": crate::harness::id() }] }]));
     assert_eq!(send(Method::PATCH, &path, stranger).await.expect(400).body["scimType"], "invalidValue");
     // Whoever goes loses the membership, where the connection says so.
     send(Method::DELETE, &format!("/Users/{bob}"), Value::Null).await.expect(204);
