@@ -303,7 +303,6 @@ async fn build(
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let client = http::Client::new(&config.outbound)?;
         let outside = Outside::new(Some(client), name_server(config), config.listen.base_url());
-<<<<<<< HEAD
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
             .with_media(gateway.media.clone())
@@ -314,10 +313,6 @@ async fn build(
                 async move { connecting.act(opened, act).await }
             })
             .reaching(outside);
-=======
-        let api =
-            Api::new(store, root.clone(), capabilities).telling(move || accounts.forget()).reaching(outside);
->>>>>>> 5c9abcd (scim: what the compliance checker asks for)
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api.merge(pages));
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
