@@ -3,7 +3,7 @@
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
@@ -18,12 +18,13 @@ use botbuilder_store::{
         connections,
     },
 };
+use bytes::Bytes;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
     entry::{self, Failure},
-    oidc,
+    oidc, saml,
     started::{PATIENCE, Started, path_of_ours},
 };
 use crate::{
@@ -34,12 +35,18 @@ use crate::{
     request_id,
 };
 
+/// The longest answer that is posted.
+const BODY_LIMIT: usize = 1024 * 1024;
+
 /// The router of these addresses.
 pub fn router(api: Api) -> Router {
     Router::new()
         .route("/sso/login/{domain}", get(login))
         .route(oidc::CALLBACK, get(oidc_callback))
+        .route("/sso/saml/{id}/acs", post(saml_answer))
+        .route("/sso/saml/{id}/metadata", get(saml_metadata))
         .route("/sso/logout", post(logout))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(api.clone(), request_id::set))
         .with_state(api)
 }
@@ -70,15 +77,28 @@ async fn login(
     tx.commit().await?;
     let usable = connection.filter(|found| matches!(found.status.as_str(), "enabled" | "testing"));
     let connection = usable.ok_or(ApiError::NotFound)?;
-    if connection.protocol != "oidc" {
-        return Err(ApiError::NotAvailable("signing in with SAML"));
-    }
-    let hint = begin.login_hint.filter(|hint| hint.len() <= 254);
-    let (url, kept) = match oidc::begin(&api, &connection, hint.as_deref()).await {
+    let until = now + PATIENCE;
+    let id = connection.id;
+    let return_to = path_of_ours(begin.return_to.as_deref());
+    let begun = if connection.protocol == "saml" {
+        // The provider's page posts the answer, and cookies come along with that only if they say so.
+        saml::begin(&api, &connection).and_then(|(url, kept)| {
+            let state = oidc::hash(&kept.id);
+            let started = Started { connection: id, return_to, until, kept };
+            Ok((url, state, started.cookie(&api, "None")?))
+        })
+    } else {
+        let hint = begin.login_hint.filter(|hint| hint.len() <= 254);
+        oidc::begin(&api, &connection, hint.as_deref()).await.and_then(|(url, kept)| {
+            let state = oidc::hash(&kept.state);
+            let started = Started { connection: id, return_to, until, kept };
+            Ok((url, state, started.cookie(&api, "Lax")?))
+        })
+    };
+    let (url, state, cookie) = match begun {
         Ok(begun) => begun,
         Err(failure) => return Err(entry::refuse(&api, &connection, None, failure, &client).await),
     };
-    let state = oidc::hash(&kept.state);
     let ip = client.ip_text();
     let attempt = Attempt {
         stage: "started",
@@ -92,11 +112,9 @@ async fn login(
     let mut tx = api.store.begin_auth().await?;
     attempts::append(&mut tx, &connection, api.ids.next(), &attempt).await?;
     tx.commit().await?;
-    let return_to = path_of_ours(begin.return_to.as_deref());
-    let started = Started { connection: connection.id, return_to, until: now + PATIENCE, kept };
     let headers = [
         (header::LOCATION, url.as_str().parse().map_err(ApiError::defect)?),
-        (header::SET_COOKIE, started.cookie(&api, "Lax")?),
+        (header::SET_COOKIE, cookie),
         (header::CACHE_CONTROL, header::HeaderValue::from_static("no-store")),
     ];
     Ok((StatusCode::SEE_OTHER, headers).into_response())
@@ -109,6 +127,27 @@ async fn oidc_callback(
     Query(answer): Query<oidc::Answer>,
 ) -> Result<Response, ApiError> {
     oidc::finish(&api, &headers, answer, &client).await
+}
+
+/// The provider's page posts its answer.
+async fn saml_answer(
+    State(api): State<Api>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let id = id.parse().map_err(|_| ApiError::NotFound)?;
+    let mut fields = url::form_urlencoded::parse(&body);
+    let answer = fields.find(|(name, _)| name == "SAMLResponse").map(|(_, value)| value);
+    let answer = answer.ok_or_else(|| ApiError::invalid("SAMLResponse", "must be there"))?;
+    saml::finish(&api, id, &headers, &answer, &client).await
+}
+
+async fn saml_metadata(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let id = id.parse().map_err(|_| ApiError::NotFound)?;
+    let document = saml::document(&api, id).await?.ok_or(ApiError::NotFound)?;
+    Ok(([(header::CONTENT_TYPE, "application/samlmetadata+xml")], document).into_response())
 }
 
 /// Ends the session here, and sends the browser to end the one at the provider.

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{entry::Failure, oidc};
+use super::{entry::Failure, oidc, saml};
 use crate::{
     Api,
     auth::Caller,
@@ -126,7 +126,10 @@ async fn client_secret(
 /// What a provider says of itself, or why it does not.
 async fn asked(api: &Api, connection: &Connection) -> Result<Value, Failure> {
     if connection.protocol != "oidc" {
-        return Err(Failure::Other(ApiError::NotAvailable("signing in with SAML")));
+        return Err(Failure::Other(ApiError::conflict(
+            "wrong_protocol",
+            "only OIDC providers describe themselves",
+        )));
     }
     let issuer = connection.issuer.as_deref();
     let issuer = issuer.ok_or_else(|| ApiError::invalid("issuer_url", "must be set first"))?;
@@ -138,6 +141,13 @@ async fn asked(api: &Api, connection: &Connection) -> Result<Value, Failure> {
 async fn test(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
     let connection = found(&api, &caller, id).await?;
     let result = match asked(&api, &connection).await {
+        _ if connection.protocol == "saml" => {
+            // Its provider cannot be asked: whether it works is seen with the first sign-in.
+            let certificates = saml::keys(&connection).is_some();
+            let is_complete =
+                certificates && connection.idp_entity_id.is_some() && connection.idp_sso_url.is_some();
+            json!({ "ok": is_complete, "certificates": certificates })
+        }
         Ok(provider) => {
             let is_complete = connection.client_id.is_some() && connection.client_secret.is_some();
             json!({ "ok": is_complete, "provider": provider, "client": is_complete })
@@ -172,8 +182,9 @@ async fn discover(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> R
 async fn enable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
     fresh(&api, &caller)?;
     let connection = found(&api, &caller, id).await?;
-    if connection.protocol != "oidc" {
-        return Err(ApiError::NotAvailable("signing in with SAML"));
+    if connection.protocol == "saml" && saml::keys(&connection).is_none() {
+        return Err(ApiError::conflict("incomplete", "it needs certificates that can be read")
+            .about("idp_certificates"));
     }
     act(&api, &caller, &TABLE, at(id), "enabled", |row| {
         if row.get("status") == Some(&json!("enabled")) {
@@ -201,6 +212,8 @@ async fn metadata(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> R
     let data = json!({
         "login_url": format!("{base}/sso/login/{id}"),
         "redirect_uri": (connection.protocol == "oidc").then(|| format!("{base}{}", oidc::CALLBACK)),
+        "entity_id": (connection.protocol == "saml").then(|| saml::entity_id(&api, id)),
+        "acs_url": (connection.protocol == "saml").then(|| saml::answer_to(&api, id)),
         "post_logout_redirect_uri": format!("{base}/"),
         "scim_base_url": format!("{base}/scim/v2"),
     });

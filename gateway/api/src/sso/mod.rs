@@ -9,6 +9,7 @@ mod group_roles;
 mod oidc;
 mod person;
 pub(crate) mod providers;
+mod saml;
 pub mod sso_configurations;
 pub mod sso_domains;
 pub mod sso_login_logs;

@@ -14,6 +14,7 @@ mod openapi;
 mod others;
 mod people;
 mod route_table;
+mod saml;
 mod scim;
 mod sso;
 mod tenancy;

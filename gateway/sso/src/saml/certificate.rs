@@ -45,8 +45,17 @@ impl Method {
     }
 }
 
-/// One value of DER: its tag, all of its bytes, its content, and what comes behind it.
-fn value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+/// One value of DER.
+struct Value<'d> {
+    tag: u8,
+    /// All of its bytes.
+    whole: &'d [u8],
+    content: &'d [u8],
+    /// What comes after it.
+    behind: &'d [u8],
+}
+
+fn value(bytes: &[u8]) -> Option<Value<'_>> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = if first < 0x80 {
@@ -63,7 +72,7 @@ fn value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
     };
     let content = rest.get(..length)?;
     let behind = &rest[length..];
-    Some((tag, &bytes[..bytes.len() - behind.len()], content, behind))
+    Some(Value { tag, whole: &bytes[..bytes.len() - behind.len()], content, behind })
 }
 
 impl Key {
@@ -71,18 +80,18 @@ impl Key {
     pub fn of_certificate(text: &str) -> Option<Self> {
         let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
         let der = STANDARD.decode(lines.collect::<String>().replace(' ', "")).ok()?;
-        let (_, _, certificate, _) = value(&der)?;
-        let (_, _, mut fields, _) = value(certificate)?;
+        let certificate = value(&der)?;
+        let mut fields = value(certificate.content)?.content;
         // version (may be missing), serial number, algorithm, issuer, validity, subject, key
-        let (tag, _, _, behind) = value(fields)?;
-        if tag == 0xa0 {
-            fields = behind;
+        let first = value(fields)?;
+        if first.tag == 0xa0 {
+            fields = first.behind;
         }
         for _ in 0..5 {
-            fields = value(fields)?.3;
+            fields = value(fields)?.behind;
         }
-        let (tag, info, _, _) = value(fields)?;
-        (tag == 0x30).then(|| Self { info: info.to_vec() })
+        let key = value(fields)?;
+        (key.tag == 0x30).then(|| Self { info: key.whole.to_vec() })
     }
 
     pub(super) fn verifies(&self, method: Method, signed: &[u8], signature: &[u8]) -> bool {
