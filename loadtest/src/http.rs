@@ -19,9 +19,15 @@ pub struct Connection {
 
 /// The bytes of a POST request.
 pub fn post(path: &str, header: &str, value: &str, body: &str) -> Vec<u8> {
+    post_with(path, &[(header, value.to_owned())], body)
+}
+
+/// The bytes of a POST request with several headers.
+pub fn post_with(path: &str, headers: &[(&str, String)], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{header}: {value}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{headers}\
          content-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()

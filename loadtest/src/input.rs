@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use botbuilder_testkit::fake::{telegram, whatsapp};
+use botbuilder_adapter_meta as meta;
+use botbuilder_domain::{Clock as _, Secret, SystemClock};
+use botbuilder_testkit::fake::{instagram, slack, telegram, whatsapp};
 use serde::Serialize;
+use serde_json::json;
 
 /// The channel a contact writes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -13,6 +16,25 @@ pub enum Channel {
     Whatsapp,
     /// Callbacks with a secret; nothing is reported.
     Telegram,
+    /// Callbacks signed with their time; nothing is reported.
+    Slack,
+    /// Signed callbacks; only what was seen is reported.
+    Instagram,
+}
+
+impl Channel {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Whatsapp, Self::Telegram, Self::Slack, Self::Instagram];
+
+    /// The word in `channels.type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Whatsapp => "whatsapp",
+            Self::Telegram => "telegram",
+            Self::Slack => "slack",
+            Self::Instagram => "instagram",
+        }
+    }
 }
 
 /// A person who writes.
@@ -27,20 +49,25 @@ pub struct Contact {
 impl Contact {
     /// The provider's address of the person.
     pub fn address(self) -> String {
+        let number = u64::from(self.number);
         match self.channel {
-            Channel::Whatsapp => format!("1555{:07}", self.number),
-            Channel::Telegram => (100_000 + u64::from(self.number)).to_string(),
+            Channel::Whatsapp => format!("1555{number:07}"),
+            Channel::Telegram => (100_000 + number).to_string(),
+            Channel::Slack => format!("D0C{number:07}"),
+            Channel::Instagram => (1_784_000_000_000 + number).to_string(),
         }
     }
 
     /// Whose address this is.
     pub fn of_address(channel: Channel, address: &str) -> Option<Self> {
-        let number: u64 = address.parse().ok()?;
+        let digits = address.strip_prefix("D0C").unwrap_or(address);
         let first = match channel {
             Channel::Whatsapp => 15_550_000_000,
             Channel::Telegram => 100_000,
+            Channel::Slack => 0,
+            Channel::Instagram => 1_784_000_000_000,
         };
-        let number = u32::try_from(number.checked_sub(first)?).ok()?;
+        let number = u32::try_from(digits.parse::<u64>().ok()?.checked_sub(first)?).ok()?;
         let contact = Self { channel, number };
         (contact.address() == address).then_some(contact)
     }
@@ -48,11 +75,7 @@ impl Contact {
 
 impl fmt::Display for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let channel = match self.channel {
-            Channel::Whatsapp => "whatsapp",
-            Channel::Telegram => "telegram",
-        };
-        write!(f, "{channel} c{}", self.number)
+        write!(f, "{} c{}", self.channel.as_str(), self.number)
     }
 }
 
@@ -85,7 +108,7 @@ impl Input {
         (who == contact.number).then_some(Self { contact, number })
     }
 
-    /// The provider's callback with it: the body, and the header that proves it. The same message, sent again, has
+    /// The provider's callback with it: the body, and the headers that prove it. The same message, sent again, has
     /// the same id.
     pub fn callback(self, secrets: &Secrets) -> Callback {
         let address = self.contact.address();
@@ -100,16 +123,48 @@ impl Input {
                     &id,
                     &text,
                 );
-                Callback { body, header: whatsapp::SIGNATURE_HEADER, proof }
+                Callback { body, headers: vec![(whatsapp::SIGNATURE_HEADER, proof)] }
             }
             Channel::Telegram => {
                 // Updates are numbered over all chats.
                 let update = (u64::from(self.contact.number) << 32) + u64::from(self.number);
                 let chat = 100_000 + i64::from(self.contact.number);
                 let (body, proof) = telegram::message_webhook(&secrets.telegram_secret, update, chat, &text);
-                Callback { body, header: telegram::SECRET_HEADER, proof }
+                Callback { body, headers: vec![(telegram::SECRET_HEADER, proof)] }
+            }
+            Channel::Slack => self.from_slack(&address, &text, secrets),
+            Channel::Instagram => {
+                let mid = format!("mid.in.{}.{}", self.contact.number, self.number);
+                let now = SystemClock.now().timestamp_millis();
+                let item = json!({
+                    "sender": { "id": address }, "recipient": { "id": secrets.instagram_account },
+                    "timestamp": now, "message": { "mid": mid, "text": text },
+                });
+                let entry = json!({ "id": secrets.instagram_account, "time": now, "messaging": [item] });
+                let body = json!({ "object": "instagram", "entry": [entry] }).to_string();
+                let proof = meta::sign(&Secret::new(secrets.instagram_secret.clone()), body.as_bytes());
+                Callback { body, headers: vec![(instagram::SIGNATURE_HEADER, proof)] }
             }
         }
+    }
+
+    fn from_slack(self, channel: &str, text: &str, secrets: &Secrets) -> Callback {
+        let user = channel.replacen('D', "U", 1);
+        let ts = format!("{}.{:06}", 1_700_000_000 + self.number, self.contact.number);
+        let event = json!({
+            "type": "message", "channel": channel, "channel_type": "im", "user": user, "text": text, "ts": ts,
+            "event_ts": ts,
+        });
+        let now = SystemClock.now().timestamp();
+        let body = json!({
+            "token": "deprecated", "type": "event_callback", "team_id": secrets.slack_team,
+            "api_app_id": "A0FAKE", "event": event, "event_time": now,
+            "event_id": format!("Ev{}x{}", self.contact.number, self.number),
+        })
+        .to_string();
+        let now = now.to_string();
+        let proof = slack::sign(&Secret::new(secrets.slack_secret.clone()), &now, body.as_bytes());
+        Callback { body, headers: vec![(slack::SIGNATURE_HEADER, proof), (slack::TIMESTAMP_HEADER, now)] }
     }
 }
 
@@ -122,6 +177,31 @@ pub struct Secrets {
     pub phone_number_id: String,
     /// What Telegram callbacks carry.
     pub telegram_secret: String,
+    /// What Slack callbacks are signed with.
+    pub slack_secret: String,
+    /// The workspace that Slack callbacks are about.
+    pub slack_team: String,
+    /// What Instagram callbacks are signed with.
+    pub instagram_secret: String,
+    /// The account that Instagram callbacks are about.
+    pub instagram_account: String,
+}
+
+impl Default for Secrets {
+    /// Those of fakes that were set up with nothing but defaults.
+    fn default() -> Self {
+        let (whatsapp, telegram) = (whatsapp::Options::default(), telegram::Options::default());
+        let (slack, instagram) = (slack::Options::default(), instagram::Options::default());
+        Self {
+            app_secret: whatsapp.app_secret,
+            phone_number_id: whatsapp.default_phone_number_id,
+            telegram_secret: telegram.secret_token,
+            slack_secret: slack.signing_secret,
+            slack_team: slack.team_id,
+            instagram_secret: instagram.app_secret,
+            instagram_account: instagram.ig_user_id,
+        }
+    }
 }
 
 /// A request of a provider.
@@ -129,10 +209,8 @@ pub struct Secrets {
 pub struct Callback {
     /// The body.
     pub body: String,
-    /// The name of the header.
-    pub header: &'static str,
-    /// Its value.
-    pub proof: String,
+    /// The headers that prove it, with their values.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// A reply of the load flow.
@@ -160,7 +238,7 @@ mod tests {
 
     #[test]
     fn addresses_and_texts_are_read_back() {
-        for channel in [Channel::Whatsapp, Channel::Telegram] {
+        for channel in Channel::ALL {
             for number in [0, 7, 12_345] {
                 let contact = Contact { channel, number };
                 assert_eq!(Contact::of_address(channel, &contact.address()), Some(contact));

@@ -7,7 +7,7 @@ use botbuilder_domain::{Secret, SystemClock, SystemIds};
 use botbuilder_store::{Store, secret::RootKey};
 use botbuilder_testkit::{
     fake::{telegram, whatsapp},
-    seed::{self, Plan, Seeded},
+    seed::{self, Plan, Provider, Seeded},
 };
 
 use crate::{
@@ -56,16 +56,22 @@ pub struct Parts<'a> {
 impl Platform {
     /// Puts everything together. Nothing runs yet.
     pub async fn assemble(parts: Parts<'_>) -> Result<Self> {
+        Self::with_networks(parts, None, None).await
+    }
+
+    /// The same, with Slack and Instagram where their providers are named.
+    pub async fn with_networks(
+        parts: Parts<'_>,
+        slack: Option<Provider>,
+        instagram: Option<Provider>,
+    ) -> Result<Self> {
         let Parts { purpose, server, binary, directory, whatsapp_url, telegram_url, log } = parts;
         let whatsapp = whatsapp::Options::default();
         let telegram = telegram::Options::default();
-        let secrets = Secrets {
-            app_secret: whatsapp.app_secret,
-            phone_number_id: whatsapp.default_phone_number_id,
-            telegram_secret: telegram.secret_token,
-        };
+        let secrets = Secrets::default();
         let database = Scratch::create(server, purpose).await?;
-        let providers = [whatsapp_url.clone(), telegram_url.clone()];
+        let mut providers = vec![whatsapp_url.clone(), telegram_url.clone()];
+        providers.extend([&slack, &instagram].into_iter().flatten().map(|provider| provider.url.clone()));
         let plan = Plan {
             slug: purpose.to_owned(),
             flow: serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?,
@@ -76,8 +82,8 @@ impl Platform {
             telegram_url,
             telegram_token: telegram.bot_token,
             telegram_secret: secrets.telegram_secret.clone(),
-            slack: None,
-            instagram: None,
+            slack,
+            instagram,
         };
         let store = Store::connect(database.url(), 2).await?;
         let root = RootKey::new(Secret::new(ROOT_KEY));
@@ -99,6 +105,7 @@ impl Platform {
             app_secret: format!("the secret of {slug}"),
             phone_number_id: format!("10{}", slug.len()),
             telegram_secret: format!("{slug}-telegram"),
+            ..Secrets::default()
         };
         let plan = Plan {
             slug: slug.to_owned(),
@@ -127,6 +134,8 @@ impl Platform {
         let public_id = match channel {
             Channel::Whatsapp => &self.seeded.whatsapp_public_id,
             Channel::Telegram => &self.seeded.telegram_public_id,
+            Channel::Slack => &self.seeded.slack_public_id,
+            Channel::Instagram => &self.seeded.instagram_public_id,
         };
         format!("/hooks/{public_id}")
     }

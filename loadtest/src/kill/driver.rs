@@ -2,6 +2,7 @@
 //! although they were taken.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -32,13 +33,28 @@ pub struct Crowd {
     pub whatsapp: u32,
     /// Contacts on Telegram.
     pub telegram: u32,
+    /// Contacts on Slack.
+    pub slack: u32,
+    /// Contacts on Instagram.
+    pub instagram: u32,
     /// Messages a second, of all of them together.
     pub rate: u32,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
-        Self { whatsapp: 24, telegram: 12, rate: 60 }
+        Self { whatsapp: 16, telegram: 8, slack: 8, instagram: 8, rate: 60 }
+    }
+}
+
+impl Crowd {
+    /// Everybody.
+    pub fn contacts(self) -> impl Iterator<Item = Contact> {
+        let of = |channel, count| (0..count).map(move |number| Contact { channel, number });
+        of(Channel::Whatsapp, self.whatsapp)
+            .chain(of(Channel::Telegram, self.telegram))
+            .chain(of(Channel::Slack, self.slack))
+            .chain(of(Channel::Instagram, self.instagram))
     }
 }
 
@@ -87,10 +103,8 @@ impl Log {
 pub struct Target {
     /// The public listener.
     pub address: SocketAddr,
-    /// The path of the WhatsApp channel.
-    pub whatsapp: String,
-    /// The path of the Telegram channel.
-    pub telegram: String,
+    /// The path of each channel.
+    pub paths: HashMap<Channel, String>,
     /// What callbacks prove themselves with.
     pub secrets: Secrets,
 }
@@ -108,11 +122,10 @@ impl Driver {
     pub fn start(crowd: Crowd, target: Target, random: &mut Random) -> Self {
         let (log, last) = (Arc::new(Log::default()), Arc::new(AtomicBool::new(false)));
         let target = Arc::new(target);
-        let contacts = crowd.whatsapp + crowd.telegram;
-        let pause = Duration::from_secs(u64::from(contacts)) / crowd.rate.max(1);
-        let of = |channel, count| (0..count).map(move |number| Contact { channel, number });
+        let contacts = u64::try_from(crowd.contacts().count()).unwrap_or(u64::MAX);
+        let pause = Duration::from_secs(contacts) / crowd.rate.max(1);
         let mut writers = JoinSet::new();
-        for contact in of(Channel::Whatsapp, crowd.whatsapp).chain(of(Channel::Telegram, crowd.telegram)) {
+        for contact in crowd.contacts() {
             let writer = Writer {
                 contact,
                 target: Arc::clone(&target),
@@ -153,10 +166,8 @@ struct Writer {
 
 impl Writer {
     async fn run(mut self, pause: Duration) -> Result<()> {
-        let path = match self.contact.channel {
-            Channel::Whatsapp => self.target.whatsapp.clone(),
-            Channel::Telegram => self.target.telegram.clone(),
-        };
+        let path =
+            self.target.paths.get(&self.contact.channel).context("nobody listens on this channel")?.clone();
         for number in 1.. {
             let is_last = self.last.load(Ordering::Relaxed);
             if !is_last {
@@ -165,7 +176,7 @@ impl Writer {
             }
             let input = Input { contact: self.contact, number };
             let callback = input.callback(&self.target.secrets);
-            let request = http::post(&path, callback.header, &callback.proof, &callback.body);
+            let request = http::post_with(&path, &callback.headers, &callback.body);
             self.until_taken(input, &request).await?;
             self.log.accepted.lock().unwrap_or_else(PoisonError::into_inner).push(input);
             if self.random.percent(REDELIVERED) {

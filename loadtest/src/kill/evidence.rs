@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use botbuilder_testkit::fake::{Delivered, telegram, whatsapp};
+use botbuilder_testkit::fake::Delivered;
 use sqlx::{PgPool, Row as _, postgres::PgRow};
 
-use crate::input::{Channel, Contact, Input};
+use crate::{
+    input::{Channel, Contact, Input},
+    kill::providers::Providers,
+};
 
 /// Everything there is to judge.
 #[derive(Debug, Clone, Default)]
@@ -81,26 +84,23 @@ pub struct Delivery {
 
 impl Evidence {
     /// Reads everything.
-    pub async fn gather(
-        accepted: Vec<Input>,
-        pool: &PgPool,
-        whatsapp: &whatsapp::Fake,
-        telegram: &telegram::Fake,
-    ) -> Result<Self> {
+    pub async fn gather(accepted: Vec<Input>, pool: &PgPool, providers: &Providers) -> Result<Self> {
         let contacts: BTreeSet<Contact> = accepted.iter().map(|input| input.contact).collect();
         let mut deliveries = Vec::new();
         for contact in contacts {
             let address = contact.address();
             let held = match contact.channel {
-                Channel::Whatsapp => whatsapp.conversation(&address),
-                Channel::Telegram => telegram.conversation(&address),
+                Channel::Whatsapp => providers.whatsapp.conversation(&address),
+                Channel::Telegram => providers.telegram.conversation(&address),
+                Channel::Slack => providers.slack.conversation(&address),
+                Channel::Instagram => providers.instagram.conversation(&address),
             };
             deliveries.extend(held.into_iter().map(|Delivered { id, text, .. }| Delivery {
                 contact,
-                // Telegram numbers messages per chat, so the program keeps the chat with the number.
+                // Telegram and Slack number messages per chat, so the program keeps the chat with the number.
                 id: match contact.channel {
-                    Channel::Whatsapp => id,
-                    Channel::Telegram => format!("{address}:{id}"),
+                    Channel::Whatsapp | Channel::Instagram => id,
+                    Channel::Telegram | Channel::Slack => format!("{address}:{id}"),
                 },
                 text: text.unwrap_or_default(),
             }));
@@ -128,11 +128,10 @@ async fn rows(pool: &PgPool) -> Result<Vec<Row>> {
 
 fn row(row: &PgRow) -> Result<Row> {
     let channel: String = row.try_get("channel")?;
-    let channel = match channel.as_str() {
-        "whatsapp" => Channel::Whatsapp,
-        "telegram" => Channel::Telegram,
-        other => anyhow::bail!("nobody wrote on channel {other}"),
-    };
+    let channel = Channel::ALL
+        .into_iter()
+        .find(|known| known.as_str() == channel)
+        .with_context(|| format!("nobody wrote on channel {channel}"))?;
     let address: String = row.try_get("external_id")?;
     let status: String = row.try_get("status")?;
     let direction: String = row.try_get("direction")?;

@@ -8,4 +8,5 @@ pub mod checker;
 pub mod driver;
 pub mod evidence;
 pub mod points;
+pub mod providers;
 pub mod run;

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use botbuilder_testkit::fake::{Behaviour, Fault, StatusBehaviour, telegram, whatsapp};
 use serde::Serialize;
 
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
         driver::{Counts, Crowd, Driver, Log, Target},
         evidence::Evidence,
         points::Point,
+        providers::Providers,
     },
     platform::{Parts, Platform},
     program::{self, Running},
@@ -95,26 +95,26 @@ pub struct Report {
 /// Runs the suite. The files of a run that did not pass are kept.
 pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let began = Instant::now();
-    let whatsapp = whatsapp::Fake::start(whatsapp::Options::default()).await?;
-    let telegram = telegram::Fake::start(telegram::Options::default()).await?;
+    let providers = Providers::start().await?;
+    providers.expect(plan.crowd);
     if plan.misbehaving {
-        whatsapp.set_behaviour(misbehaviour(plan.seed));
-        telegram.set_behaviour(misbehaviour(plan.seed + 1));
+        providers.misbehave(plan.seed);
     }
-    let platform = Platform::assemble(Parts {
+    let parts = Parts {
         purpose: "kill",
         server: plan.server,
         binary: plan.binary,
         directory: program::run_directory("kill")?,
-        whatsapp_url: whatsapp.base_url(),
-        telegram_url: telegram.base_url(),
+        whatsapp_url: providers.whatsapp.base_url(),
+        telegram_url: providers.telegram.base_url(),
         log: "info",
-    })
-    .await?;
+    };
+    let (slack, instagram) = (providers.of_slack(), providers.of_instagram());
+    let platform = Platform::with_networks(parts, Some(slack), Some(instagram)).await?;
     let callback = format!("http://{}{}", platform.program.public, platform.path(Channel::Whatsapp));
-    whatsapp.set_webhook_url(Some(&callback))?;
+    providers.whatsapp.set_webhook_url(Some(&callback))?;
 
-    let suite = Suite { plan, platform: &platform, whatsapp: &whatsapp, telegram: &telegram };
+    let suite = Suite { plan, platform: &platform, providers: &providers };
     let outcome = suite.run(began).await;
     let passed = outcome.as_ref().is_ok_and(|report| report.verdict.passed());
     if passed {
@@ -127,38 +127,10 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     outcome
 }
 
-/// A provider on a bad day: it throttles, for longer than a message is held in memory, fails, breaks connections
-/// before and after it took a message, and reports twice and in another order.
-fn misbehaviour(seed: u64) -> Behaviour {
-    let percent = [
-        (Fault::Throttle, 0.2),
-        (Fault::ThrottleSilently, 2.0),
-        (Fault::ServerError, 2.0),
-        (Fault::Html, 1.0),
-        (Fault::Reset, 1.0),
-        (Fault::ResetAfterAccept, 1.0),
-    ];
-    let statuses = StatusBehaviour {
-        delay_ms: 20,
-        duplicate_percent: 20.0,
-        reorder_percent: 20.0,
-        ..StatusBehaviour::default()
-    };
-    Behaviour {
-        seed,
-        percent: percent.into(),
-        retry_after_s: 6,
-        jitter_ms: 30,
-        statuses,
-        ..Behaviour::default()
-    }
-}
-
 struct Suite<'a> {
     plan: &'a Plan<'a>,
     platform: &'a Platform,
-    whatsapp: &'a whatsapp::Fake,
-    telegram: &'a telegram::Fake,
+    providers: &'a Providers,
 }
 
 impl Suite<'_> {
@@ -167,8 +139,7 @@ impl Suite<'_> {
         let mut random = Random::new(seed);
         let target = Target {
             address: self.platform.program.public,
-            whatsapp: self.platform.path(Channel::Whatsapp),
-            telegram: self.platform.path(Channel::Telegram),
+            paths: Channel::ALL.map(|channel| (channel, self.platform.path(channel))).into(),
             secrets: self.platform.secrets.clone(),
         };
         let mut life = random.branch();
@@ -213,7 +184,7 @@ impl Suite<'_> {
             seconds: began.elapsed().as_secs(),
             rest_ms: millis(rest),
             driver: log.counts(),
-            reports_given_up: self.whatsapp.counters().webhooks_given_up,
+            reports_given_up: self.providers.whatsapp.counters().webhooks_given_up,
             verdict,
         })
     }
@@ -282,7 +253,7 @@ impl Suite<'_> {
 
     async fn gather(&self, log: &Log) -> Result<Evidence> {
         let pool = self.platform.database.pool();
-        Evidence::gather(log.accepted(), pool, self.whatsapp, self.telegram).await
+        Evidence::gather(log.accepted(), pool, self.providers).await
     }
 
     /// Waits until there is nothing to find, or for as long as is allowed: then what is found counts.
@@ -341,7 +312,7 @@ impl Report {
              at rest {} ms after the last restart; {} s in all",
             self.seed,
             self.crowd.rate,
-            self.crowd.whatsapp + self.crowd.telegram,
+            self.crowd.contacts().count(),
             if self.misbehaving { ", providers that misbehave" } else { "" },
             self.server,
             self.rest_ms,
