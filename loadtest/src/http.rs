@@ -24,7 +24,7 @@ pub fn post(path: &str, header: &str, value: &str, body: &str) -> Vec<u8> {
 
 /// The bytes of a POST request with several headers.
 pub fn post_with(path: &str, headers: &[(&str, String)], body: &str) -> Vec<u8> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().fold(String::new(), |all, (name, value)| all + name + ": " + value + "\r\n");
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n{headers}\

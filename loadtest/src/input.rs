@@ -132,7 +132,7 @@ impl Input {
                 let (body, proof) = telegram::message_webhook(&secrets.telegram_secret, update, chat, &text);
                 Callback { body, headers: vec![(telegram::SECRET_HEADER, proof)] }
             }
-            Channel::Slack => self.from_slack(&address, &text, secrets),
+            Channel::Slack => self.on_slack(&address, &text, secrets),
             Channel::Instagram => {
                 let mid = format!("mid.in.{}.{}", self.contact.number, self.number);
                 let now = SystemClock.now().timestamp_millis();
@@ -148,7 +148,7 @@ impl Input {
         }
     }
 
-    fn from_slack(self, channel: &str, text: &str, secrets: &Secrets) -> Callback {
+    fn on_slack(self, channel: &str, text: &str, secrets: &Secrets) -> Callback {
         let user = channel.replacen('D', "U", 1);
         let ts = format!("{}.{:06}", 1_700_000_000 + self.number, self.contact.number);
         let event = json!({

@@ -104,7 +104,8 @@ pub async fn run(config: &Config, arguments: Arguments) -> anyhow::Result<()> {
         Command::Find { word } => {
             let routes = botbuilder_api::routes();
             for operation in routes.operations().iter().filter(|operation| has(operation, &word)) {
-                say(format_args!("{:<7}{:<60} {}", operation.method, operation.path, operation.summary));
+                let method = operation.method.as_str();
+                say(format_args!("{method:<7}{:<60} {}", operation.path, operation.summary));
             }
             Ok(())
         }

@@ -337,6 +337,9 @@ pub fn missing(
 
 /// A name in the plural.
 fn many(name: &str) -> String {
+    if let Some((thing, rest)) = name.split_once(" of ") {
+        return format!("{} of {rest}", many(thing));
+    }
     match name.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
         _ if name.ends_with(['s', 'x']) || name.ends_with("ch") => format!("{name}es"),
