@@ -43,6 +43,7 @@ pub fn for_programs() -> Outcome<Installation> {
 
 /// The servers of the tests. One that cannot be had is a failure where nobody watches, and a message otherwise.
 pub fn for_tests() -> Outcome<Servers> {
+    unless_in_ci("what others wrote", tools::ensure(tools::FOREIGN))?.ok();
     Ok(Servers {
         redis: unless_in_ci("Redis", tools::ensure(tools::REDIS))?,
         kafka: unless_in_ci("Kafka", install_kafka())?,

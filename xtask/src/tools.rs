@@ -34,6 +34,12 @@ pub const BUILD: &[Tool] = &[
 pub const REDIS: &[Tool] =
     &[Tool { found: || exists("redis-server"), packages: &["redis-server"], purpose: "a Redis server" }];
 
+/// What the suites need that prove us with what others wrote.
+pub const FOREIGN: &[Tool] = &[
+    Tool { found: || exists("node") && exists("npm"), packages: &["nodejs", "npm"], purpose: "Node.js with npm" },
+    Tool { found: || exists("openssl"), packages: &["openssl"], purpose: "openssl, to make certificates" },
+];
+
 /// What the measurements compare with.
 pub const LOAD: &[Tool] = &[
     Tool {

@@ -75,12 +75,12 @@ async fn upload(
             }
         }
     }
-    let name = name.ok_or_else(|| ApiError::invalid("name", "must be there"))?;
     let mut tx = api.store.begin(&caller.scope).await?;
     rows::get(&mut tx, &caller.scope, &knowledge_bases::TABLE, at(base), None)
         .await?
         .ok_or(ApiError::NotFound)?;
     tx.commit().await?;
+    let name = name.ok_or_else(|| ApiError::invalid("name", "must be there"))?;
 
     let mut incoming = api.media.begin(caller.scope.org(), api.ids.next(), api.media.document_bytes);
     let mut pieces = body.into_data_stream();
