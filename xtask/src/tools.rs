@@ -36,7 +36,11 @@ pub const REDIS: &[Tool] =
 
 /// What the suites need that prove us with what others wrote.
 pub const FOREIGN: &[Tool] = &[
-    Tool { found: || exists("node") && exists("npm"), packages: &["nodejs", "npm"], purpose: "Node.js with npm" },
+    Tool {
+        found: || exists("node") && exists("npm"),
+        packages: &["nodejs", "npm"],
+        purpose: "Node.js with npm",
+    },
     Tool { found: || exists("openssl"), packages: &["openssl"], purpose: "openssl, to make certificates" },
 ];
 
