@@ -9,6 +9,7 @@ use botbuilder_domain::Secret;
 use bytes::Bytes;
 use fred::{
     clients::Client,
+    error::ErrorKind,
     interfaces::{
         ClientLike as _, EventInterface as _, KeysInterface as _, PubsubInterface as _,
         SortedSetsInterface as _,
@@ -18,7 +19,10 @@ use fred::{
         config::{Config, ReconnectPolicy, UnresponsiveConfig},
     },
 };
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::{Instant, sleep_until},
+};
 
 /// How long a command may take.
 const COMMAND: Duration = Duration::from_secs(1);
@@ -26,6 +30,8 @@ const COMMAND: Duration = Duration::from_secs(1);
 const UNRESPONSIVE: Duration = Duration::from_secs(5);
 /// Between two attempts to connect: the least and the most, in milliseconds.
 const RECONNECT: (u32, u32) = (50, 2_000);
+/// Between two attempts to listen.
+const LISTEN_AGAIN: Duration = Duration::from_millis(500);
 /// Messages that may wait for whoever listens. Beyond it some are lost, and the listener is told.
 const WAITING: usize = 4096;
 
@@ -59,8 +65,8 @@ pub enum Heard {
 pub struct Ear {
     topic: String,
     subscriber: Client,
-    /// There is a (new) connection that does not listen yet.
-    unheard: bool,
+    /// When to ask the connection to listen, where it does not yet.
+    listen_at: Option<Instant>,
     messages: broadcast::Receiver<Message>,
     connections: broadcast::Receiver<fred::types::config::Server>,
     errors: broadcast::Receiver<(fred::error::Error, Option<fred::types::config::Server>)>,
@@ -69,7 +75,8 @@ pub struct Ear {
 impl Redis {
     /// Begins to connect. An error if the address cannot be read.
     pub fn open(url: &Secret<String>, prefix: &str) -> Result<Self, Error> {
-        let config = Config { fail_fast: true, ..Config::from_url(url.expose())? };
+        // A server that is not there at first may be there later.
+        let config = Config { fail_fast: false, ..Config::from_url(url.expose())? };
         let mut builder = Builder::from_config(config);
         builder
             .with_performance_config(|performance| {
@@ -95,9 +102,17 @@ impl Redis {
         format!("{}{name}", self.prefix)
     }
 
+    /// The connection, if there is one now: without it, commands would wait for one.
+    fn connected(&self) -> Result<&Client, Error> {
+        if self.client.is_connected() {
+            return Ok(&self.client);
+        }
+        Err(Error(fred::error::Error::new(ErrorKind::IO, "no connection")))
+    }
+
     /// Tells everybody who listens to a topic.
     pub async fn tell(&self, topic: &str, what: Bytes) -> Result<(), Error> {
-        let _: i64 = self.client.publish(self.name(topic), what).await?;
+        let _: i64 = self.connected()?.publish(self.name(topic), what).await?;
         Ok(())
     }
 
@@ -106,7 +121,7 @@ impl Redis {
         Ear {
             topic: self.name(topic),
             subscriber: self.subscriber.clone(),
-            unheard: true,
+            listen_at: Some(Instant::now()),
             messages: self.subscriber.message_rx(),
             connections: self.subscriber.reconnect_rx(),
             errors: self.subscriber.error_rx(),
@@ -117,7 +132,7 @@ impl Redis {
     pub async fn hold(&self, name: &str, who: &str, now: i64, time: Duration) -> Result<(), Error> {
         let name = self.name(name);
         let until = now.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        let pipeline = self.client.pipeline();
+        let pipeline = self.connected()?.pipeline();
         let _: () = pipeline.zadd(&name, None, None, false, false, (score(until), who)).await?;
         let _: () = pipeline.expire(&name, i64::try_from(time.as_secs()).unwrap_or(i64::MAX), None).await?;
         let _: () = pipeline.all().await?;
@@ -126,13 +141,13 @@ impl Redis {
 
     /// Notes that somebody does not hold it any more.
     pub async fn let_go(&self, name: &str, who: &str) -> Result<(), Error> {
-        let _: i64 = self.client.zrem(self.name(name), who).await?;
+        let _: i64 = self.connected()?.zrem(self.name(name), who).await?;
         Ok(())
     }
 
     /// How many hold it now (in milliseconds since 1970).
     pub async fn holders(&self, name: &str, now: i64) -> Result<u64, Error> {
-        Ok(self.client.zcount(self.name(name), score(now), f64::INFINITY).await?)
+        Ok(self.connected()?.zcount(self.name(name), score(now), f64::INFINITY).await?)
     }
 
     /// Ends the connections.
@@ -152,12 +167,14 @@ impl Ear {
     /// What is heard next; none once the connections are closed. Nothing is lost when it is not awaited to the end.
     pub async fn hear(&mut self) -> Option<Heard> {
         loop {
-            if self.unheard {
-                let subscribed = self.subscriber.subscribe(self.topic.as_str()).await;
-                self.unheard = false;
-                // Where there is no connection yet, the next one is waited for.
-                return Some(if subscribed.is_ok() { Heard::Connected } else { Heard::Lost });
+            if self.listen_at.is_some_and(|at| at <= Instant::now()) {
+                let subscribed = self.subscriber.is_connected()
+                    && self.subscriber.subscribe(self.topic.as_str()).await.is_ok();
+                // A connection is told of a moment before it takes commands.
+                self.listen_at = if subscribed { None } else { Some(Instant::now() + LISTEN_AGAIN) };
+                return Some(if subscribed { Heard::Connected } else { Heard::Lost });
             }
+            let listen_at = self.listen_at;
             let heard = tokio::select! {
                 message = self.messages.recv() => match message {
                     Ok(message) if message.channel == self.topic.as_str() => {
@@ -169,11 +186,12 @@ impl Ear {
                 },
                 server = self.connections.recv() => match server {
                     Ok(_) | Err(RecvError::Lagged(_)) => {
-                        self.unheard = true;
+                        self.listen_at = Some(Instant::now());
                         None
                     }
                     Err(RecvError::Closed) => return None,
                 },
+                () = sleep_until(listen_at.unwrap_or_else(Instant::now)), if listen_at.is_some() => None,
                 error = self.errors.recv() => match error {
                     Ok(_) | Err(RecvError::Lagged(_)) => Some(Heard::Lost),
                     Err(RecvError::Closed) => return None,

@@ -51,18 +51,14 @@ enum Word {
     Went(Visitor),
 }
 
-/// What goes through Redis.
+/// What goes through Redis. Not an enum with a tag: serde reads no raw JSON inside of one.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
-enum Wire {
-    Notice {
-        from: Uuid,
-        notice: Notice,
-    },
-    /// Something was left out.
-    Look {
-        from: Uuid,
-    },
+struct Wire {
+    /// The instance that tells.
+    from: Uuid,
+    /// What it tells. None: something was left out, and everybody is to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notice: Option<Notice>,
 }
 
 /// The handle that a hub tells things by.
@@ -133,20 +129,20 @@ impl Instances {
 
     async fn speak(&mut self, word: Word) {
         let said = match word {
-            Word::Tell(notice) => self.tell(&Wire::Notice { from: self.id, notice }).await,
+            Word::Tell(notice) => self.tell(Some(notice)).await,
             Word::Came(visitor) => self.sign(&visitor).await,
             Word::Went(visitor) => self.redis.let_go(&presence(&visitor), &self.id.to_string()).await.is_ok(),
         };
         // Whoever left something out has the others look as soon as they can hear it.
         let owes = self.left_out.swap(false, Ordering::Relaxed);
-        if !said || (owes && !self.tell(&Wire::Look { from: self.id }).await) {
+        if !said || (owes && !self.tell(None).await) {
             self.left_out.store(true, Ordering::Relaxed);
         }
     }
 
-    async fn tell(&self, wire: &Wire) -> bool {
+    async fn tell(&self, notice: Option<Notice>) -> bool {
         // What was read as JSON can be written as JSON.
-        let Ok(text) = serde_json::to_vec(wire) else { return true };
+        let Ok(text) = serde_json::to_vec(&Wire { from: self.id, notice }) else { return true };
         match self.redis.tell(TOPIC, text.into()).await {
             Ok(()) => true,
             Err(error) => {
@@ -171,10 +167,10 @@ impl Instances {
     }
 
     fn hear(&self, text: &[u8]) {
-        match serde_json::from_slice(text) {
-            Ok(Wire::Notice { from, notice }) if from != self.id => self.hub.deliver(&notice),
-            Ok(Wire::Look { from }) if from != self.id => self.hub.look(),
-            Ok(_) => {}
+        match serde_json::from_slice::<Wire>(text) {
+            Ok(wire) if wire.from == self.id => {}
+            Ok(Wire { notice: Some(notice), .. }) => self.hub.deliver(&notice),
+            Ok(Wire { notice: None, .. }) => self.hub.look(),
             Err(error) => warn!(error = %error, "a notice of another instance cannot be read"),
         }
     }
@@ -214,7 +210,7 @@ impl Instances {
                     self.sign_all().await;
                     sign_at = Instant::now() + SIGN_EVERY;
                     if self.left_out.load(Ordering::Relaxed)
-                        && self.tell(&Wire::Look { from: self.id }).await
+                        && self.tell(None).await
                     {
                         self.left_out.store(false, Ordering::Relaxed);
                     }
@@ -244,5 +240,28 @@ impl Service for Instances {
         }
         redis.close().await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use botbuilder_domain::ChannelId;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn what_is_told_can_be_read() {
+        let text = RawValue::from_string(r#"{"type":"typing"}"#.to_owned()).unwrap();
+        let visitor = (ChannelId::new(Uuid::from_u128(7)), "v7".to_owned());
+        let notice = Notice { visitor: visitor.clone(), seq: Some(3), text };
+        let sent = serde_json::to_vec(&Wire { from: Uuid::nil(), notice: Some(notice) }).unwrap();
+        let heard = serde_json::from_slice::<Wire>(&sent).unwrap().notice.unwrap();
+        assert_eq!((heard.visitor, heard.seq, heard.text.get()), (visitor, Some(3), r#"{"type":"typing"}"#));
+        assert!(
+            serde_json::from_slice::<Wire>(br#"{"from":"00000000-0000-0000-0000-000000000000"}"#)
+                .unwrap()
+                .notice
+                .is_none()
+        );
     }
 }
