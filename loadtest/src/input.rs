@@ -53,14 +53,22 @@ impl Contact {
         match self.channel {
             Channel::Whatsapp => format!("1555{number:07}"),
             Channel::Telegram => (100_000 + number).to_string(),
-            Channel::Slack => format!("D0C{number:07}"),
+            Channel::Slack => format!("U0C{number:07}"),
             Channel::Instagram => (1_784_000_000_000 + number).to_string(),
+        }
+    }
+
+    /// The chat in which the person is alone with us; Slack gives it an address of its own.
+    pub fn chat(self) -> String {
+        match self.channel {
+            Channel::Slack => self.address().replacen('U', "D", 1),
+            Channel::Whatsapp | Channel::Telegram | Channel::Instagram => self.address(),
         }
     }
 
     /// Whose address this is.
     pub fn of_address(channel: Channel, address: &str) -> Option<Self> {
-        let digits = address.strip_prefix("D0C").unwrap_or(address);
+        let digits = address.strip_prefix("U0C").unwrap_or(address);
         let first = match channel {
             Channel::Whatsapp => 15_550_000_000,
             Channel::Telegram => 100_000,
@@ -148,8 +156,8 @@ impl Input {
         }
     }
 
-    fn on_slack(self, channel: &str, text: &str, secrets: &Secrets) -> Callback {
-        let user = channel.replacen('D', "U", 1);
+    fn on_slack(self, user: &str, text: &str, secrets: &Secrets) -> Callback {
+        let channel = self.contact.chat();
         let ts = format!("{}.{:06}", 1_700_000_000 + self.number, self.contact.number);
         let event = json!({
             "type": "message", "channel": channel, "channel_type": "im", "user": user, "text": text, "ts": ts,

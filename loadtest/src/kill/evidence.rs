@@ -100,7 +100,7 @@ impl Evidence {
                 // Telegram and Slack number messages per chat, so the program keeps the chat with the number.
                 id: match contact.channel {
                     Channel::Whatsapp | Channel::Instagram => id,
-                    Channel::Telegram | Channel::Slack => format!("{address}:{id}"),
+                    Channel::Telegram | Channel::Slack => format!("{}:{id}", contact.chat()),
                 },
                 text: text.unwrap_or_default(),
             }));

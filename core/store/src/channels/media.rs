@@ -151,7 +151,8 @@ pub async fn of_message(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<
     .await?)
 }
 
-/// The digests of the files that a contact's messages have, and nobody else's in the organization.
+/// The digests of the files that a contact's messages have, and nobody else's in the organization: no other contact's
+/// message, and no document that was uploaded.
 #[tracing::instrument(level = "debug", name = "store.media.only_of_contact", skip_all)]
 pub async fn only_of_contact(
     tx: &mut Tx,
@@ -167,6 +168,10 @@ pub async fn only_of_contact(
               SELECT 1 FROM channel_messages o
               WHERE o.organization_id = $1 AND o.contact_id <> $2 AND o.media <> '[]'
                 AND o.media @> jsonb_build_array(jsonb_build_object('sha256', f.file ->> 'sha256')))
+          AND NOT EXISTS (
+              SELECT 1 FROM documents d
+              WHERE d.organization_id = $1 AND d.source_type = 'upload'
+                AND d.content_hash = decode(f.file ->> 'sha256', 'hex'))
         "#,
         scope.org().uuid(),
         contact.uuid(),
@@ -175,17 +180,21 @@ pub async fn only_of_contact(
     .await?)
 }
 
-/// Whether any message of the organization has a file.
+/// Whether any message or uploaded document of the organization has a file.
 #[tracing::instrument(level = "debug", name = "store.media.is_used", skip_all)]
 pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool, Error> {
     Ok(sqlx::query_scalar!(
         r#"
         SELECT EXISTS (
             SELECT 1 FROM channel_messages
-            WHERE organization_id = $1 AND media <> '[]' AND media @> $2) AS "used!"
+            WHERE organization_id = $1 AND media <> '[]' AND media @> $2)
+        OR EXISTS (
+            SELECT 1 FROM documents
+            WHERE organization_id = $1 AND source_type = 'upload' AND content_hash = decode($3, 'hex')) AS "used!"
         "#,
         scope.org().uuid(),
         json!([{ "sha256": sha256 }]),
+        sha256,
     )
     .fetch_one(&mut *tx.inner)
     .await?)
