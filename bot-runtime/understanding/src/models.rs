@@ -224,7 +224,8 @@ mod tests {
             lengths(&["a", &format!("text {number}")]);
         }
         assert_eq!(*model.inner.0.lock().unwrap(), 3 + KEPT, "what is asked for again stays");
-        assert!(model.known.lock().unwrap().young.len() + model.known.lock().unwrap().old.len() <= KEPT);
+        let known = model.known.lock().unwrap();
+        assert!(known.young.len() + known.old.len() <= KEPT);
     }
 
     #[test]
