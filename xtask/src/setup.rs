@@ -18,6 +18,8 @@ pub struct Servers {
     pub kafka: Result<PathBuf, String>,
     /// Where the files of the models are, or why not.
     pub models: Result<PathBuf, String>,
+    /// Whether there are browsers for the chat of websites, or why not.
+    pub browsers: Result<(), String>,
 }
 
 /// Everything, the servers of the tests included.
@@ -48,6 +50,7 @@ pub fn for_tests() -> Outcome<Servers> {
         redis: unless_in_ci("Redis", tools::ensure(tools::REDIS))?,
         kafka: unless_in_ci("Kafka", install_kafka())?,
         models: unless_in_ci("the models", models::ensure())?,
+        browsers: unless_in_ci("the browsers", tools::ensure(tools::BROWSERS))?,
     })
 }
 

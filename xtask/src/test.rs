@@ -2,13 +2,14 @@
 
 use std::{path::PathBuf, process::Command};
 
-use botbuilder_postgres::Durability;
+use botbuilder_postgres::{Durability, TemporaryServer};
 
 use crate::{
     database, kafka, lint,
     redis::Redis,
     setup,
     shell::{self, Outcome, cargo, given, in_ci, say},
+    widget,
 };
 
 /// Names the superuser's URL of a PostgreSQL server in which tests may create databases.
@@ -35,7 +36,8 @@ pub fn run(arguments: &[String]) -> Outcome {
 
     let mut tests = cargo();
     tests.args(["test", "--no-fail-fast"]);
-    if !arguments.iter().any(|argument| *argument == "-p" || argument.starts_with("--package")) {
+    let whole = !arguments.iter().any(|argument| *argument == "-p" || argument.starts_with("--package"));
+    if whole {
         tests.args(["--workspace", "--features", FEATURES]);
     }
     tests.args(arguments);
@@ -43,12 +45,12 @@ pub fn run(arguments: &[String]) -> Outcome {
     tests.env(PROGRAM, shell::target().join("debug/botbuilder"));
     // What is started here lives until the end of this function.
     let mut servers = Vec::new();
-    let _postgres = if given(DATABASE_URL) {
+    let postgres = if given(DATABASE_URL) {
         servers.push(format!("postgresql: the one {DATABASE_URL} names"));
         None
     } else {
         say("starting PostgreSQL");
-        let server = database::start(installation, Durability::None)?;
+        let server = database::start(installation.clone(), Durability::None)?;
         tests.env(DATABASE_URL, server.url());
         servers.push(format!("postgresql: {}, started for this run", database::version(&server)?));
         Some(server)
@@ -75,6 +77,18 @@ pub fn run(arguments: &[String]) -> Outcome {
     attempt(lint::check_format());
     if with_lint {
         attempt(lint::clippy());
+    }
+    if whole {
+        // The program that the browsers talk to is one that the tests use too.
+        attempt(shell::run(cargo().args(["test", "--no-run", "--workspace", "--features", FEATURES])));
+        servers.push(match available.browsers {
+            Ok(()) => {
+                let url = postgres.as_ref().map(TemporaryServer::url);
+                attempt(widget::check(&installation, url.as_deref(), &[]));
+                "browsers: Chromium and Firefox".to_owned()
+            }
+            Err(reason) => format!("browsers: none, the chat's tests in them did not run ({reason})"),
+        });
     }
     attempt(shell::run(&mut tests));
     for server in servers {

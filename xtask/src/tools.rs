@@ -44,6 +44,25 @@ pub const FOREIGN: &[Tool] = &[
     Tool { found: || exists("openssl"), packages: &["openssl"], purpose: "openssl, to make certificates" },
 ];
 
+/// What the chat for websites is checked with.
+pub const BROWSERS: &[Tool] = &[
+    Tool {
+        found: || exists("node") && exists("npm"),
+        packages: &["nodejs", "npm"],
+        purpose: "Node.js with npm, for the widget",
+    },
+    Tool {
+        found: || exists("chromium"),
+        packages: &["chromium"],
+        purpose: "Chromium, for the browsers' tests",
+    },
+    Tool {
+        found: || exists("firefox-esr"),
+        packages: &["firefox-esr"],
+        purpose: "Firefox, for the browsers' tests",
+    },
+];
+
 /// What the measurements compare with.
 pub const LOAD: &[Tool] = &[
     Tool {
@@ -56,6 +75,11 @@ pub const LOAD: &[Tool] = &[
         found: || Path::new("/usr/lib/nginx/modules/ngx_nchan_module.so").is_file(),
         packages: &["libnginx-mod-nchan"],
         purpose: "nchan, to compare sockets with",
+    },
+    Tool {
+        found: || exists("node") && exists("npm"),
+        packages: &["nodejs", "npm"],
+        purpose: "Node.js with npm, to compare sockets with",
     },
 ];
 

@@ -184,12 +184,13 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
 /// Adds a frame to the history of every visitor.
 async fn grow(pool: &PgPool, platform: &Platform, visitors: usize, seq: i64) -> Result<()> {
     sqlx::query(
-        "INSERT INTO widget_messages (id, created_at, organization_id, bot_id, session_id, visitor_id, seq, role,
+        "WITH new AS MATERIALIZED (SELECT n, uuidv7() AS id FROM generate_series(0, $3 - 1) n)
+         INSERT INTO widget_messages (id, created_at, organization_id, bot_id, session_id, visitor_id, seq, role,
                                       frame, content, payload, status)
-         SELECT uuidv7(), now(), $1, $2, gen_random_uuid(),
+         SELECT id, app.uuid_v7_ts(id), $1, $2, gen_random_uuid(),
                 'v' || encode(substring(sha256(convert_to(lpad(to_hex(n), 64, '0'), 'UTF8')) FROM 1 FOR 20), 'hex'),
                 $4, 'bot', 'text', 'news', jsonb_build_object('kind', 'text', 'text', 'news ' || $4), 'sent'
-         FROM generate_series(0, $3 - 1) n",
+         FROM new",
     )
     .bind(platform.seeded.org.uuid())
     .bind(platform.seeded.bot.uuid())

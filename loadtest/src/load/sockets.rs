@@ -1,7 +1,8 @@
 //! `sockets`: what an idle visitor's socket takes of the machine.
 //!
 //! Memory is what the process has more of than before, once everybody is ready and the allocator has settled; time is
-//! what it uses more than while nobody was there. Beside it nginx with Nchan holds as many.
+//! what it uses more than while nobody was there. Beside it nginx with Nchan, Bun and node's `ws` hold as
+//! many: sockets alone, without sessions and histories.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +18,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::nchan::Nchan;
+use super::{nchan::Nchan, peers::Peer};
 use crate::{
     platform::{Parts, Platform},
     process, program,
@@ -56,8 +57,8 @@ pub struct Report {
     pub bytes_before: u64,
     /// By number of sockets.
     pub program: Vec<Measured>,
-    /// The same for nginx with Nchan; empty where it is not installed.
-    pub nchan: Vec<Measured>,
+    /// The same for those beside it that are installed, by name.
+    pub beside: Vec<(&'static str, Vec<Measured>)>,
 }
 
 /// With so many sockets.
@@ -90,23 +91,28 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let server = platform.program.public;
     let (program, idle_us, bytes_before) = hold(plan, id, Kind::Program, server, &path).await?;
     running.stop().await?;
-    let nchan = match Nchan::start(&platform.directory).await? {
-        Some(nginx) => {
-            let id = nginx.id().context("nginx has ended")?;
-            let (measured, ..) = hold(plan, id, Kind::Nchan, nginx.address, "/sub/v").await?;
-            nginx.stop().await?;
-            measured
-        }
-        None => Vec::new(),
-    };
+    let mut beside = Vec::new();
+    if let Some(nginx) = Nchan::start(&platform.directory).await? {
+        let id = nginx.id().context("nginx has ended")?;
+        let (measured, ..) = hold(plan, id, Kind::Other, nginx.address, "/sub/v").await?;
+        nginx.stop().await?;
+        beside.push(("nginx + nchan", measured));
+    }
+    for peer in Peer::installed() {
+        let peer = Peer::start(peer).await?;
+        let id = peer.id().with_context(|| format!("{} has ended", peer.name))?;
+        let (measured, ..) = hold(plan, id, Kind::Other, peer.address, "/").await?;
+        beside.push((peer.name, measured));
+        peer.stop().await?;
+    }
     platform.remove().await?;
-    Ok(Report { idle_us, bytes_before, program, nchan })
+    Ok(Report { idle_us, bytes_before, program, beside })
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Program,
-    Nchan,
+    Other,
 }
 
 /// Holds sockets, more and more, and measures the process that serves them.
@@ -178,7 +184,7 @@ impl Crowd {
             opening.spawn(async move {
                 let opened = match kind {
                     Kind::Program => Socket::visit(server, &path, number, 0).await.map(|(socket, _)| socket),
-                    Kind::Nchan => Socket::open(server, &format!("{path}{number}"), number).await,
+                    Kind::Other => Socket::open(server, &format!("{path}{number}"), number).await,
                 };
                 drop(turn);
                 opened
@@ -202,7 +208,8 @@ impl Report {
     pub fn text(&self) -> String {
         let mut lines =
             vec![["server", "sockets", "bytes of each", "µs/s of each"].map(str::to_owned).to_vec()];
-        for (who, all) in [("botbuilder", &self.program), ("nginx + nchan", &self.nchan)] {
+        let beside = self.beside.iter().map(|(who, all)| (*who, all));
+        for (who, all) in [("botbuilder", &self.program)].into_iter().chain(beside) {
             for Measured { sockets, bytes, micros } in all {
                 lines.push(vec![
                     who.to_owned(),

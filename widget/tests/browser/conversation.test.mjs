@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Program, WIDGET, accessible, chat, demo, eventually, launch, picture, site, visitor } from "./harness.mjs";
+import { FIREFOX, Program, WIDGET, accessible, chat, demo, eventually, launch, picture, site, visitor } from "./harness.mjs";
 
 let program, browser, context;
 
@@ -309,7 +309,9 @@ test("an e-mail address is asked for where the site wants one, and away hours ar
     await talk.root.getByRole("alert").waitFor();
     await accessible(page, "a bad address");
     await picture(page, "email");
-    await email.fill("ada@example.org");
+    // Typed: Firefox's driver does not replace what stands in a field for addresses.
+    await email.press("Control+a");
+    await page.keyboard.type("ada@example.org");
     await email.press("Enter");
     await talk.say("menu");
     await talk.said("What can I do").first().waitFor();
@@ -323,7 +325,9 @@ test("an e-mail address is asked for where the site wants one, and away hours ar
 
 test("motion is left out for whom it disturbs, and nothing moves on the page", async () => {
   await as({ reducedMotion: "reduce" });
-  const page = await context.newPage();
+  // Firefox's driver cannot say it: a browser that is set so has to.
+  const calm = FIREFOX ? await launch({ "ui.prefersReducedMotion": 1 }) : undefined;
+  const page = await (calm ? await visitor(calm) : context).newPage();
   await page.addInitScript(() => {
     window.shifts = 0;
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shifts += entry.value))).observe({
@@ -337,5 +341,7 @@ test("motion is left out for whom it disturbs, and nothing moves on the page", a
   await talk.said("What can I do").waitFor();
   const animated = await talk.panel.evaluate((panel) => getComputedStyle(panel).animationName);
   assert.equal(animated, "none");
-  assert.equal(await page.evaluate(() => window.shifts), 0);
+  // Firefox does not measure shifts.
+  if (!FIREFOX) assert.equal(await page.evaluate(() => window.shifts), 0);
+  await calm?.close();
 });

@@ -1,7 +1,7 @@
 // What the browser's tests stand on: the program, run as `botbuilder dev` on a database of its own, and Chromium.
 //
 // BOTBUILDER_BIN names the program, BOTBUILDER_TEST_DATABASE_URL the superuser's URL of a PostgreSQL server, PSQL its
-// client. CHROMIUM names the browser; Debian's by default.
+// client. BROWSER=firefox takes Firefox instead of Chromium; FIREFOX and CHROMIUM name the browsers, Debian's by default.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -130,7 +130,15 @@ export async function site(html, headers = {}) {
   return { url, close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve))) };
 }
 
-export function launch() {
+/** Whether the tests run in Firefox instead of Chromium: `BROWSER=firefox`. */
+export const FIREFOX = process.env.BROWSER === "firefox";
+
+/** Starts the browser; what a person has set in it is for Firefox alone. */
+export function launch(firefoxUserPrefs = {}) {
+  if (FIREFOX) {
+    // The released browser, driven by WebDriver BiDi.
+    return firefox.launch({ channel: "moz-firefox", executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr", firefoxUserPrefs });
+  }
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -147,7 +155,12 @@ export async function visitor(browser, options = {}) {
 }
 
 function watch(page, problems) {
-  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  page.on("pageerror", ({ message }) => {
+    // Firefox says as errors of the page what it notices itself: that a server is away, and that the policy of a page
+    // without an icon does not let it ask for one.
+    const noise = FIREFOX && /can’t establish a connection|connection to \S+ was interrupted|\/favicon\.ico/.test(message);
+    if (!noise) problems.push(`error: ${message}`);
+  });
   page.on("console", (message) => {
     const text = message.text();
     if (/Content Security Policy|Trusted|BotBuilder:/.test(text)) problems.push(text);

@@ -93,7 +93,7 @@ impl Default for WebSocket {
         Self {
             message_bytes: 64 << 10,
             frame_bytes: 64 << 10,
-            buffer_bytes: 4 << 10,
+            buffer_bytes: 2 << 10,
             queue_messages: 256,
             sockets_per_visitor: 5,
             visitor_messages_per_second: 20,
