@@ -13,6 +13,7 @@ use botbuilder_gateway::pages;
 use botbuilder_service::config::{Config, Role, log};
 use botbuilder_store::{
     OrgScope,
+    bots::widget_configs,
     channels::channels::{self, Found},
 };
 use botbuilder_testkit::{
@@ -156,6 +157,10 @@ async fn seed(platform: &Platform, data_dir: &Path, urls: &Urls) -> anyhow::Resu
         }),
     };
     let seeded = seed::seed(&gateway.store, &platform.root, &*gateway.clock, &*gateway.ids, &plan).await?;
+    let scope = OrgScope::of_service(seeded.org);
+    let mut tx = gateway.store.begin(&scope).await?;
+    widget_configs::allow_uploads(&mut tx, &scope, &seeded.widget_key).await?;
+    tx.commit().await?;
     gateway.accounts.forget();
     write_private(&kept, seeded.token.expose())?;
     Ok(seeded.token)

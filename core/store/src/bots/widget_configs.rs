@@ -38,6 +38,18 @@ pub async fn insert(
     Ok(())
 }
 
+/// Lets the visitors of a widget send files, of the size that widgets take from the beginning.
+pub async fn allow_uploads(tx: &mut Tx, scope: &OrgScope, public_key: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE widget_configs SET uploads_enabled = true WHERE organization_id = $1 AND public_key = $2",
+        scope.org().uuid(),
+        public_key,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
 /// A widget, known by its public key.
 #[derive(Debug, Clone)]
 pub struct Widget {
