@@ -42,7 +42,7 @@ use botbuilder_stream::{Stream, TopicConfig, default_topics, embedded, memory};
 use botbuilder_understanding::{Models, Understandings};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 /// The database: a server of the program's own, or the one that the configuration names.
 pub enum Database {
@@ -164,6 +164,9 @@ pub struct Platform {
     pub root: RootKey,
 }
 
+/// With fewer open files a busy site's visitors would be turned away.
+const FILES_WANTED: u64 = 10_000;
+
 impl Platform {
     /// Builds and starts what the configuration's roles need.
     /// `pages` are those that the public listener has besides.
@@ -172,6 +175,7 @@ impl Platform {
         if roles.as_slice() == [Role::Voice] {
             bail!("the voice role is not available: this program carries no voice engine yet");
         }
+        open_files();
         // Sockets first: a taken address is an error before anything else has begun.
         let public =
             if roles.contains(&Role::Gateway) { Some(server::bind(config.listen.public)?) } else { None };
@@ -406,5 +410,19 @@ impl Service for Readiness {
         stop.cancelled().await;
         self.stopping.cancel();
         Ok(())
+    }
+}
+
+/// Takes as many open files as the system grants: each socket is one, and many systems begin with 1 024.
+fn open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(most) if most < FILES_WANTED => {
+            warn!(
+                most,
+                "few files may be open at once, so few sockets: raise the limit (ulimit -n, LimitNOFILE)"
+            );
+        }
+        Ok(most) => info!(most, "files that may be open at once"),
+        Err(error) => warn!(error = %error, "the limit of open files cannot be raised"),
     }
 }

@@ -39,6 +39,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     }
     check("stream", stream(&config));
+    check(
+        "open files",
+        rlimit::increase_nofile_limit(u64::MAX)
+            .map(|most| format!("{most} at once, sockets included"))
+            .map_err(Into::into),
+    );
     check("models", Ok(models(&config)));
     for (name, address) in
         [("public listener", config.listen.public), ("internal listener", config.listen.internal)]
