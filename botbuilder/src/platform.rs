@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use axum::Router;
-use botbuilder_api::{Api, outside::Outside, sso::domain_checks::DomainChecks};
+use botbuilder_api::{Api, admin::resealing::Resealing, outside::Outside, sso::domain_checks::DomainChecks};
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
@@ -180,6 +180,8 @@ impl Platform {
         let public =
             if roles.contains(&Role::Gateway) { Some(server::bind(config.listen.public)?) } else { None };
         let internal = server::bind(config.listen.internal)?;
+        let staff =
+            config.listen.admin.filter(|_| roles.contains(&Role::Gateway)).map(server::bind).transpose()?;
 
         let mut supervisor = Supervisor::new().watching_signals()?;
         supervisor.start(telemetry.upkeep());
@@ -188,7 +190,7 @@ impl Platform {
         if let Database::Managed(server, _) = database {
             supervisor.start(server);
         }
-        let public = public.map(|listener| (listener, pages));
+        let public = public.map(|listener| Public { listener, pages, staff });
         match build(&config, url, &mut supervisor, &telemetry, public, internal).await {
             Ok((gateway, root)) => Ok(Self { supervisor, telemetry, gateway, root }),
             Err(error) => {
@@ -207,12 +209,19 @@ impl Platform {
     }
 }
 
+/// What the gateway answers on: the public listener with what is served there besides, and that of staff.
+struct Public {
+    listener: tokio::net::TcpListener,
+    pages: Router,
+    staff: Option<tokio::net::TcpListener>,
+}
+
 async fn build(
     config: &Config,
     url: Secret<String>,
     supervisor: &mut Supervisor,
     telemetry: &Telemetry,
-    public: Option<(tokio::net::TcpListener, Router)>,
+    public: Option<Public>,
     internal: tokio::net::TcpListener,
 ) -> anyhow::Result<(Gateway, RootKey)> {
     if config.database.migrate {
@@ -272,6 +281,8 @@ async fn build(
                 let clock = Arc::clone(&runtime.clock);
                 supervisor.start(DomainChecks::new(store.clone(), name_server(config), clock));
                 supervisor.start(mailer(config, runtime.clone(), &root)?);
+                let clock = Arc::clone(&runtime.clock);
+                supervisor.start(Resealing::new(store.clone(), root.clone(), clock));
                 let (clock, ids) = (Arc::clone(&runtime.clock), Arc::clone(&runtime.ids));
                 supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
                 let client = http::Client::new(&config.outbound)?;
@@ -298,7 +309,7 @@ async fn build(
     let render: internal::Render = Arc::new(move || metrics.render());
     let routes = internal::router(gateway.clone(), render, stopping.clone());
     supervisor.start(Server::new("internal listener", internal, routes, &config.limits));
-    if let Some((listener, pages)) = public {
+    if let Some(Public { listener, pages, staff }) = public {
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
@@ -317,6 +328,11 @@ async fn build(
                 async move { connecting.act(opened, act).await }
             })
             .reaching(outside);
+        let api = api.streaming(Arc::clone(&gateway.stream));
+        if let Some(listener) = staff {
+            let routes = botbuilder_api::admin::router(api.clone());
+            supervisor.start(Server::new("listener of staff", listener, routes, &config.limits));
+        }
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api.merge(pages));
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
@@ -362,7 +378,7 @@ fn pool(config: &Config) -> PoolOptions {
 }
 
 /// The root key. Several nodes share one, so a program that is one of several does not make its own.
-fn root_key(config: &Config) -> anyhow::Result<RootKey> {
+pub fn root_key(config: &Config) -> anyhow::Result<RootKey> {
     let data_dir = config.data_dir();
     let key = match config.stream.chosen_backend() {
         Backend::Kafka => config.secrets.root_key(&data_dir)?.context(

@@ -1,4 +1,4 @@
-//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat`. People start it as `cargo xtask kill` and `cargo xtask load`.
+//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat | api`. People start it as `cargo xtask kill` and `cargo xtask load`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{chat, fanout, ingest, neighbours, reconnect, sockets, turn},
+    load::{api, bare, chat, fanout, ingest, neighbours, reconnect, sockets, turn},
     program::{self, Build},
     report,
 };
@@ -162,6 +162,42 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// The management API beside a bare route with one query, and pages of a long list
+    Api {
+        #[command(flatten)]
+        at: Surroundings,
+        /// How often the sides take turns
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Seconds of each side's turn
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+        /// Connections
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// Requests a second of the measurement at a fixed rate
+        #[arg(long, default_value_t = 500.0)]
+        rate: f64,
+        /// Seconds of each measurement at a fixed rate
+        #[arg(long, default_value_t = 20)]
+        fixed_seconds: u64,
+        /// Rows of the long list
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: i64,
+        /// Measure with the program as it is in development
+        #[arg(long)]
+        debug: bool,
+    },
+    /// The bare route, for `api`
+    #[command(hide = true)]
+    Bare {
+        /// The database
+        #[arg(long, env = "BARE_DATABASE_URL", hide_env_values = true)]
+        database: String,
+        /// Connections to it
+        #[arg(long)]
+        connections: u32,
+    },
     /// Visitors who converse with a bot, while the program is killed
     Chat {
         #[command(flatten)]
@@ -281,6 +317,25 @@ fn main() -> Result<()> {
             print!("{}", outcome.text());
             println!("{}", report::write("reconnect-storm", &outcome)?.display());
             ensure!(outcome.is_whole(), "frames were lost or doubled");
+        }
+        Command::Api { at, rounds, seconds, connections, rate, fixed_seconds, rows, debug } => {
+            let plan = api::Plan {
+                server: &at.database,
+                binary: &at.binary(if debug { Build::default() } else { RELEASED })?,
+                rounds,
+                slice: Duration::from_secs(seconds),
+                connections,
+                rate,
+                fixed: Duration::from_secs(fixed_seconds),
+                rows,
+            };
+            let outcome = cheap_runtime()?.block_on(unless_told(api::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("api", &outcome)?.display());
+        }
+        Command::Bare { database, connections } => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            runtime.block_on(bare::serve(&database, connections))?;
         }
         Command::Chat { at, visitors, messages, kills, release } => {
             let binary = at.binary(Build { release, ..Build::default() })?;

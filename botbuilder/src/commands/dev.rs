@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use botbuilder_api::identity::totp;
 use botbuilder_domain::Secret;
 use botbuilder_flow::DEMO_FLOW;
 use botbuilder_gateway::pages;
@@ -34,6 +35,10 @@ const FAKE_WHATSAPP: u16 = 8091;
 const FAKE_TELEGRAM: u16 = 8092;
 const FAKE_SLACK: u16 = 8093;
 const FAKE_INSTAGRAM: u16 = 8094;
+/// Where platform staff are let in, if the configuration does not say.
+const STAFF: u16 = 8082;
+/// The demo's member of staff.
+const STAFF_EMAIL: &str = "staff@platform.example";
 
 /// Runs everything until a signal ends it.
 pub async fn run(mut config: Config) -> anyhow::Result<()> {
@@ -41,6 +46,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     if std::env::var_os("BOTBUILDER__LOG__FORMAT").is_none() {
         config.log.format = log::Format::Pretty;
     }
+    if config.listen.admin.is_none() {
+        config.listen.admin = Some(local(STAFF));
+    }
+    let admin = config.listen.admin;
     let data_dir = config.data_dir();
     std::fs::create_dir_all(&data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
     let public_url = config.listen.base_url();
@@ -88,6 +97,9 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let platform = Platform::start(config, platform, pages::routes()).await?;
     let token = seed(&platform, &data_dir, &urls).await?;
     say(welcome(&public_url, &token, &urls));
+    if let Some(address) = admin {
+        say(staff(&platform, &data_dir, address).await?);
+    }
     platform.run().await.context("the program stopped")
 }
 
@@ -164,6 +176,30 @@ async fn seed(platform: &Platform, data_dir: &Path, urls: &Urls) -> anyhow::Resu
     gateway.accounts.forget();
     write_private(&kept, seeded.token.expose())?;
     Ok(seeded.token)
+}
+
+/// Makes the demo's member of staff, once, and says how they sign in: what is shown once elsewhere is kept in the data
+/// directory here.
+async fn staff(platform: &Platform, data_dir: &Path, address: SocketAddr) -> anyhow::Result<String> {
+    let kept = data_dir.join("demo-staff");
+    if !kept.exists() {
+        let made =
+            super::staff::add(&platform.gateway.store, &platform.root, STAFF_EMAIL, "Staff", "superadmin")
+                .await?;
+        let (Some(password), Some(seed)) = (made.password, made.seed) else {
+            return Ok(format!("  platform administration at http://{address}/admin/v1, as {STAFF_EMAIL}"));
+        };
+        write_private(&kept, &format!("{} {}", password.expose(), totp::base32(&seed)))?;
+    }
+    let text = std::fs::read_to_string(&kept).with_context(|| format!("cannot read {}", kept.display()))?;
+    let (password, seed) = text.trim().split_once(' ').unwrap_or_default();
+    let program = program();
+    Ok(format!(
+        "  platform administration at http://{address}/admin/v1: as {STAFF_EMAIL}, password {password},\n  \
+         second factor {seed} (`{program} staff code {seed}` makes its codes)\n    \
+         curl -s http://{address}/admin/v1/auth/login -H 'content-type: application/json' \\\n      \
+         -d '{{\"email\":\"{STAFF_EMAIL}\",\"password\":\"{password}\",\"code\":\"CODE\"}}'\n"
+    ))
 }
 
 fn write_private(path: &PathBuf, text: &str) -> anyhow::Result<()> {

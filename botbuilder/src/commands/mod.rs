@@ -14,5 +14,6 @@ pub mod openapi;
 pub mod replay;
 pub mod run;
 pub mod simulate;
+pub mod staff;
 pub mod test;
 pub mod trail;

@@ -21,6 +21,7 @@ pub mod models;
 pub mod nlu;
 pub mod page;
 pub mod patch;
+pub mod platform;
 pub mod plugins;
 mod pool;
 pub mod recovery;
@@ -46,6 +47,7 @@ pub struct Store {
     worker: PgPool,
     auth: PgPool,
     purge: PgPool,
+    admin: PgPool,
 }
 
 /// A transaction of one role. Dropping it without [`Tx::commit`] undoes it.
@@ -71,6 +73,8 @@ impl Store {
             // Every call of the API begins with a look-up.
             auth: options.connect(&server, "bb_auth", options.size.div_ceil(2).max(2)).await?,
             purge: options.connect(&server, "bb_purge", 1).await?,
+            // Few processes have anything to do for staff: without any, no connection is made.
+            admin: options.connect_lazily(&server, "bb_admin", 3),
         })
     }
 
@@ -110,6 +114,12 @@ impl Store {
         Ok(Tx::of(self.purge.begin().await?))
     }
 
+    /// Begins a transaction of platform staff, which sees every organization: the one that is meant is an argument of
+    /// each function.
+    pub async fn begin_admin(&self) -> Result<Tx, Error> {
+        Ok(Tx::of(self.admin.begin().await?))
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.worker.execute("SELECT 1").await?;
@@ -122,6 +132,7 @@ impl Store {
         self.worker.close().await;
         self.auth.close().await;
         self.purge.close().await;
+        self.admin.close().await;
     }
 }
 

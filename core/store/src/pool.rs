@@ -44,6 +44,15 @@ impl PoolOptions {
         role: &'static str,
         size: u32,
     ) -> Result<PgPool, Error> {
+        self.pool(role, size).connect_with(named(server)).await.map_err(Error::from)
+    }
+
+    /// The same, each made when it is asked for.
+    pub(crate) fn connect_lazily(self, server: &PgConnectOptions, role: &'static str, size: u32) -> PgPool {
+        self.pool(role, size).connect_lazy_with(named(server))
+    }
+
+    fn pool(self, role: &'static str, size: u32) -> PgPoolOptions {
         // Made of constants and numbers only. What is answered as committed must outlive a crash of the server,
         // whatever its administrator finds good enough for others.
         let set_up = format!(
@@ -65,10 +74,11 @@ impl PoolOptions {
                     Ok(())
                 })
             })
-            .connect_with(server.clone().application_name("botbuilder"))
-            .await
-            .map_err(Error::from)
     }
+}
+
+fn named(server: &PgConnectOptions) -> PgConnectOptions {
+    server.clone().application_name("botbuilder")
 }
 
 #[cfg(test)]
@@ -97,6 +107,7 @@ mod tests {
             (&store.worker, "bb_worker"),
             (&store.auth, "bb_auth"),
             (&store.purge, "bb_purge"),
+            (&store.admin, "bb_admin"),
         ] {
             let row = pool.fetch_one(bounds).await.unwrap();
             let said: Vec<String> = (0..4).map(|column| row.get(column)).collect();

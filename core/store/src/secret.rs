@@ -10,6 +10,7 @@ use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead as _, Payload},
 };
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Map, Value};
 use sha2::Sha256;
@@ -132,6 +133,25 @@ impl RootKey {
         Ok(serde_json::json!({ "current": key_id, "keys": { key_id: STANDARD.encode(wrapped) } }))
     }
 
+    /// The stored keys with a new one that is current from now on. The others stay, to open what they sealed.
+    pub fn rotate_data_keys(
+        &self,
+        org: OrgId,
+        mut stored: Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<Value, SealError> {
+        let Some(Value::Object(keys)) = stored.get_mut("keys") else {
+            return Err(SealError::UnknownKey("keys".to_owned()));
+        };
+        let number = |name: &String| name.strip_prefix('k').and_then(|number| number.parse::<u32>().ok());
+        let key_id = format!("k{}", keys.keys().filter_map(number).max().unwrap_or(0) + 1);
+        let wrapped = seal(&self.0, &random::<KEY>()?, &Self::wrapping_place(org, &key_id))?;
+        keys.insert(key_id.clone(), STANDARD.encode(wrapped).into());
+        stored.insert("current".to_owned(), key_id.into());
+        stored.insert("rotated_at".to_owned(), now.to_rfc3339().into());
+        Ok(Value::Object(stored))
+    }
+
     /// Opens `organizations.data_keys`.
     pub fn open_data_keys(&self, org: OrgId, stored: &Map<String, Value>) -> Result<DataKeys, SealError> {
         let current = stored.get("current").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -154,6 +174,11 @@ impl RootKey {
 }
 
 impl DataKeys {
+    /// The name of the key that seals.
+    pub fn current(&self) -> &str {
+        &self.current
+    }
+
     /// Seals a value for its place with the current key.
     pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Sealed, SealError> {
         let key = self.keys.get(&self.current).ok_or_else(|| SealError::UnknownKey(self.current.clone()))?;
@@ -191,6 +216,24 @@ mod tests {
         assert_eq!(
             keys.open(place(1), &sealed.ciphertext, "k9").unwrap_err(),
             SealError::UnknownKey("k9".into())
+        );
+    }
+
+    #[test]
+    fn a_rotated_key_seals_and_the_one_before_still_opens() {
+        let (root, org) = (RootKey::generate().unwrap(), OrgId::new(Uuid::from_u128(1)));
+        let first = root.new_data_keys(org).unwrap();
+        let before = root.open_data_keys(org, first.as_object().unwrap()).unwrap();
+        let old = before.seal(place(1), b"token").unwrap();
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let rotated = root.rotate_data_keys(org, first.as_object().unwrap().clone(), now).unwrap();
+        let after = root.open_data_keys(org, rotated.as_object().unwrap()).unwrap();
+        assert_eq!((before.current(), after.current()), ("k1", "k2"));
+        assert_eq!(after.open(place(1), &old.ciphertext, &old.key_id).unwrap().expose(), b"token");
+        let new = after.seal(place(1), b"token").unwrap();
+        assert_eq!(
+            before.open(place(1), &new.ciphertext, &new.key_id).unwrap_err(),
+            SealError::UnknownKey("k2".into())
         );
     }
 

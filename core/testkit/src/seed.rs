@@ -129,6 +129,8 @@ pub async fn seed(
         owner,
     };
     organizations::insert(&mut tx, &scope, &organization, root).await?;
+    // A plan without limits: what is tried here is everything else.
+    organizations::subscribe(&mut tx, &scope, ids.next(), owner, "enterprise", clock.now()).await?;
     let keys = organizations::data_keys(&mut tx, &scope, root).await?;
 
     let fallback = "Sorry, I did not get that. Write \"menu\" to see what I can do.";

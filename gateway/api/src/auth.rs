@@ -4,6 +4,7 @@
 //! browser. They are looked up once for a request, with the rights they carry at that moment. [`Account`] is a signed-in
 //! person, in whatever organization; [`Caller`] is whoever acts in one, and asks for rights with [`Caller::require`].
 
+pub(crate) mod acting;
 mod client;
 pub mod rate;
 pub mod refusals;
@@ -215,6 +216,9 @@ impl Account {
 
 /// With a second factor it must have been shown; without one, signing in or showing the password again is enough.
 fn require_fresh(holder: &Holder, now: DateTime<Utc>) -> Result<(), ApiError> {
+    if holder.impersonation.is_some() {
+        return Err(acting::personal());
+    }
     let shown = if holder.two_factor {
         holder.mfa_passed_at
     } else {
@@ -289,6 +293,13 @@ async fn identify(parts: &mut Parts, api: &Api) -> Result<(Identity, Client), Ap
         return Ok((identity.clone(), client));
     }
     let identity = look_up(parts, api, &client).await?;
+    if let Identity::Session(holder) = &identity
+        && let Some(impersonation) = &holder.impersonation
+    {
+        let acting = acting::Acting(impersonation.clone());
+        acting.check(&parts.method, parts.uri.path())?;
+        parts.extensions.insert(acting);
+    }
     let rate = match &identity {
         Identity::Token(bearer) => api.identity.rates.take(bearer.token, bearer.rate_per_minute)?,
         Identity::Session(holder) => api.identity.rates.take(holder.user, PERSON_PER_MINUTE)?,

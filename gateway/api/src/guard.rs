@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     Api,
-    auth::{Caller, rate::Rate},
+    auth::{Caller, acting::Acting, rate::Rate},
     error::ApiError,
     idempotency,
     routes::{Access, Operation, Table},
@@ -32,7 +32,11 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     match admit(&guard, request).await {
         Ok(admitted) => {
             let rate = admitted.parts.extensions.get::<Rate>().copied();
+            let acting = admitted.parts.extensions.get::<Acting>().cloned();
             let mut response = admitted.answer(&guard.api, next).await;
+            if let Some(acting) = acting {
+                acting.tell(response.headers_mut());
+            }
             if let Some(rate) = rate {
                 rate.tell(response.headers_mut());
             }
@@ -75,6 +79,7 @@ async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError
             }
             Some(caller)
         }
+        Access::Staff(_) => return Err(ApiError::defect("a route of staff among those of tenants")),
     };
     let (parts, body) = request.into_parts();
     Ok(Admitted { operation, caller, parts, body })
@@ -105,7 +110,7 @@ impl Admitted {
 }
 
 /// The whole body, if it is not too long and of the type that is asked for.
-async fn read(operation: &Operation, parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
+pub(crate) async fn read(operation: &Operation, parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
     let body = to_bytes(body, operation.body_limit).await.map_err(|_| {
         let most = operation.body_limit / 1024;
         ApiError::refused(

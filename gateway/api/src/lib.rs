@@ -6,6 +6,7 @@
 //! ([`error::ApiError`], `application/problem+json` with a stable code). `docs/API-DESIGN.md` has the conventions,
 //! `docs/adding-a-resource.md` the way from a table to its routes.
 
+pub mod admin;
 pub mod agents;
 pub mod audit;
 pub mod auth;
@@ -47,6 +48,7 @@ use botbuilder_adapter_kit::{Act, Outcome, Rates, Trouble};
 use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
 use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_store::{Store, channels::channels::Opened, secret::RootKey};
+use botbuilder_stream::Stream;
 use botbuilder_understanding::{Models, Understandings};
 
 use crate::routes::Routes;
@@ -82,6 +84,8 @@ pub struct Api {
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
     /// Connects and disconnects accounts at their providers.
     pub at_provider: AtProvider,
+    /// The stream, for staff to look at; none in a process that has no business with it.
+    pub stream: Option<Arc<dyn Stream>>,
     /// What is reached beyond the database.
     pub outside: outside::Outside,
 }
@@ -107,6 +111,7 @@ impl Api {
             ids: Arc::new(SystemIds),
             channels_changed: Arc::new(|| {}),
             at_provider: Arc::new(|_, _| Box::pin(async { Ok(Outcome::default()) })),
+            stream: None,
             outside: outside::Outside::none(),
         }
     }
@@ -121,6 +126,12 @@ impl Api {
     #[must_use]
     pub fn with_media(self, media: Media) -> Self {
         Self { media, ..self }
+    }
+
+    /// The same, with the stream for staff to look at.
+    #[must_use]
+    pub fn streaming(self, stream: Arc<dyn Stream>) -> Self {
+        Self { stream: Some(stream), ..self }
     }
 
     /// The same, with a way out.

@@ -33,8 +33,13 @@ fn serve() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document.as_str()).into_response()
 }
 
-/// The document of these operations.
+/// The document of the management API.
 pub fn document(operations: &[Operation]) -> Value {
+    document_of("BotBuilder management API", operations)
+}
+
+/// A document of these operations.
+pub fn document_of(title: &str, operations: &[Operation]) -> Value {
     let mut schemas = Schemas::default();
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for operation in operations {
@@ -45,7 +50,7 @@ pub fn document(operations: &[Operation]) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "BotBuilder management API",
+            "title": title,
             "version": "1",
             "description": "Conventions are in docs/API-DESIGN.md.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
@@ -115,6 +120,9 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
         Access::Permission(permission) => {
             described.insert("x-permission".to_owned(), json!(permission.to_string()));
         }
+        Access::Staff(need) => {
+            described.insert("x-staff".to_owned(), json!(need.as_str()));
+        }
         Access::Account | Access::Caller => {}
     }
     let parameters = parameters(operation);
@@ -138,7 +146,7 @@ fn operation_id(operation: &Operation) -> String {
 
 /// The first word of the address after the version.
 fn tag(path: &str) -> &str {
-    path.split('/').nth(2).unwrap_or_default()
+    path.strip_prefix("/admin").unwrap_or(path).split('/').nth(2).unwrap_or_default()
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
@@ -147,7 +155,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             let schema = match name {
                 "version" => json!({ "type": "integer", "minimum": 1 }),
-                "type" => json!({ "type": "string" }),
+                "type" | "topic" => json!({ "type": "string" }),
                 _ => json!({ "type": "string", "format": "uuid" }),
             };
             parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
@@ -195,7 +203,7 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
             let data = data.map_or_else(|| json!({}), |data| schemas.refer(data));
             let schema = if operation.produces != "application/json" {
                 json!({ "type": "string" })
-            } else if operation.path == PATH {
+            } else if operation.path.ends_with("/openapi.json") {
                 data
             } else if operation.is_list {
                 json!({

@@ -12,7 +12,13 @@ use axum::{
 };
 use serde_json::Value;
 
-use crate::{Api, error, guard, permission::Permission, request_id};
+use crate::{
+    Api,
+    admin::{Need, StaffGuard},
+    error, guard,
+    permission::Permission,
+    request_id,
+};
 
 /// The longest body of an ordinary call: 256 KiB.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -30,6 +36,8 @@ pub enum Access {
     Caller,
     /// Whoever has this right: everywhere, or in a bot where the handler looks after that.
     Permission(Permission),
+    /// Platform staff, on the platform's own listener.
+    Staff(Need),
 }
 
 /// One method of one address.
@@ -186,9 +194,11 @@ impl Operation {
         self
     }
 
-    /// Whether `Idempotency-Key` is honoured. Only `/v1/auth` does not: a repeat there is a new attempt.
+    /// Whether `Idempotency-Key` is honoured. Only `/v1/auth` does not: a repeat there is a new attempt. Keys belong to a
+    /// caller in an organization, which staff are not.
     pub fn honours_key(&self) -> bool {
-        !self.method.is_safe() && self.access != Access::Public && !self.path.starts_with("/v1/auth/")
+        let is_tenants = !matches!(self.access, Access::Public | Access::Staff(_));
+        !self.method.is_safe() && is_tenants && !self.path.starts_with("/v1/auth/")
     }
 
     fn filter(&self) -> MethodFilter {
@@ -251,17 +261,29 @@ impl Routes {
 
     /// The router, with the guard in front of every route.
     pub fn into_router(self, api: Api) -> Router {
-        let table: Table = self
-            .operations
-            .into_iter()
-            .map(|operation| ((operation.method.clone(), operation.path.clone()), Arc::new(operation)))
-            .collect();
-        let guard = guard::Guard { api: api.clone(), table: Arc::new(table) };
-        self.router
-            .route_layer(middleware::from_fn_with_state(guard, guard::guard))
-            .fallback(error::not_found)
-            .method_not_allowed_fallback(error::method_not_allowed)
-            .layer(middleware::from_fn_with_state(api.clone(), request_id::set))
-            .with_state(api)
+        let guard = guard::Guard { api: api.clone(), table: self.table() };
+        finished(self.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)), api)
     }
+
+    /// The router of the platform's own listener, with the guard of staff in front of every route.
+    pub fn into_staff_router(self, api: Api) -> Router {
+        let guard = StaffGuard { api: api.clone(), table: self.table() };
+        finished(self.router.route_layer(middleware::from_fn_with_state(guard, StaffGuard::stand)), api)
+    }
+
+    fn table(&self) -> Arc<Table> {
+        let entry = |operation: &Operation| {
+            ((operation.method.clone(), operation.path.clone()), Arc::new(operation.clone()))
+        };
+        Arc::new(self.operations.iter().map(entry).collect())
+    }
+}
+
+/// What every router has around its routes.
+fn finished(router: Router<Api>, api: Api) -> Router {
+    router
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(middleware::from_fn_with_state(api.clone(), request_id::set))
+        .with_state(api)
 }

@@ -14,15 +14,16 @@ use botbuilder_service::{
     lifecycle::{Backoff, OnExit, Service, ServiceError},
 };
 use botbuilder_store::{
-    Error, OrgScope, Store,
+    Error, OrgScope, Store, Tx,
     bots::bots,
     integrations::{
+        email_notifications::{self, Category},
         integrations,
         webhook_logs::{self, Due, Ended, Target},
     },
     secret::RootKey,
     system::events::{self, Batch, Event, Used},
-    tenancy::organizations,
+    tenancy::{organization_members, organizations},
 };
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -296,6 +297,7 @@ impl Inner {
                 let error = answer.error.as_deref().unwrap_or("no answer");
                 if integrations::abandoned(&mut tx, scope, id, error).await? {
                     warn!(webhook = %id, "a webhook is switched off after too many failures");
+                    self.write_to_administrators(&mut tx, scope, id, error).await?;
                     told.events.push(Event {
                         id: self.ids.next(),
                         kind: "webhook.disabled".to_owned(),
@@ -309,5 +311,33 @@ impl Inner {
         }
         events::note(&mut tx, scope, self.ids.next(), &told).await?;
         tx.commit().await
+    }
+
+    /// Tells those who run the organization that a webhook was switched off.
+    async fn write_to_administrators(
+        &self,
+        tx: &mut Tx,
+        scope: &OrgScope,
+        webhook: Uuid,
+        error: &str,
+    ) -> Result<(), Error> {
+        let name = integrations::name(tx, scope, webhook).await?.unwrap_or_default();
+        let error: String = error.chars().take(300).collect();
+        let keys = self.root.platform_keys();
+        for person in organization_members::administrators(tx, scope).await? {
+            let mail = email_notifications::New {
+                id: self.ids.next(),
+                org: Some(scope.org()),
+                user: Some(person.user),
+                to: &person.email,
+                template: "webhook_disabled",
+                locale: &person.locale,
+                variables: json!({ "name": name, "error": error, "webhook_id": webhook }),
+                secrets: Map::new(),
+                category: Category::Team,
+            };
+            email_notifications::insert(tx, &keys, mail, self.clock.now()).await?;
+        }
+        Ok(())
     }
 }

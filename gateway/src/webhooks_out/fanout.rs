@@ -7,19 +7,20 @@ use async_trait::async_trait;
 use botbuilder_domain::{Clock, Ids, OrgId};
 use botbuilder_service::lifecycle::{Backoff, OnExit, Service, ServiceError};
 use botbuilder_store::{
-    Error, OrgScope, Store,
+    Error, OrgScope, Store, Tx,
     audit::activity_logs,
     integrations::{
         integrations::{self, Endpoint},
         webhook_logs::{self, New},
     },
-    system::events::{self, Event},
+    system::events::{self, Event, Noted},
 };
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use serde_json::json;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 /// How often events are looked for.
 const EVERY: Duration = Duration::from_millis(250);
@@ -62,7 +63,8 @@ impl Fanout {
     async fn take(&self, org: OrgId) -> Result<bool, Error> {
         let scope = OrgScope::of_service(org);
         let mut tx = self.store.begin(&scope).await?;
-        let noted = events::take(&mut tx, &scope, MOST).await?;
+        let mut noted = events::take(&mut tx, &scope, MOST).await?;
+        name_bots(&mut tx, &scope, &mut noted).await?;
         let endpoints = integrations::endpoints(&mut tx, &scope).await?;
         let mut deliveries = Vec::new();
         let mut activities = Vec::new();
@@ -123,6 +125,25 @@ impl Fanout {
     }
 }
 
+/// Events about a message whose bot whoever told of it did not know: a delivery has the message's id at hand, nothing else.
+async fn name_bots(tx: &mut Tx, scope: &OrgScope, noted: &mut [Noted]) -> Result<(), Error> {
+    let message = |event: &Event| {
+        let is_nameless = event.bot_id.is_none() && event.kind.starts_with("message.");
+        event.data["message_id"].as_str().filter(|_| is_nameless)?.parse::<Uuid>().ok()
+    };
+    let wanted: Vec<Uuid> = noted.iter().flat_map(|noted| &noted.batch.events).filter_map(message).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let bots = events::bots_of_messages(tx, scope, &wanted).await?;
+    for event in noted.iter_mut().flat_map(|noted| &mut noted.batch.events) {
+        if let Some(bot) = message(event).and_then(|message| bots.get(&message)) {
+            event.bot_id = Some(*bot);
+        }
+    }
+    Ok(())
+}
+
 /// Whether an endpoint wants to hear of an event.
 fn wants(endpoint: &Endpoint, event: &Event) -> bool {
     let of_its_bot = endpoint.bot.is_none_or(|bot| event.bot_id == Some(bot));
@@ -168,7 +189,6 @@ impl Service for Fanout {
 #[cfg(test)]
 mod tests {
     use botbuilder_store::integrations::webhook_logs::Target;
-    use uuid::Uuid;
 
     use super::*;
 

@@ -206,7 +206,7 @@ fn requests(platform: &Platform) -> (Arc<Vec<Vec<u8>>>, String) {
 }
 
 /// Every connection sends as fast as it is answered. Gives the requests of a second, and how long each took.
-async fn closed(
+pub(super) async fn closed(
     address: SocketAddr,
     requests: &Arc<Vec<Vec<u8>>>,
     connections: usize,
@@ -239,7 +239,7 @@ async fn closed(
 }
 
 /// Requests at a fixed rate. Gives how long each took from when it was due, and how many were not taken.
-async fn open_loop(
+pub(super) async fn open_loop(
     address: SocketAddr,
     requests: &Arc<Vec<Vec<u8>>>,
     connections: usize,

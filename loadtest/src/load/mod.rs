@@ -6,6 +6,8 @@
 //! body, [`inserts`] of one row each, and [`nchan`] and other [`peers`] holding sockets. At a fixed rate a latency counts from the instant
 //! the request was due, so that a stall shows in everything that had to wait for it.
 
+pub mod api;
+pub mod bare;
 pub mod chat;
 pub mod fanout;
 pub mod ingest;

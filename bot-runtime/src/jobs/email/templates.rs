@@ -70,6 +70,34 @@ pub(super) fn render(template: &str, variables: &Value, token: Option<&str>, bas
                 ),
             )
         }
+        "webhook_disabled" => (
+            "A webhook was switched off".to_owned(),
+            format!(
+                "Fifty deliveries in a row to your webhook \"{}\" were given up, the last because of: {}\n\n\
+                 It gets no more events until somebody switches it on again, at /v1/webhooks/{}/enable. What it missed \
+                 meanwhile is not made up for.\n",
+                variables["name"].as_str()?,
+                variables["error"].as_str()?,
+                variables["webhook_id"].as_str()?,
+            ),
+        ),
+        "staff_access" => {
+            let text = |name: &str| variables[name].as_str();
+            (
+                "Platform staff act in your organization".to_owned(),
+                format!(
+                    "A member of the platform's staff ({}) acts in your organization as {}, until {}.\n\nReason: {}\n\n\
+                     They read, and change things only after showing their second factor again; they cannot change \
+                     anybody's account. Whatever they do stands in your audit log under their name. The session stands \
+                     among the open sessions of {}, who can end it at any time.\n",
+                    text("staff")?,
+                    text("as")?,
+                    text("until")?,
+                    text("reason")?,
+                    text("as")?,
+                ),
+            )
+        }
         "security_notice" => {
             let (subject, sentence) = notice(variables["what"].as_str()?)?;
             let at = variables["at"].as_str().unwrap_or("just now");
@@ -150,6 +178,19 @@ mod tests {
         }
         assert!(render("verify_email", &variables, Some("x"), "").unwrap().body.contains("24 hours"));
         assert_eq!(render("nothing", &variables, Some("x"), ""), None);
+    }
+
+    #[test]
+    fn owners_are_told_who_acts_and_why() {
+        let variables =
+            json!({ "staff": "s@platform.example", "as": "a@acme.example", "until": "2026", "reason": "#7" });
+        let text = render("staff_access", &variables, None, "").unwrap();
+        for part in ["s@platform.example", "a@acme.example", "2026", "#7"] {
+            assert!(text.body.contains(part), "{text:?}");
+        }
+        let variables = json!({ "name": "Orders", "error": "status 500", "webhook_id": "01" });
+        let text = render("webhook_disabled", &variables, None, "").unwrap();
+        assert!(text.body.contains("Orders") && text.body.contains("status 500"), "{text:?}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Listen {
     pub public: SocketAddr,
     /// Health, readiness, metrics.
     pub internal: SocketAddr,
+    /// Platform administration; none, and there is no such listener.
+    pub admin: Option<SocketAddr>,
     /// What the outside world calls the public listener; used in the addresses that `botbuilder dev` shows.
     pub public_url: Option<Url>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
@@ -25,7 +27,13 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { public: local(8080), internal: local(8081), public_url: None, trusted_proxies: Vec::new() }
+        Self {
+            public: local(8080),
+            internal: local(8081),
+            admin: None,
+            public_url: None,
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 
@@ -49,6 +57,13 @@ impl Listen {
             self.public != self.internal || self.public.port() == 0,
             "listen.internal",
             "must differ from listen.public",
+            problems,
+        );
+        Problem::unless(
+            self.admin
+                .is_none_or(|admin| admin.port() == 0 || (admin != self.public && admin != self.internal)),
+            "listen.admin",
+            "must differ from listen.public and listen.internal",
             problems,
         );
         Problem::unless(

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::opaque::Hash;
 use crate::{
     Error, Tx,
+    platform::admin_sessions,
     tenancy::standing::{self, OrgState, Standing},
 };
 
@@ -82,6 +83,40 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<()
     Ok(())
 }
 
+/// Opens a session in which a member of staff acts as a member of an organization: without a refresh token, and good for
+/// as long as the session of staff is and says so. Needs [`crate::Store::begin_admin`]; `label` is what the person sees
+/// among their sessions.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.impersonate", skip_all)]
+pub async fn impersonate(
+    tx: &mut Tx,
+    id: Uuid,
+    user: Uuid,
+    access: &Hash,
+    label: &str,
+    what: &admin_sessions::Impersonation<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        INSERT INTO user_sessions
+            (id, user_id, active_organization_id, kind, auth_method, token_hash, device_label, last_seen_at, expires_at,
+             created_at, impersonation_session_id)
+        VALUES ($1, $2, $3, 'api', 'impersonation', $4, left($5, 120), $6, $7, $6, $8)
+        "#,
+        id,
+        user,
+        what.organization,
+        access.as_slice(),
+        label,
+        now,
+        what.ends_at,
+        what.session,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
 /// The organization a person signs in to: the one of the last session, if the membership still is, else the oldest.
 #[tracing::instrument(level = "debug", name = "store.user_sessions.organization_to_enter", skip_all)]
 pub async fn organization_to_enter(tx: &mut Tx, user: Uuid) -> Result<Option<Uuid>, Error> {
@@ -122,6 +157,21 @@ pub struct Holder {
     pub last_seen_at: DateTime<Utc>,
     /// The active organization, while the person is a member of it.
     pub standing: Option<(Standing, OrgState)>,
+    /// The member of staff who acts as the person, if one does.
+    pub impersonation: Option<Impersonation>,
+}
+
+/// A member of staff who acts as somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Impersonation {
+    /// The account of staff.
+    pub staff: Uuid,
+    /// Its address.
+    pub staff_email: String,
+    /// Until when.
+    pub ends_at: DateTime<Utc>,
+    /// Whether things may be changed at the moment: while the session of staff is elevated.
+    pub may_write: bool,
 }
 
 /// Who holds this access token, if it is valid now.
@@ -139,14 +189,21 @@ pub async fn authenticate(tx: &mut Tx, access: &Hash, now: DateTime<Utc>) -> Res
                    SELECT jsonb_agg(jsonb_build_object('bot', t.bot_id, 'permissions', tr.permissions))
                    FROM team_members t JOIN team_roles tr ON tr.id = t.team_role_id
                    WHERE t.organization_id = m.organization_id AND t.member_id = m.id AND t.status = 'active'
-                     AND (t.expires_at IS NULL OR t.expires_at > $2)), '[]') AS "grants!"
+                     AND (t.expires_at IS NULL OR t.expires_at > $2)), '[]') AS "grants!",
+               a.user_id AS "staff?", au.email::text AS "staff_email?", a.impersonation_ends_at AS "staff_until?",
+               coalesce(a.elevated_until > $2, false) AS "staff_may_write!"
         FROM user_sessions s
         JOIN users u ON u.id = s.user_id AND u.status = 'active' AND u.deleted_at IS NULL
         LEFT JOIN organizations o ON o.id = s.active_organization_id AND o.deleted_at IS NULL AND o.status <> 'closed'
         LEFT JOIN organization_members m
                ON m.organization_id = o.id AND m.user_id = s.user_id AND m.status = 'active'
         LEFT JOIN roles r ON r.id = m.role_id
+        LEFT JOIN admin_sessions a ON a.id = s.impersonation_session_id AND a.revoked_at IS NULL
+               AND a.expires_at > $2 AND a.impersonation_ends_at > $2 AND a.impersonated_organization_id = o.id
+        LEFT JOIN users au ON au.id = a.user_id AND au.status = 'active' AND au.deleted_at IS NULL
+               AND au.platform_role <> 'none'
         WHERE s.token_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
+          AND (s.impersonation_session_id IS NULL OR au.id IS NOT NULL)
         "#,
         access.as_slice(),
         now,
@@ -172,6 +229,10 @@ pub async fn authenticate(tx: &mut Tx, access: &Hash, now: DateTime<Utc>) -> Res
         mfa_passed_at: row.mfa_passed_at,
         last_seen_at: row.last_seen_at,
         standing,
+        impersonation: row.staff.zip(row.staff_email).zip(row.staff_until).map(|((staff, email), until)| {
+            let may_write = row.staff_may_write;
+            Impersonation { staff, staff_email: email, ends_at: until, may_write }
+        }),
     }))
 }
 

@@ -178,3 +178,15 @@ pub async fn abandoned(tx: &mut Tx, scope: &OrgScope, id: Uuid, error: &str) -> 
     .await?;
     Ok(off == Some(true))
 }
+
+/// What people call an integration.
+#[tracing::instrument(level = "debug", name = "store.integrations.name", skip_all)]
+pub async fn name(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT name FROM integrations WHERE organization_id = $1 AND id = $2",
+        scope.org().uuid(),
+        id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}

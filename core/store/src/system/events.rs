@@ -2,6 +2,8 @@
 //! they tell, so none is lost and none tells of what was undone. Outgoing webhooks, the feed of activities and the
 //! metering of use take each of them once ([`take`]); live views read them beside that ([`since`], [`after`]).
 
+use std::collections::HashMap;
+
 use botbuilder_domain::OrgId;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -307,4 +309,25 @@ pub async fn after(
     let org = scope.org().uuid();
     let rows = rows.into_iter().map(|row| read(row.position, org, row.created_at, row.payload));
     rows.collect::<Result<_, _>>().map(Some)
+}
+
+/// The bots of messages, by the messages' ids. One that is no bot's is left out.
+#[tracing::instrument(level = "debug", name = "store.events.bots_of_messages", skip_all)]
+pub async fn bots_of_messages(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    messages: &[Uuid],
+) -> Result<HashMap<Uuid, Uuid>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT m.id, m.bot_id AS "bot!" FROM unnest($2::uuid[]) AS wanted (id)
+        JOIN channel_messages m ON m.id = wanted.id AND m.created_at = app.uuid_v7_ts(wanted.id)
+        WHERE m.organization_id = $1 AND m.bot_id IS NOT NULL
+        "#,
+        scope.org().uuid(),
+        messages,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.bot)).collect())
 }

@@ -92,6 +92,10 @@ pub static DESCRIBED: &[&Table] = &[
 /// the shape of a row.
 pub const BY_HAND: &[(&str, &str)] = &[
     ("activity_logs", "audit"),
+    ("admin_audit_log", "platform"),
+    ("admin_ip_whitelist", "platform"),
+    ("admin_login_attempts", "platform"),
+    ("admin_sessions", "platform"),
     ("api_tokens", "integrations"),
     ("audit_logs", "audit"),
     ("email_notifications", "integrations"),
@@ -114,10 +118,9 @@ pub const BY_HAND: &[(&str, &str)] = &[
 
 /// Tables that no module reads or writes, each with the reason.
 pub const NOBODYS: &[(&str, &str)] = &[
-    ("admin_audit_log", "the platform's own listener is not there yet"),
-    ("admin_ip_whitelist", "the platform's own listener is not there yet"),
-    ("admin_login_attempts", "the platform's own listener is not there yet"),
-    ("admin_sessions", "the platform's own listener is not there yet"),
     ("audit_chain_heads", "only the functions of the audit chain touch it"),
-    ("partition_archives", "the job that exports partitions is not there yet"),
+    (
+        "partition_archives",
+        "shown to staff beside the partitions; the job that exports them is not there yet",
+    ),
 ];

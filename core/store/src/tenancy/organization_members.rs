@@ -210,3 +210,31 @@ pub async fn join(
     .fetch_one(&mut *tx.inner)
     .await?)
 }
+
+/// Somebody who runs an organization, and how to write to them.
+#[derive(Debug, Clone)]
+pub struct Administrator {
+    /// The account.
+    pub user: Uuid,
+    /// Its address.
+    pub email: String,
+    /// The language of its mails.
+    pub locale: String,
+}
+
+/// The active owners and admins of an organization, at most twenty.
+#[tracing::instrument(level = "debug", name = "store.organization_members.administrators", skip_all)]
+pub async fn administrators(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Administrator>, Error> {
+    Ok(sqlx::query_as!(
+        Administrator,
+        r#"
+        SELECT u.id AS user, u.email::text AS "email!", u.locale
+        FROM organization_members m JOIN roles r ON r.id = m.role_id AND r.code IN ('owner', 'admin')
+        JOIN users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+        WHERE m.organization_id = $1 AND m.status = 'active' ORDER BY r.rank, m.id LIMIT 20
+        "#,
+        scope.org().uuid(),
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}

@@ -62,13 +62,14 @@ pub async fn insert(tx: &mut Tx, scope: &OrgScope, new: &New, root: &RootKey) ->
     Ok(())
 }
 
-/// Puts a new organization on the free plan.
-#[tracing::instrument(level = "debug", name = "store.organizations.subscribe_free", skip_all)]
-pub async fn subscribe_free(
+/// Puts a new organization on the plan of this code.
+#[tracing::instrument(level = "debug", name = "store.organizations.subscribe", skip_all)]
+pub async fn subscribe(
     tx: &mut Tx,
     scope: &OrgScope,
     id: Uuid,
     payer: Uuid,
+    plan: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     sqlx::query!(
@@ -76,12 +77,13 @@ pub async fn subscribe_free(
         INSERT INTO user_subscriptions
             (id, organization_id, user_id, plan_id, currency, current_period_start, current_period_end)
         SELECT $2, $1, $3, id, currency, $4, $4::timestamptz + interval '1 month'
-        FROM subscription_plans WHERE code = 'free'
+        FROM subscription_plans WHERE code = $5
         "#,
         scope.org().uuid(),
         id,
         payer,
         now,
+        plan,
     )
     .execute(&mut *tx.inner)
     .await?;

@@ -43,7 +43,7 @@ async fn keys_indexes_functions_and_triggers_are_those_of_the_dictionary() {
 
     let foreign_keys = "SELECT count(*) FROM pg_constraint
                          WHERE contype = 'f' AND conparentid = 0 AND connamespace = 'public'::regnamespace";
-    assert_eq!(count(&pool, foreign_keys).await, 305);
+    assert_eq!(count(&pool, foreign_keys).await, 306);
     let indexes = "SELECT count(*) FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
                     WHERE t.relnamespace = 'public'::regnamespace AND NOT t.relispartition AND t.relkind IN ('r','p')";
     assert!(count(&pool, indexes).await >= 580);

@@ -60,8 +60,18 @@ impl Client {
         Actor { kind: "user", id: Some(user), label: Some(email.to_owned()), ..self.nobody() }
     }
 
-    /// A signed-in person as the actor.
+    /// A signed-in person as the actor; or the member of staff who acts as that person.
     pub fn person(&self, holder: &Holder) -> Actor {
+        if let Some(acting) = &holder.impersonation {
+            let label = format!("platform staff: {}, as {}", acting.staff_email, holder.email);
+            return Actor {
+                kind: "admin",
+                id: Some(acting.staff),
+                label: Some(label),
+                session: Some(holder.session),
+                ..self.nobody()
+            };
+        }
         Actor { session: Some(holder.session), ..self.account(holder.user, &holder.email) }
     }
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::{ApiError, FieldError},
     resource::{Mode, broken_rule, check},
 };
@@ -221,6 +222,7 @@ async fn make(
     if let Some(user) = caller.user().filter(|_| table.has("created_by")) {
         values.insert("created_by".to_owned(), json!(user));
     }
+    limits::room_for(tx, &caller.scope, table).await.map_err(|error| within(place, error))?;
     rows::insert(tx, &caller.scope, table, id, values)
         .await
         .map_err(|error| within(place, broken_rule(table, error)))

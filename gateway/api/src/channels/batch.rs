@@ -24,6 +24,7 @@ use super::outgoing::{self, LIFETIME, Timing};
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::ApiError,
     input::{Body, Id},
     permission::{Area, read, write},
@@ -139,6 +140,7 @@ async fn send(
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     let over = channel(&api, &mut tx, &caller, batch.channel_id).await?;
+    limits::messages(&api, &mut tx, &caller.scope, wanted.len()).await?;
     let found = resolve(&api, &mut tx, caller.scope, &over, &wanted).await?;
     let answer = queue(&api, &mut tx, caller.scope, &over, wanted, found).await?;
     let act = Act::new("channel_messages.batch_sent", channels::TABLE.name, Some(over.id.uuid()));

@@ -17,6 +17,7 @@ use super::connecting;
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::ApiError,
     input::{Body, Id},
     permission::{Area, Verb, manage, read},
@@ -174,6 +175,7 @@ async fn create(
         values.insert("status".to_owned(), json!("active"));
     }
     let mut tx = api.store.begin(&caller.scope).await?;
+    limits::room_for(&mut tx, &caller.scope, &TABLE).await?;
     let keys = organizations::data_keys(&mut tx, &caller.scope, &api.root).await?;
     if let Some(credentials) = &credentials {
         values.extend(seal(&keys, "credentials", id, credentials)?);

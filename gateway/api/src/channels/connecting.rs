@@ -11,6 +11,7 @@ use botbuilder_domain::Secret;
 use botbuilder_store::{
     channels::channels::{self, Opened, TABLE},
     secret::new_secret,
+    table::rows,
     tenancy::organizations,
 };
 use serde_json::{Map, Value, json};
@@ -21,12 +22,14 @@ use super::channels::seal;
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::ApiError,
+    etag::IfMatch,
     input::Id,
     permission::{Area, delete as may_delete, manage},
     resource::{
         Answer, Resource,
-        act::{act, at, set},
+        act::{act, at, fields, set},
         of_row,
     },
     routes::{Operation, Routes},
@@ -59,10 +62,11 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
     });
     let summary = "tries the token, tells the provider where to send events, and lets messages through";
     routes = routes
-        .add(action("activate", summary).gives(of_row(&TABLE)), activate)
+        .add(action("activate", summary).gives(of_row(&TABLE)).matches(), activate)
         .add(
             action("disconnect", "has the provider send no more events, and lets no messages through")
-                .gives(of_row(&TABLE)),
+                .gives(of_row(&TABLE))
+                .matches(),
             disconnect,
         )
         .add(action("test", "tries the token at the provider: whose it is").gives(identity), test)
@@ -101,6 +105,27 @@ async fn open(api: &Api, caller: &Caller, id: Uuid) -> Result<Opened, ApiError> 
     let opened = channels::open(&mut tx, &caller.scope, &api.root, id.into()).await?;
     tx.commit().await?;
     opened.ok_or(ApiError::NotFound)
+}
+
+/// Refuses, before the provider is asked for anything, a channel that is not in the state the caller saw; and one to be
+/// activated for which the plan has no place: a disconnected one takes none.
+async fn check_first(
+    api: &Api,
+    caller: &Caller,
+    id: Uuid,
+    if_match: IfMatch,
+    takes_place: bool,
+) -> Result<(), ApiError> {
+    let wanted = if_match.allow()?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    if wanted.is_some() && wanted != row.version {
+        return Err(ApiError::Stale);
+    }
+    if takes_place && fields(&row)?.get("status").and_then(Value::as_str) == Some("disconnected") {
+        limits::room_for(&mut tx, &caller.scope, &TABLE).await?;
+    }
+    Ok(tx.commit().await?)
 }
 
 /// Settings that the provider told, where the operator gave none.
@@ -151,7 +176,13 @@ async fn broken(api: &Api, caller: &Caller, id: Uuid, status: Option<&str>, trou
 
 /// The token is tried first, so that nothing is connected that cannot work. Callbacks are let through before the provider
 /// is told of them, because some call at once and want an answer.
-async fn activate(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+async fn activate(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    if_match: IfMatch,
+) -> Result<Answer, ApiError> {
+    check_first(&api, &caller, id, if_match, true).await?;
     let opened = with_secret(&api, &caller, id).await?;
     let identity = match (api.at_provider)(opened, Act::Check).await {
         Ok(Outcome { identity, .. }) => identity,
@@ -257,7 +288,13 @@ async fn leave(api: &Api, opened: Opened) -> Option<Trouble> {
     Some(trouble)
 }
 
-async fn disconnect(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+async fn disconnect(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    if_match: IfMatch,
+) -> Result<Answer, ApiError> {
+    check_first(&api, &caller, id, if_match, false).await?;
     let opened = open(&api, &caller, id).await?;
     let trouble = leave(&api, opened).await;
     let disconnected = act(&api, &caller, &TABLE, at(id), "disconnect", |before| {

@@ -130,7 +130,7 @@ pub(crate) async fn prove(
 }
 
 /// Uses a code up, if it is right and was not used.
-async fn accept(api: &Api, user: Uuid, shown: &Shown, client: &Client) -> Result<bool, ApiError> {
+pub(crate) async fn accept(api: &Api, user: Uuid, shown: &Shown, client: &Client) -> Result<bool, ApiError> {
     let now = api.clock.now();
     let mut tx = api.store.begin_auth().await?;
     let is_right = match (&shown.code, &shown.backup_code) {

@@ -1,6 +1,6 @@
 //! Accounts: signing in and out, passwords, second factors, links by mail, and the account's own pages under `/v1/me`.
 
-mod factor;
+pub(crate) mod factor;
 mod links;
 pub(crate) mod mail;
 mod me;

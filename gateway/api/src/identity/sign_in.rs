@@ -241,7 +241,7 @@ pub(crate) async fn found(
     let slug = slug.unwrap_or_else(|| slug_of(name, id));
     let new = organizations::New { id: org, name: name.to_owned(), slug, owner };
     organizations::insert(tx, &scope, &new, &api.root).await?;
-    organizations::subscribe_free(tx, &scope, api.ids.next(), owner, api.clock.now()).await?;
+    organizations::subscribe(tx, &scope, api.ids.next(), owner, "free", api.clock.now()).await?;
     Ok(org)
 }
 

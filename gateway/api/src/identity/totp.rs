@@ -42,6 +42,21 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of base 32. None where it is not.
+pub fn of_base32(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut buffer, mut bits) = (Vec::new(), 0_u32, 0);
+    for character in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let value = BASE32.iter().position(|known| *known == character.to_ascii_uppercase())?;
+        buffer = (buffer << 5) | u32::try_from(value).ok()?;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((buffer >> bits) & 255).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
 /// What an app reads from a picture: `otpauth://totp/…`.
 pub fn uri(issuer: &str, account: &str, seed: &[u8]) -> String {
     let encode = |text: &str| {
@@ -103,9 +118,8 @@ pub fn backup_hash(pepper: &Secret<[u8; 32]>, presented: &str) -> Option<Hash> {
     Some(mac.chain_update(plain.as_bytes()).finalize().into_bytes().into())
 }
 
-/// The code of an app at this Unix time. For tests, which have no app.
-#[cfg(test)]
-pub(crate) fn code_at(seed: &[u8], unix: i64) -> String {
+/// The code of an app at this Unix time: for tests and development, which have no app.
+pub fn code_at(seed: &[u8], unix: i64) -> String {
     format!("{:06}", code(seed, unix.div_euclid(STEP)).unwrap_or_default())
 }
 
@@ -149,6 +163,8 @@ mod tests {
     #[test]
     fn base32_is_that_of_the_standard() {
         assert_eq!(base32(b"fooba"), "MZXW6YTB");
+        assert_eq!(of_base32("MZXW 6ytb").unwrap(), b"fooba");
+        assert_eq!(of_base32("MZX1"), None);
         assert_eq!(base32(RFC_SEED), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
     }
 

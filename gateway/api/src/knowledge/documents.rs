@@ -12,6 +12,7 @@ use serde_json::{Map, json};
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::ApiError,
     input::{Id, query_pairs, unknown},
     permission::{Area, Verb, write},
@@ -91,6 +92,7 @@ async fn upload(
     let stored = incoming.finish(declared(&name)).await.map_err(refused)?;
 
     let mut tx = api.store.begin(&caller.scope).await?;
+    limits::storage(&mut tx, &caller.scope, stored.size).await?;
     let id = api.ids.next();
     let values = Map::from_iter(
         [

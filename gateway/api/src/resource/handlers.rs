@@ -26,6 +26,7 @@ use super::{
 use crate::{
     Api,
     auth::Caller,
+    billing::limits,
     error::ApiError,
     etag::{IfMatch, etag},
     input::{Body, Cursor, Object, query_pairs},
@@ -247,6 +248,7 @@ pub(super) async fn create(
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     parent_exists(&mut tx, caller, resource, &meant).await?;
+    limits::room_for(&mut tx, &caller.scope, table).await?;
     let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
         .await
         .map_err(|error| broken_rule(table, error))?;
@@ -337,6 +339,7 @@ pub(super) async fn restore(
     let meant = Meant::of(resource, &mut request).await?;
     let place = meant.place()?;
     let mut tx = api.store.begin(&caller.scope).await?;
+    limits::room_for(&mut tx, &caller.scope, resource.table).await?;
     let row = rows::restore(&mut tx, &caller.scope, resource.table, place)
         .await
         .map_err(|error| broken_rule(resource.table, error))?

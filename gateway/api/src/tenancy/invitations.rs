@@ -30,6 +30,7 @@ use super::{members::paging_with_status, within};
 use crate::{
     Api,
     auth::{Account, Caller, Client},
+    billing::limits,
     error::ApiError,
     identity::{
         mail::{self, To},
@@ -141,10 +142,6 @@ fn refused(error: Error) -> ApiError {
     }
 }
 
-fn no_seat() -> ApiError {
-    ApiError::conflict("plan_limit", "every seat of the plan is taken").with(json!({ "limit": "seats" }))
-}
-
 async fn create(
     State(api): State<Api>,
     caller: Caller,
@@ -174,7 +171,7 @@ async fn create(
         return Err(ApiError::conflict("member", "this person is a member already").about("email"));
     }
     if !organizations::can_create(&mut tx, &caller.scope, "seats").await? {
-        return Err(no_seat());
+        return Err(limits::reached("seats"));
     }
     let token = Opaque::generate(PREFIX).map_err(Error::from)?;
     let new = New {
@@ -296,7 +293,7 @@ async fn accept(
         return Err(ApiError::conflict("member", "you are a member already"));
     }
     if !organizations::can_create(&mut tx, &scope, "members").await? {
-        return Err(no_seat());
+        return Err(limits::reached("seats"));
     }
     let member =
         organization_members::join(&mut tx, &scope, api.ids.next(), user, offer.role, offer.invited_by, now)

@@ -1,6 +1,8 @@
 //! The management API over a real database.
 
+mod admin;
 mod bots;
+mod canary;
 mod channels;
 mod contacts;
 mod conventions;
@@ -9,6 +11,7 @@ mod foreign;
 mod harness;
 mod idempotency;
 mod identity;
+mod limits;
 mod nlu;
 mod openapi;
 mod others;

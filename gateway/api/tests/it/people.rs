@@ -11,6 +11,7 @@ use axum::{
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock as _, Ids as _, ManualClock, SystemClock};
 use botbuilder_store::{Store, integrations::email_notifications, secret::RootKey};
+use botbuilder_stream::{Stream, default_topics, memory};
 use botbuilder_testkit::database::TestDatabase;
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -28,10 +29,12 @@ pub const PASSWORD: &str = "correct horse battery";
 /// An API with nobody in it yet.
 pub struct World {
     pub router: Router,
+    pub staff: Router,
+    pub stream: Arc<dyn Stream>,
     pub pool: PgPool,
     pub clock: Arc<ManualClock>,
-    store: Store,
-    root: RootKey,
+    pub store: Store,
+    pub root: RootKey,
     _database: TestDatabase,
 }
 
@@ -72,8 +75,11 @@ impl World {
         let mut api = Api::new(store.clone(), root.clone(), []);
         api.clock = Arc::clone(&clock) as _;
         api.ids = Arc::clone(&clock) as _;
+        let stream = memory::open(memory::MemoryConfig::new(default_topics(2))).expect("a stream");
+        let api = api.streaming(Arc::clone(&stream));
+        let staff = botbuilder_api::admin::router(api.clone());
         let router = botbuilder_api::router(api);
-        Self { router, pool: database.pool().await, clock, store, root, _database: database }
+        Self { router, staff, stream, pool: database.pool().await, clock, store, root, _database: database }
     }
 
     pub fn pass(&self, time: TimeDelta) {
@@ -85,6 +91,7 @@ impl World {
     }
 
     pub async fn make(&self, call: Call<'_>) -> Answer {
+        let is_of_staff = call.path.starts_with("/admin/");
         let mut request = Request::builder().method(call.method).uri(call.path);
         if let Some(credentials) = call.credentials {
             request = request.header("authorization", format!("Bearer {credentials}"));
@@ -101,7 +108,8 @@ impl World {
         };
         let mut request = request.body(body).expect("a request");
         request.extensions_mut().insert(ConnectInfo(call.from));
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let router = if is_of_staff { &self.staff } else { &self.router };
+        let response = router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         let text = String::from_utf8_lossy(&body);

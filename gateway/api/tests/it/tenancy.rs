@@ -85,7 +85,7 @@ async fn an_invitation_is_for_its_address_only_and_good_once() {
     // The free plan has two seats.
     world.execute("UPDATE user_subscriptions SET limits_override = '{}'").await;
     let body = json!({ "email": "eve@example.org" });
-    assert_eq!(world.post(&ada.access, "/v1/invitations", body).await.expect(409).code(), "plan_limit");
+    assert_eq!(world.post(&ada.access, "/v1/invitations", body).await.expect(402).code(), "plan_limit");
     world.many_seats().await;
     let body = json!({ "email": "bob@example.org" });
     assert_eq!(world.post(&ada.access, "/v1/invitations", body).await.expect(409).code(), "member");
