@@ -46,9 +46,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             .map_err(Into::into),
     );
     check("models", Ok(models(&config)));
-    for (name, address) in
-        [("public listener", config.listen.public), ("internal listener", config.listen.internal)]
-    {
+    let mut listeners =
+        vec![("public listener", config.listen.public), ("internal listener", config.listen.internal)];
+    listeners.extend(config.listen.admin.map(|address| ("listener of staff", address)));
+    for (name, address) in listeners {
         let taken = std::net::TcpListener::bind(address);
         check(
             name,

@@ -76,7 +76,7 @@ pub async fn insert(
     expires_at: Option<DateTime<Utc>>,
     by: Option<Uuid>,
 ) -> Result<Option<Value>, Error> {
-    Ok(sqlx::query_scalar!(
+    let inserted = sqlx::query_scalar!(
         r#"
         INSERT INTO admin_ip_whitelist AS w (id, network, description, expires_at, created_by)
         SELECT $1, $2::text::cidr, $3, $4, $5 WHERE pg_input_is_valid($2, 'cidr')
@@ -89,7 +89,15 @@ pub async fn insert(
         by,
     )
     .fetch_optional(&mut *tx.inner)
-    .await?)
+    .await;
+    // The server reads the parameter before it looks at the condition: a text that is no network is an error of its own.
+    let is_no_network = |error: &sqlx::Error| {
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some("22P02")
+    };
+    match inserted {
+        Err(error) if is_no_network(&error) => Ok(None),
+        other => Ok(other?),
+    }
 }
 
 /// Takes a network off the list. None where it is not on it.

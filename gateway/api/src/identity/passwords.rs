@@ -30,6 +30,24 @@ const QUEUE: usize = 32;
 
 static COMMON: &str = include_str!("common_passwords.txt");
 
+/// Words of the context in which these passwords are used, in lower case and letters alone: what somebody who guesses at
+/// this product's passwords tries with a number behind it. The person's name and address, and the organization's name,
+/// are added where they are known.
+const CONTEXT: [&str; 12] = [
+    "botbuilder",
+    "botbuilderadmin",
+    "chatbot",
+    "chatbots",
+    "mybot",
+    "messenger",
+    "whatsapp",
+    "instagram",
+    "telegram",
+    "slack",
+    "webhook",
+    "helpdesk",
+];
+
 /// Why a password is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weak {
@@ -37,8 +55,10 @@ pub enum Weak {
     Length,
     /// Everybody's first guess.
     Common,
-    /// The name or address of its owner.
+    /// The name or address of its owner, or of the organization.
     Personal,
+    /// A word of the context, with nothing but digits and signs about it.
+    Context,
 }
 
 impl Weak {
@@ -47,7 +67,10 @@ impl Weak {
         match self {
             Self::Length => "must have 8 to 256 characters",
             Self::Common => "is one of the most common ones, which are tried first; take another",
-            Self::Personal => "must not be your name or address",
+            Self::Personal => {
+                "must not be a name or address of yours, whatever digits and signs are about it"
+            }
+            Self::Context => "must not be a word of this product, whatever digits and signs are about it",
         }
     }
 }
@@ -61,8 +84,21 @@ pub fn check(password: &str, personal: &[&str]) -> Result<(), Weak> {
     if is_common(&lower) {
         return Err(Weak::Common);
     }
-    let is_personal = |text: &&str| text.to_lowercase() == lower;
+    let letters = letters_of(&lower);
+    if CONTEXT.contains(&letters.as_str()) {
+        return Err(Weak::Context);
+    }
+    // A short name in a long password is no reason: only what is left of the whole password counts.
+    let is_personal = |text: &&str| {
+        let text = text.to_lowercase();
+        let name = letters_of(text.split('@').next().unwrap_or_default());
+        text == lower || (name.chars().count() >= 3 && name == letters)
+    };
     if personal.iter().any(is_personal) { Err(Weak::Personal) } else { Ok(()) }
+}
+
+fn letters_of(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphabetic()).collect()
 }
 
 fn is_common(lower: &str) -> bool {
@@ -213,6 +249,20 @@ mod tests {
         assert_eq!(check("seven77", &[]), Err(Weak::Length));
         assert_eq!(check(&"x".repeat(257), &[]), Err(Weak::Length));
         assert_eq!(check("ada@example.org", &["Ada@Example.org"]), Err(Weak::Personal));
+    }
+
+    #[test]
+    fn words_of_the_context_and_names_are_refused_with_digits_about_them() {
+        for word in CONTEXT {
+            assert_eq!(check(&format!("{word}-2026!"), &[]), Err(Weak::Context), "{word}");
+        }
+        assert_eq!(check("Bot.Builder_77", &[]), Err(Weak::Context));
+        for personal in ["Ada Lovelace", "ada.lovelace@example.org"] {
+            assert_eq!(check("AdaLovelace1815", &[personal]), Err(Weak::Personal), "{personal}");
+        }
+        assert_eq!(check("99-acme-works-99", &["Acme Works"]), Err(Weak::Personal));
+        assert_eq!(check("the botbuilder of my dreams", &["dreams"]), Ok(()));
+        assert_eq!(check("12345-54321-99", &["", "7"]), Ok(()));
     }
 
     #[test]

@@ -165,7 +165,7 @@ async fn register(
     check_length("timezone", &timezone, 64)?;
     let organization = body.organization_name.unwrap_or_else(|| body.name.clone());
     check_length("organization_name", &organization, 160)?;
-    check_password("password", body.password.expose(), &[&body.email, &body.name])?;
+    check_password("password", body.password.expose(), &[&body.email, &body.name, &organization])?;
     count_mail(&api, &body.email, &client)?;
 
     let password_hash = api.identity.passwords.hash(body.password).await?;

@@ -330,6 +330,7 @@ async fn staff_act_as_somebody_for_a_while_and_everybody_sees_it() {
     let bot = json!({ "name": "Other", "slug": "other" });
     assert_eq!(world.post(&acting, "/v1/bots", bot).await.expect(403).code(), "impersonation_reads_only");
     world.get(&acting, "/v1/bots").await.expect(200);
+    staff.get(&world, "/admin/v1/auth/session").await.expect(200);
 
     // It ends by itself, by the person, by staff, and with the session of staff.
     world.pass(TimeDelta::minutes(20));
