@@ -177,8 +177,13 @@ async fn a_secret_is_nowhere_but_sealed() {
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(log.clone())
         .finish();
+    // While there is one subscriber alone, whether anybody listens at a place is decided by the thread that comes there
+    // first, which may be another test's. With a second one all are asked.
+    let (taking, _second) =
+        (tracing::Dispatch::new(subscriber), tracing::Dispatch::new(tracing_subscriber::registry()));
+    tracing::callsite::rebuild_interest_cache();
     // The test's runtime has one thread, so this is the log of everything it does.
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = tracing::dispatcher::set_default(&taking);
     let world = World::new().await;
     let mut canaries = Canaries::default();
     let ada = plant(&world, &mut canaries).await;

@@ -265,7 +265,7 @@ async fn mails_of_the_organization_are_listed_and_can_be_stopped() {
         world.post(&ada.access, &format!("{path}/cancel"), json!({})).await.expect(409).code(),
         "not_queued"
     );
-    world.post(&ada.access, "/v1/invitations", json!({ "email": "carol@example.org" })).await.expect(409);
+    world.post(&ada.access, "/v1/invitations", json!({ "email": "carol@example.org" })).await.expect(402);
     world.many_seats().await;
     world.post(&ada.access, "/v1/invitations", json!({ "email": "carol@example.org" })).await.expect(201);
     let queued = world.get(&ada.access, "/v1/emails?filter[status]=queued").await.expect(200);
