@@ -8,7 +8,6 @@ use axum::{
     Router,
     extract::{Path, State},
     http::{StatusCode, header},
-    response::IntoResponse,
     routing::get,
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -65,25 +64,25 @@ pub async fn serve(database_url: &str, connections: u32) -> Result<()> {
     Ok(())
 }
 
-type Answer = Result<([(header::HeaderName, &'static str); 1], String), StatusCode>;
+type Answer = ([(header::HeaderName, &'static str); 1], String);
 
 fn json(body: String) -> Answer {
-    Ok(([(header::CONTENT_TYPE, "application/json")], body))
+    ([(header::CONTENT_TYPE, "application/json")], body)
 }
 
-async fn one(State(pool): State<PgPool>, Path(id): Path<Uuid>) -> impl IntoResponse {
+async fn one(State(pool): State<PgPool>, Path(id): Path<Uuid>) -> Result<Answer, StatusCode> {
     let sql = "SELECT row_to_json(b)::text FROM bots b WHERE id = $1";
     let row: Option<String> = sqlx::query_scalar(sql)
         .bind(id)
         .fetch_optional(&pool)
         .await
         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    json(row.ok_or(StatusCode::NOT_FOUND)?)
+    Ok(json(row.ok_or(StatusCode::NOT_FOUND)?))
 }
 
-async fn list(State(pool): State<PgPool>) -> impl IntoResponse {
+async fn list(State(pool): State<PgPool>) -> Result<Answer, StatusCode> {
     let sql = "SELECT row_to_json(c)::text FROM channel_contacts c ORDER BY id LIMIT 50";
     let rows: Vec<String> =
         sqlx::query_scalar(sql).fetch_all(&pool).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    json(format!("[{}]", rows.join(",")))
+    Ok(json(format!("[{}]", rows.join(","))))
 }

@@ -73,7 +73,7 @@ impl Canaries {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 /// Sends secrets in every way there is, right and wrong.
