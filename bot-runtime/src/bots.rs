@@ -7,23 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use botbuilder_bots::orchestration_of;
 use botbuilder_domain::{BotId, FlowId, VersionId};
-use botbuilder_flow::{
-    Bot, Flow, Library, Limits, Orchestration, Settings, Value,
-    experiment::Experiment,
-    hours::BusinessHours,
-    orchestration::{OnError, Shared, Transition, Trigger},
-};
+use botbuilder_flow::{Bot, Flow, Library, Limits, Orchestration};
 use botbuilder_store::{
     Error, OrgScope, Tx,
-    bots::{
-        bot_flows, bots, entity_versions,
-        flow_orchestrations::{self, Active},
-    },
-    experiments,
+    bots::{bot_flows, entity_versions, flow_orchestrations},
 };
 use serde::Deserialize;
-use tracing::{error, warn};
+use tracing::error;
 
 /// How long the answer to "which version is current" is believed.
 const CURRENT_FOR: Duration = Duration::from_secs(2);
@@ -174,22 +166,12 @@ impl Bots {
         version: VersionId,
         Known { id, flow }: Known,
     ) -> Result<Option<Bot>, Error> {
-        let Some(known) = bots::for_turns(tx, scope, bot).await? else { return Ok(None) };
+        let Some(known) = botbuilder_bots::known(tx, scope, bot).await? else { return Ok(None) };
         let orchestration = flow_orchestrations::active(tx, scope, bot).await?;
         let orchestration = orchestration.map(|active| Arc::new(orchestration_of(bot, active)));
         let library = self.library(tx, scope, bot, &flow, orchestration.as_deref()).await?;
-        let hours = known.settings.get("business_hours").or_else(|| known.organization.get("business_hours"));
-        let constants = known.settings.get("constants").and_then(Value::from_json).unwrap_or_default();
-        let experiments = experiments::running(tx, scope, bot).await?;
-        let settings = Settings {
-            experiments: experiments.into_iter().filter_map(|row| experiment_of(bot, row)).collect(),
-            handoff: known.handoff,
-            hours: hours.and_then(|hours| read_hours(bot, hours)),
-            constants,
-            ..Settings::with_fallback(known.fallback)
-        };
-        let limits = budget(self.limits, known.settings.get("budget"));
-        let bot = Bot::of(version, flow, settings).with_limits(limits).with_library(library);
+        let limits = budget(self.limits, known.stored.get("budget"));
+        let bot = Bot::of(version, flow, known.settings).with_limits(limits).with_library(library);
         Ok(Some(match orchestration {
             Some(orchestration) => bot.among(id.to_string(), orchestration),
             None => bot,
@@ -239,64 +221,6 @@ fn fresh<K: Eq + std::hash::Hash, T: Clone>(
     within: Duration,
 ) -> Option<Looked<T>> {
     known.get(key).filter(|(since, _)| since.elapsed() < within).cloned()
-}
-
-/// An experiment as the engine has it, with its id.
-fn experiment_of(bot: BotId, row: experiments::Running) -> Option<(String, Experiment)> {
-    let variants = serde_json::from_value(row.variants)
-        .inspect_err(
-            |error| warn!(bot.id = %bot, experiment.id = %row.id, %error, "experiment cannot be read"),
-        )
-        .ok()?;
-    let traffic_bp = u32::try_from(row.traffic_bp).unwrap_or_default();
-    Some((row.id.to_string(), Experiment { salt: row.salt, traffic_bp, variants, goal: row.goal_event }))
-}
-
-/// The orchestration as the engine has it. What cannot be read is left out; the log says what.
-fn orchestration_of(bot: BotId, active: Active) -> Orchestration {
-    let transitions = active.transitions.into_iter().filter_map(|row| {
-        let trigger = Trigger::read(&row.trigger_type, &row.trigger_value)
-            .inspect_err(
-                |error| warn!(bot.id = %bot, transition.id = %row.id, error, "transition cannot be read"),
-            )
-            .ok()?;
-        Some(Transition {
-            id: row.id.to_string(),
-            from: row.from.to_string(),
-            to: row.to.to_string(),
-            trigger,
-            keeps_variables: row.preserve_variables,
-        })
-    });
-    let variables = active.variables.into_iter().filter_map(|row| {
-        let word = |text: String| serde_json::Value::String(text);
-        let default = row.default_value.as_ref().and_then(Value::from_json).unwrap_or_default();
-        let scope = serde_json::from_value(word(row.scope)).ok()?;
-        let kind = serde_json::from_value(word(row.value_type)).ok()?;
-        Some((row.name.into(), Shared { scope, kind, default }))
-    });
-    Orchestration {
-        entry: active.entry.to_string(),
-        transitions: transitions.collect(),
-        on_error: match (active.on_error.as_str(), active.fallback) {
-            ("fallback_flow", Some(flow)) => OnError::Flow(flow.to_string()),
-            ("handoff", _) => OnError::Handoff,
-            _ => OnError::Stop,
-        },
-        max_hops: u32::try_from(active.max_hops).unwrap_or_default(),
-        expire_seconds: u32::try_from(active.session_ttl_seconds).ok(),
-        variables: variables.collect(),
-    }
-}
-
-fn read_hours(bot: BotId, json: &serde_json::Value) -> Option<BusinessHours> {
-    match BusinessHours::deserialize(json) {
-        Ok(hours) => Some(hours),
-        Err(error) => {
-            warn!(bot.id = %bot, error = %error, "working hours cannot be read");
-            None
-        }
-    }
 }
 
 /// `bots.settings.budget`: what a turn of this bot may do.

@@ -4,12 +4,14 @@ use botbuilder_domain::{Stage, TrailEvent};
 use botbuilder_flow::Priority;
 use botbuilder_store::{
     Error, OrgScope, Tx,
+    agents::workflow_executions,
     channels::{
         channel_contacts,
         channel_messages::{self, New as NewMessage, Reported},
         channel_webhooks, conversations, turn_effects,
     },
     experiments,
+    nlu::nlu_logs,
     system::{dedupe_keys, events, message_events, outbox_events},
 };
 use botbuilder_stream::Record;
@@ -131,6 +133,12 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         }
         for attribute in &turn.attributes {
             turn_effects::remember(tx, scope, attribute).await?;
+        }
+        if let Some((conversation, failure)) = turn.ended {
+            workflow_executions::end(tx, scope, conversation, failure, now).await?;
+        }
+        for meant in &turn.meant {
+            nlu_logs::queue(tx, scope, meant).await?;
         }
         if let Some(contact) = turn.opted_out {
             turn_effects::opt_out(tx, scope, contact, now).await?;

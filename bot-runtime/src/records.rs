@@ -91,10 +91,12 @@ pub(crate) fn outgoing(
     })
 }
 
-/// The record that asks the world. The time of an answer is that of the question's conversation.
+/// The record that asks the world, for a turn about that message. The time of an answer is that of the question's
+/// conversation.
 pub(crate) fn asked(
     cause: &Envelope<InboundEvent>,
     conversation: ConversationId,
+    message: Option<MessageId>,
     question: Question,
     ids: &dyn Ids,
     now: DateTime<Utc>,
@@ -113,6 +115,7 @@ pub(crate) fn asked(
             address: cause.body.sender.address.clone(),
             thread: cause.body.thread.clone(),
             conversation,
+            message,
             question,
         },
     };

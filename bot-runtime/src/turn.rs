@@ -18,6 +18,7 @@ use botbuilder_store::{
         turn_effects::{Attribute, Mail, Tags},
     },
     experiments::{Conversion, Exposure},
+    nlu::nlu_logs,
     system::{dedupe_keys, outbox_events},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -63,6 +64,10 @@ pub struct Turn {
     pub conversions: Vec<Conversion>,
     /// The contact that refuses messages nobody asked for, from now on.
     pub opted_out: Option<ContactId>,
+    /// The conversation in which an orchestration came to its end, and why where it failed.
+    pub ended: Option<(ConversationId, Option<&'static str>)>,
+    /// What the contact said they had meant.
+    pub meant: Vec<nlu_logs::Meant>,
     /// Mails to be sent.
     pub mails: Vec<Mail>,
     /// The conversation that a person takes over, and how urgent that is.
@@ -228,8 +233,14 @@ fn converse(
         _ => None,
     };
 
+    // What the turn is about: the message that came, or the one before whose turn goes on.
+    let mut about = match &envelope.body.what {
+        Inbound::Answer { message, .. } => *message,
+        _ => None,
+    };
     if let Some(received) = received {
         let message = MessageId::new(ids.next());
+        about = Some(message);
         if received.text.as_deref().is_some_and(opt_out::is_meant) {
             turn.opted_out = Some(contact.id);
         }
@@ -279,6 +290,9 @@ fn converse(
     };
     if let (Some(sprint), Some(bot)) = (&sprint, &loaded.bot) {
         turn.conversions = reached(&bot.settings.experiments, &envelope.body.what, sprint, contact.id);
+        if bot.orchestration.is_some() && sprint.session.has_ended() {
+            turn.ended = Some((conversation, failure(&sprint.events)));
+        }
     }
     if let Some(Sprint { session, effects, next, .. }) = sprint {
         // Pinned while a flow runs; once it has ended the next message starts the version that is current then.
@@ -288,7 +302,7 @@ fn converse(
             Next::Wait { until } => until,
             Next::Done => None,
             Next::Ask { question, until } => {
-                turn.outbox.push(asked(envelope, conversation, question, ids, now)?);
+                turn.outbox.push(asked(envelope, conversation, about, question, ids, now)?);
                 Some(until)
             }
         };
@@ -318,6 +332,9 @@ fn converse(
                 Effect::Remember { name, value } => {
                     let value = value.to_json();
                     turn.attributes.push(Attribute { contact: contact.id, name, value });
+                }
+                Effect::Meant { note, intent } => {
+                    turn.meant.extend(note.parse().ok().map(|id| nlu_logs::Meant { id, intent }));
                 }
                 Effect::Handoff { note: _, priority } => turn.handoff = Some((conversation, priority)),
             }
@@ -352,6 +369,16 @@ fn reached(
         _ => entered(goal).then_some((goal, None)),
     });
     reached.map(|(goal, value)| Conversion { contact, goal: goal.to_owned(), value }).collect()
+}
+
+/// Why the flow ended, where that is because it failed.
+fn failure(events: &[Event]) -> Option<&'static str> {
+    let before = events.iter().rev().find(|event| !matches!(event, Event::Ended));
+    before.and_then(|event| match event {
+        Event::Error { .. } => Some("flow_failed"),
+        Event::LimitReached { .. } => Some("limit_reached"),
+        _ => None,
+    })
 }
 
 /// What is kept with the contact, where the bot's flows share something of it.

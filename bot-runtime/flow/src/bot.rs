@@ -11,8 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    experiment::Experiment, expression::Value, flow::Flow, hours::BusinessHours,
-    orchestration::Orchestration, problem::Problem, session::Session,
+    authored::{Keyword, Messages},
+    experiment::Experiment,
+    expression::Value,
+    flow::Flow,
+    hours::BusinessHours,
+    orchestration::Orchestration,
+    problem::Problem,
+    session::Session,
 };
 
 /// What a bot is, for one version. It does not change; the runtime caches and shares it.
@@ -41,8 +47,14 @@ pub struct Bot {
 pub struct Settings {
     /// Sent when a turn fails and its node has no `error` port.
     pub fallback: Content,
+    /// What is said of itself.
+    #[serde(skip_serializing_if = "Messages::is_empty")]
+    pub messages: Messages,
     /// Answers to single words, the more important first.
     pub keywords: Vec<Keyword>,
+    /// The language the bot's texts are in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub language: String,
     /// Whether conversations may be handed to a person.
     pub handoff: bool,
     /// When somebody works, for `is_open()` and its kin.
@@ -54,34 +66,13 @@ pub struct Settings {
     pub experiments: BTreeMap<String, Experiment>,
 }
 
-/// An answer to single words. It leaves the conversation where it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Keyword {
-    /// The words.
-    pub words: Vec<String>,
-    /// How a message matches them.
-    #[serde(default)]
-    pub matches: KeywordMatch,
-    /// The answer.
-    pub reply: Content,
-}
-
-/// How a message matches a keyword. Case and outer spaces do not count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeywordMatch {
-    /// The whole message is the word.
-    #[default]
-    Exact,
-    /// The message holds the word. Never applies while a question or an input waits for free text.
-    Contains,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
             fallback: Content::text("Sorry, something went wrong. Please write again to start over."),
+            messages: Messages::default(),
             keywords: Vec::new(),
+            language: String::new(),
             handoff: true,
             hours: None,
             constants: Value::Null,
@@ -162,6 +153,11 @@ impl Library {
     pub fn publish(&mut self, id: impl Into<String>, version: VersionId, flow: Arc<Flow>) {
         self.current.insert(id.into(), version);
         self.add(version, flow);
+    }
+
+    /// The flow of that id, as new calls take it.
+    pub fn get(&self, id: &str) -> Option<Arc<Flow>> {
+        self.versions.get(self.current.get(id)?).map(Arc::clone)
     }
 
     /// The flow that a call of that id runs.

@@ -54,6 +54,9 @@ impl Context {
     }
 }
 
+/// The event by which the bot begins from the start, without a word of the person. Its data may have a `payload`.
+pub const START: &str = "botbuilder.start";
+
 /// What makes a bot take a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
@@ -124,6 +127,11 @@ impl Input {
                 let unreadable = Answer::Failed { failure: AskFailure::Unreadable };
                 let answer = Answer::deserialize(answer).unwrap_or(unreadable);
                 Some(Self::Answer { question: *question, answer, context })
+            }
+            // Nobody wrote: no window opens, and no message is kept.
+            Inbound::Happened { name, data } if name == START => {
+                let payload = data.get("payload").and_then(|payload| payload.as_str()).map(str::to_owned);
+                Some(Self::Opened { payload, context })
             }
             Inbound::Happened { name, data } => {
                 let data = Value::from_json(data).unwrap_or_default();

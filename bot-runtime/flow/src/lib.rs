@@ -14,6 +14,7 @@
 //! what the compiler then asks for; golden sessions in `testdata/`. To add an effect: a variant of [`Effect`], and the
 //! commit's match over it. To ask something new: a variant of [`Ask`], and the executors' match over it.
 
+pub mod authored;
 pub mod bot;
 pub mod clock;
 pub mod definition;
@@ -36,6 +37,7 @@ pub mod question;
 mod reading;
 pub mod references;
 pub mod replay;
+mod saying;
 pub mod session;
 pub mod simulate;
 pub mod sprint;
@@ -43,14 +45,15 @@ pub mod template;
 mod turn;
 mod validate;
 
-pub use bot::{Bot, Keyword, KeywordMatch, Library, Limits, Settings};
+pub use authored::{Authored, Keyword, KeywordMatch, Messages};
+pub use bot::{Bot, Library, Limits, Settings};
 pub use demo::{DEMO_FLOW, TEN_NODE_FLOW};
 pub use expression::Value;
 pub use flow::{Flow, NodeId};
 pub use input::{Context, Input};
 pub use orchestration::Orchestration;
 pub use problem::{Code, Problem};
-pub use question::{Answer, Ask, AskFailure, HttpMethod, HttpRequest, Question, Usage};
+pub use question::{Answer, Ask, AskFailure, Close, HttpMethod, HttpRequest, Question, Usage};
 pub use session::Session;
 pub use sprint::{Effect, Email, Event, Limit, Next, Priority, Reason, Sprint};
 pub use turn::step;

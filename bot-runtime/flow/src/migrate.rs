@@ -63,7 +63,8 @@ fn waits(flow: &Flow, at: usize) -> Waits {
     match flow.nodes[at].kind.behaviour().role() {
         Role::Waits(_) => Waits::ForThePerson,
         Role::Pauses(_) => Waits::ForTime,
-        Role::Passes | Role::Asks(_) | Role::Calls(_) => Waits::No,
+        // A question about what was meant belongs to the version that asks it.
+        Role::Passes | Role::Asks(_) | Role::Clarifies(..) | Role::Calls(_) => Waits::No,
     }
 }
 
@@ -105,7 +106,10 @@ impl<'f> Migration<'f> {
 
     /// What becomes of a conversation.
     pub fn fate(&self, session: &Session) -> Fate {
-        let waits = session.wait.is_some() && session.pending.is_none() && session.frames.is_empty();
+        let waits = session.wait.is_some()
+            && session.pending.is_none()
+            && session.meant.is_none()
+            && session.frames.is_empty();
         let Some(node) = session.node.as_ref().filter(|_| waits && !session.ended) else {
             return Fate::Stays;
         };

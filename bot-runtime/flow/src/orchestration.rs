@@ -194,6 +194,18 @@ impl Trigger {
     }
 }
 
+/// Compiles a pattern of keywords. The error says what is wrong.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    if pattern.len() > PATTERN_MAX {
+        return Err(format!("a pattern has up to {PATTERN_MAX} bytes"));
+    }
+    RegexBuilder::new(pattern)
+        .case_insensitive(true)
+        .size_limit(COMPILED_MAX)
+        .build()
+        .map_err(|error| format!("a pattern cannot be read: {error}"))
+}
+
 impl Keywords {
     fn read(Keyword { keywords, matches }: Keyword) -> Result<Self, String> {
         let words = || keywords.iter().map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty());
@@ -201,17 +213,7 @@ impl Keywords {
             None | Some("exact") => Ok(Self::Words(words().collect(), KeywordMatch::Exact)),
             Some("contains") => Ok(Self::Words(words().collect(), KeywordMatch::Contains)),
             Some("pattern") => {
-                let compile = |pattern: &String| {
-                    if pattern.len() > PATTERN_MAX {
-                        return Err(format!("a pattern has up to {PATTERN_MAX} bytes"));
-                    }
-                    RegexBuilder::new(pattern)
-                        .case_insensitive(true)
-                        .size_limit(COMPILED_MAX)
-                        .build()
-                        .map_err(|error| format!("a pattern cannot be read: {error}"))
-                };
-                keywords.iter().map(compile).collect::<Result<_, _>>().map(Self::Patterns)
+                keywords.iter().map(|pattern| compile(pattern)).collect::<Result<_, _>>().map(Self::Patterns)
             }
             Some(other) => Err(format!("there is no match `{other}`")),
         }

@@ -111,6 +111,12 @@ pub enum Answer {
         /// Whether that is enough to take the intent, by the thresholds that training chose.
         #[serde(default = "yes")]
         accepted: bool,
+        /// The intents that it may be, the most likely first, where it is close enough to ask the person.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        close: Vec<Close>,
+        /// The note of this recognition, for whoever learns later what was meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// A text for the person.
     Said {
@@ -127,6 +133,15 @@ pub enum Answer {
         /// Why.
         failure: AskFailure,
     },
+}
+
+/// An intent that a text may mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Close {
+    /// Its name.
+    pub intent: String,
+    /// What a person reads.
+    pub title: String,
 }
 
 fn yes() -> bool {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use botbuilder_domain::VersionId;
+use botbuilder_domain::{ChoiceOption, VersionId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ pub struct Session {
     /// The question whose answer it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pending: Option<Pending>,
+    /// What the person is asked to choose from, where a text could mean several things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) meant: Option<Box<Meant>>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) variables: Variables,
     /// The flows that called, the outermost first.
@@ -132,6 +135,16 @@ pub(crate) struct Pending {
     pub(crate) routing: Option<Box<Input>>,
 }
 
+/// What a text could mean, as the person is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Meant {
+    /// The intents by their names, with what the person reads; the last is none of them.
+    pub(crate) options: Vec<ChoiceOption>,
+    /// The note of the recognition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
 /// What a turn has used up so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spent {
@@ -172,6 +185,7 @@ impl Default for Session {
             node: None,
             wait: None,
             pending: None,
+            meant: None,
             variables: BTreeMap::new(),
             frames: Vec::new(),
             kept: Vec::new(),

@@ -73,6 +73,13 @@ pub enum Effect {
         /// What it holds.
         value: Value,
     },
+    /// The person said which intent they meant.
+    Meant {
+        /// The note of the recognition that was not sure.
+        note: String,
+        /// The intent; none where it was none of those that were offered.
+        intent: Option<String>,
+    },
     /// A person takes over. The bot is silent until it is given the conversation back.
     Handoff {
         /// What that person should know.
@@ -211,6 +218,11 @@ pub enum Event {
         node: NodeId,
         /// The variant.
         variant: String,
+    },
+    /// A text could mean several things, and the person is asked which.
+    Unclear {
+        /// The node that asks.
+        node: NodeId,
     },
     /// The meaning of a message was found, or not.
     Recognized {

@@ -65,10 +65,15 @@ impl Understanding {
         embedders: Embedders<'_>,
     ) -> Result<Reading, EmbedError> {
         let recognition = self.recognise(request, embedders)?;
-        let context = Context { text: request.text, language: &recognition.language, now };
+        Ok(self.with_values(recognition, request.text, now))
+    }
+
+    /// The values of a text beside what was recognised in it.
+    pub fn with_values(&self, recognition: Recognition, text: &str, now: NaiveDateTime) -> Reading {
+        let context = Context { text, language: &recognition.language, now };
         let mut entities = self.extractor.extract(&context);
         // What was defined is surer than what was learned.
-        let slots = self.model.as_ref().map(|model| model.slots(request.text, recognition.intent.as_deref()));
+        let slots = self.model.as_ref().map(|model| model.slots(text, recognition.intent.as_deref()));
         for mut slot in slots.unwrap_or_default() {
             if entities.iter().all(|found| slot.end <= found.start || found.end <= slot.start) {
                 slot.sensitive = self.sensitive.contains(&slot.entity);
@@ -76,17 +81,27 @@ impl Understanding {
             }
         }
         entities.sort_by_key(|found| found.start);
-        Ok(Reading { recognition, entities })
+        Reading { recognition, entities }
     }
 
-    fn recognise(&self, request: &Request<'_>, embedders: Embedders<'_>) -> Result<Recognition, EmbedError> {
-        let language = language_of(request, &self.language);
-        if let Some((intent, engine)) = self.matches.find(&normalise(cut(request.text))) {
-            return Ok(certain(&self.intents[intent], engine, language));
+    /// The intent of an example word for word, or of a keyword. It takes microseconds.
+    pub fn match_of(&self, request: &Request<'_>) -> Option<Recognition> {
+        let (intent, engine) = self.matches.find(&normalise(cut(request.text)))?;
+        Some(certain(&self.intents[intent], engine, language_of(request, &self.language)))
+    }
+
+    /// What a text means, without its values.
+    pub fn recognise(
+        &self,
+        request: &Request<'_>,
+        embedders: Embedders<'_>,
+    ) -> Result<Recognition, EmbedError> {
+        if let Some(known) = self.match_of(request) {
+            return Ok(known);
         }
         match &self.model {
             Some(model) => model.recognise(request, embedders),
-            None => Ok(nothing(language)),
+            None => Ok(nothing(language_of(request, &self.language))),
         }
     }
 }

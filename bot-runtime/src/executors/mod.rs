@@ -13,7 +13,7 @@ mod understanding;
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
-use botbuilder_domain::{ConversationId, Envelope, Id, Inbound, InboundEvent, Sender, Times};
+use botbuilder_domain::{ConversationId, Envelope, Id, Inbound, InboundEvent, MessageId, Sender, Times};
 use botbuilder_flow::{Answer, Ask, AskFailure, Question};
 use botbuilder_service::{
     http::Client,
@@ -44,6 +44,9 @@ pub struct Asked {
     pub thread: String,
     /// The conversation that waits.
     pub conversation: ConversationId,
+    /// The message that the turn is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
     /// The question.
     pub question: Question,
 }
@@ -240,7 +243,7 @@ fn answer_record(
     answer: &Answer,
 ) -> Result<Record, serde_json::Error> {
     let now = answering.runtime.clock.now();
-    let Asked { address, thread, conversation, question } = &asked.body;
+    let Asked { address, thread, conversation, message, question } = &asked.body;
     let envelope = Envelope {
         schema: asked.schema,
         id: Id::new(answering.runtime.ids.next()),
@@ -260,6 +263,7 @@ fn answer_record(
                 conversation: *conversation,
                 question: question.id,
                 answer: serde_json::to_value(answer)?,
+                message: *message,
             },
         },
     };

@@ -5,8 +5,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use botbuilder_domain::{Envelope, Id, OrgId};
-use botbuilder_flow::{Answer, AskFailure, Value};
+use botbuilder_domain::{Envelope, Id, MessageId, OrgId};
+use botbuilder_flow::{Answer, AskFailure, Close, Value};
 use botbuilder_nlu::{
     Decision, Engine,
     entities::{Found, mask},
@@ -72,22 +72,30 @@ pub(super) async fn recognise(
         bot,
         channel: Some(asked.channel),
         conversation: Some(asked.body.conversation),
+        message: asked.body.message,
         ..note(&read, text, bot)
     };
+    let noted = note.id;
     if answering.notes.try_send((asked.org, note)).is_err() {
         warn!(bot.id = %bot, "a recognition is not noted, too many wait");
     }
-    answer(&read)
+    answer(&read, Some(noted))
 }
 
 /// What a flow is told.
-fn answer(read: &Read) -> Answer {
+fn answer(read: &Read, noted: Option<MessageId>) -> Answer {
     let recognition = &read.reading.recognition;
     Answer::Recognized {
         intent: recognition.intent.clone().filter(|_| recognition.decision != Decision::Fallback),
         confidence: f64::from(recognition.confidence),
         entities: Value::from_json(&values(&read.reading.entities)).unwrap_or_default(),
         accepted: recognition.decision == Decision::Accept,
+        close: read
+            .close
+            .iter()
+            .map(|(intent, title)| Close { intent: intent.clone(), title: title.clone() })
+            .collect(),
+        note: noted.map(|note| note.to_string()),
     }
 }
 
@@ -113,6 +121,7 @@ fn note(read: &Read, text: &str, bot: botbuilder_domain::BotId) -> nlu_logs::New
         bot,
         channel: None,
         conversation: None,
+        message: None,
         text: mask(text, &read.reading.entities),
         language: recognition.language.as_str().to_owned(),
         engine: match recognition.engine {
@@ -201,6 +210,7 @@ mod tests {
         Read {
             reading: Reading { recognition, entities },
             intent: None,
+            close: Vec::new(),
             version: 3,
             took: Duration::from_millis(2),
         }
@@ -208,12 +218,12 @@ mod tests {
 
     #[test]
     fn a_flow_is_told_what_was_decided_and_the_values() {
-        let Answer::Recognized { intent, entities, accepted, .. } = answer(&read(Decision::Ask)) else {
+        let Answer::Recognized { intent, entities, accepted, .. } = answer(&read(Decision::Ask), None) else {
             panic!("no answer")
         };
         assert_eq!((intent.as_deref(), accepted), (Some("order"), false));
         assert_eq!(entities.field("number"), Value::text("12"));
-        let Answer::Recognized { intent, .. } = answer(&read(Decision::Fallback)) else {
+        let Answer::Recognized { intent, .. } = answer(&read(Decision::Fallback), None) else {
             panic!("no answer")
         };
         assert_eq!(intent, None);

@@ -8,7 +8,7 @@ use std::{
 
 use botbuilder_domain::BotId;
 use botbuilder_nlu::{
-    Decision, EmbedError, Embedders, Reading, Request, Understanding,
+    Decision, EmbedError, Embedders, Reading, Recognition, Request, Understanding,
     entities::Extractor,
     intents::{Conflict, conflicts},
     text::Language,
@@ -25,12 +25,19 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{Models, Taught};
+use crate::{Models, Taught, recent::Recent};
 
 /// How long it is believed that nothing changed.
 const BELIEVED_FOR: Duration = Duration::from_secs(2);
 /// Bots that are kept. Those that were asked for longest ago go first.
 const BOTS: usize = 500;
+
+/// Recognitions of a bot that are kept.
+const RECENT: usize = 2_000;
+/// Most intents of which it is asked which is meant.
+const CLOSE_MAX: usize = 3;
+/// How likely an intent is at least, as a share of the most likely one, to be asked about.
+const CLOSE_SHARE: f32 = 0.1;
 
 /// Examples whose vectors are computed and compared while somebody waits.
 const COMPARED_BY_MEANING: usize = 2_000;
@@ -67,6 +74,8 @@ pub struct Read {
     pub reading: Reading,
     /// The id of the intent.
     pub intent: Option<Uuid>,
+    /// The intents that come close, the most likely first, with what people read; where it is to be asked which is meant.
+    pub close: Vec<(String, String)>,
     /// The version of the model; 0 without one.
     pub version: i32,
     /// How long the reading took, without waiting for the bot to be loaded.
@@ -78,6 +87,9 @@ struct Ready {
     standing: Standing,
     understanding: Understanding,
     intents: HashMap<String, Uuid>,
+    titles: HashMap<String, String>,
+    /// What was recognised lately: people say the same things.
+    recent: Recent<Recognition>,
 }
 
 /// Loads and keeps what bots understand.
@@ -109,20 +121,27 @@ impl Understandings {
         if ready.understanding.is_empty() {
             return Ok(None);
         }
-        let _permit = self.at_work.acquire().await.map_err(|_| Error::GivenUp)?;
-        let models = Arc::clone(&self.models);
-        let work = move || {
-            let began = Instant::now();
-            let reading = ready.read(&said, now, &models)?;
-            Ok((reading, began.elapsed(), ready))
+        let began = Instant::now();
+        let (mut reading, took, ready) = if let Some(known) = ready.at_once(&said) {
+            (ready.with_values(known, &said, now), began.elapsed(), ready)
+        } else {
+            let _permit = self.at_work.acquire().await.map_err(|_| Error::GivenUp)?;
+            let models = Arc::clone(&self.models);
+            let work = move || {
+                let began = Instant::now();
+                let recognition = ready.recognise(&said, &models)?;
+                let reading = ready.with_values(recognition, &said, now);
+                Ok((reading, began.elapsed(), ready))
+            };
+            let done: Result<_, EmbedError> =
+                tokio::task::spawn_blocking(work).await.map_err(|_| Error::GivenUp)?;
+            done?
         };
-        let done: Result<_, EmbedError> =
-            tokio::task::spawn_blocking(work).await.map_err(|_| Error::GivenUp)?;
-        let (mut reading, took, ready) = done?;
         ready.forget_the_gone(&mut reading);
+        let close = ready.close(&reading.recognition);
         let intent = reading.recognition.intent.as_ref().and_then(|name| ready.intents.get(name)).copied();
         let version = if ready.understanding.model().is_some() { ready.standing.version } else { 0 };
-        Ok(Some(Read { reading, intent, version, took }))
+        Ok(Some(Read { reading, intent, close, version, took }))
     }
 
     /// Examples of different intents that are in each other's way, the most alike first. By meaning where the models can
@@ -180,6 +199,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// By what a recognition is kept.
+fn key(said: &Said) -> String {
+    let language = said.language.as_deref().unwrap_or_default();
+    format!("{language}\n{}\n{}", said.expected.join(" "), said.text)
+}
+
 impl Ready {
     /// Puts a bot together. What cannot be used is left out, and the log says so: a bot that understands less is better
     /// than one that is silent.
@@ -198,12 +223,12 @@ impl Ready {
                 false
             }
         });
-        let Taught { corpus, intents, .. } = taught;
+        let Taught { corpus, intents, titles, .. } = taught;
         let understanding = Understanding::new(model, &corpus).unwrap_or_else(|error| {
             warn!(bot.id = %bot, error = %error, "the bot understands nothing");
             Understanding::default()
         });
-        Self { standing, understanding, intents }
+        Self { standing, understanding, intents, titles, recent: Recent::new(RECENT) }
     }
 
     fn is_still(&self, standing: &Standing) -> bool {
@@ -220,24 +245,55 @@ impl Ready {
         same(&self.standing) == same(standing)
     }
 
-    fn read(&self, said: &Said, now: DateTime<Utc>, models: &Models) -> Result<Reading, EmbedError> {
-        let language = said.language.as_deref().map(Language::new);
+    fn request<'r>(&self, said: &'r Said, language: Option<&'r Language>) -> Request<'r> {
         #[expect(clippy::cast_possible_truncation, reason = "three digits")]
         let threshold = |own: Option<f64>| own.map(|own| own as f32);
-        let request = Request {
+        Request {
             text: &said.text,
-            language: language.as_ref(),
+            language,
             expected: &said.expected,
             accept: threshold(self.standing.accept),
             ask: threshold(self.standing.ask),
-        };
+        }
+    }
+
+    /// What can be said without computing: the same text was read lately, or it is an example or a keyword.
+    fn at_once(&self, said: &Said) -> Option<Recognition> {
+        let language = said.language.as_deref().map(Language::new);
+        let known = self.understanding.match_of(&self.request(said, language.as_ref()));
+        known.or_else(|| self.recent.get(&key(said)))
+    }
+
+    fn recognise(&self, said: &Said, models: &Models) -> Result<Recognition, EmbedError> {
         // Models are loaded for bots that were trained with them.
         let trained_with = self.understanding.model().map(botbuilder_nlu::Model::embedding_models);
         let embedders = match trained_with {
             Some((Some(_), _) | (_, Some(_))) => models.embedders(),
             _ => Embedders::default(),
         };
-        self.understanding.read(&request, self.local(now), embedders)
+        let language = said.language.as_deref().map(Language::new);
+        let request = self.request(said, language.as_ref());
+        let recognition = self.understanding.recognise(&request, embedders)?;
+        // Without its vectors it is worse than it will be.
+        if !recognition.degraded {
+            self.recent.put(&key(said), recognition.clone());
+        }
+        Ok(recognition)
+    }
+
+    fn with_values(&self, recognition: Recognition, said: &Said, now: DateTime<Utc>) -> Reading {
+        self.understanding.with_values(recognition, &said.text, self.local(now))
+    }
+
+    /// The intents that come close, where it is to be asked which is meant.
+    fn close(&self, recognition: &Recognition) -> Vec<(String, String)> {
+        if recognition.decision != Decision::Ask {
+            return Vec::new();
+        }
+        let least = recognition.confidence * CLOSE_SHARE;
+        let close = recognition.alternatives.iter().filter(|one| one.confidence >= least);
+        let title = |name: &String| self.titles.get(name).unwrap_or(name).clone();
+        close.take(CLOSE_MAX).map(|one| (one.intent.clone(), title(&one.intent))).collect()
     }
 
     /// The wall clock of the bot's working hours.

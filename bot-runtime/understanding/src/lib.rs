@@ -11,6 +11,7 @@
 
 mod bots;
 mod models;
+mod recent;
 mod taught;
 
 pub use bots::{Error, Read, Said, Understandings};

@@ -1,14 +1,12 @@
 //! The built-in models of sentence vectors.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Mutex, OnceLock, PoisonError},
-};
+use std::{path::PathBuf, sync::OnceLock};
 
 use botbuilder_inference::{Files, MiniLm, Runtime, Table};
 use botbuilder_nlu::{EmbedError, Embedder, Embedders};
 use tracing::{info, warn};
+
+use crate::recent::Recent;
 
 /// Vectors that are kept of each model. Messages repeat.
 const KEPT: usize = 8_192;
@@ -56,7 +54,7 @@ fn loaded<E: Embedder>(name: &str, result: Result<E, botbuilder_inference::Error
     match result {
         Ok(model) => {
             info!(model = name, "model loaded");
-            Some(Remembering { inner: model, known: Mutex::default() })
+            Some(Remembering::new(model))
         }
         Err(error) => {
             warn!(model = name, error = %error, "model cannot be used, words decide alone");
@@ -123,31 +121,12 @@ impl Embedder for Full {
 /// Keeps what a model answered. The texts come normalised.
 struct Remembering<E> {
     inner: E,
-    known: Mutex<Known>,
+    known: Recent<Vec<f32>>,
 }
 
-/// Two generations: when the younger is full the older one goes, so that what is asked for again stays.
-#[derive(Default)]
-struct Known {
-    young: HashMap<String, Vec<f32>>,
-    old: HashMap<String, Vec<f32>>,
-}
-
-impl Known {
-    fn get(&mut self, text: &str) -> Option<Vec<f32>> {
-        if let Some(vector) = self.young.get(text) {
-            return Some(vector.clone());
-        }
-        let vector = self.old.get(text)?.clone();
-        self.put(text, vector.clone());
-        Some(vector)
-    }
-
-    fn put(&mut self, text: &str, vector: Vec<f32>) {
-        if self.young.len() >= KEPT / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(text.to_owned(), vector);
+impl<E> Remembering<E> {
+    fn new(inner: E) -> Self {
+        Self { inner, known: Recent::new(KEPT) }
     }
 }
 
@@ -161,11 +140,7 @@ impl<E: Embedder> Embedder for Remembering<E> {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut vectors: Vec<Option<Vec<f32>>> = {
-            let mut known = known();
-            texts.iter().map(|text| known.get(text)).collect()
-        };
+        let mut vectors: Vec<Option<Vec<f32>>> = texts.iter().map(|text| self.known.get(text)).collect();
         let new: Vec<&str> = texts
             .iter()
             .zip(&vectors)
@@ -176,12 +151,11 @@ impl<E: Embedder> Embedder for Remembering<E> {
             return Ok(vectors.into_iter().flatten().collect());
         }
         let mut made = self.inner.embed(&new)?.into_iter();
-        let mut known = known();
         for (text, place) in texts.iter().zip(&mut vectors) {
             if place.is_none() {
                 *place = made.next();
                 if let Some(vector) = place {
-                    known.put(text, vector.clone());
+                    self.known.put(text, vector.clone());
                 }
             }
         }
@@ -191,6 +165,8 @@ impl<E: Embedder> Embedder for Remembering<E> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     /// Answers with the length of the text, and counts what it is asked.
@@ -215,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_text_is_computed_once_and_answers_keep_their_order() {
-        let model = Remembering { inner: Counting::default(), known: Mutex::default() };
+        let model = Remembering::new(Counting::default());
         let lengths = |texts: &[&str]| -> Vec<f32> { model.embed(texts).unwrap().concat() };
         assert_eq!(lengths(&["a", "bbb"]), [1.0, 3.0]);
         assert_eq!(lengths(&["cc", "bbb", "a"]), [2.0, 3.0, 1.0]);
@@ -224,8 +200,7 @@ mod tests {
             lengths(&["a", &format!("text {number}")]);
         }
         assert_eq!(*model.inner.0.lock().unwrap(), 3 + KEPT, "what is asked for again stays");
-        let known = model.known.lock().unwrap();
-        assert!(known.young.len() + known.old.len() <= KEPT);
+        assert!(model.known.len() <= KEPT);
     }
 
     #[test]

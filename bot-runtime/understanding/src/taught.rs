@@ -19,6 +19,8 @@ pub struct Taught {
     pub corpus: Corpus,
     /// The ids of the intents by their names, the fallback intent included.
     pub intents: HashMap<String, Uuid>,
+    /// What people read instead of their names.
+    pub titles: HashMap<String, String>,
     /// The intent that stands for whatever fits no other.
     pub fallback: Option<Uuid>,
     /// The ids and kinds (`entities.kind`) of the entities by their names.
@@ -76,6 +78,8 @@ impl Rows {
         let mut places: HashMap<Uuid, usize> = HashMap::new();
         for intent in self.intents {
             taught.intents.insert(intent.name.clone(), intent.id);
+            let title = intent.display_name.unwrap_or_else(|| intent.name.replace('_', " "));
+            taught.titles.insert(intent.name.clone(), title);
             if intent.is_fallback {
                 taught.fallback = Some(intent.id);
                 continue;
@@ -161,6 +165,7 @@ mod tests {
         let intent = |number, name: &str, is_fallback| taught::Intent {
             id: id(number),
             name: name.to_owned(),
+            display_name: None,
             is_fallback,
             accept_score: None,
         };

@@ -163,6 +163,9 @@ pub enum Inbound {
         question: u64,
         /// The answer, in the words of the flow engine.
         answer: serde_json::Value,
+        /// The message that the turn which asked is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageId>,
     },
     /// Something happened outside that a bot may wait for. Made by ourselves.
     #[serde(rename = "happened.1")]

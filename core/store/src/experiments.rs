@@ -20,6 +20,10 @@ pub struct Running {
     pub variants: Value,
     /// What counts as success.
     pub goal_event: String,
+    /// What the variants are variants of: `message`, `flow` …
+    pub target_type: String,
+    /// Which.
+    pub target_id: Option<Uuid>,
 }
 
 /// The experiments of a bot that are running and whose subjects are contacts.
@@ -28,7 +32,7 @@ pub async fn running(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Vec<Ru
     Ok(sqlx::query_as!(
         Running,
         r#"
-        SELECT id, salt, traffic_bp, variants, goal_event FROM ab_tests
+        SELECT id, salt, traffic_bp, variants, goal_event, target_type, target_id FROM ab_tests
         WHERE organization_id = $1 AND bot_id = $2 AND status = 'running' AND unit = 'contact'
           AND deleted_at IS NULL
         "#,
@@ -156,6 +160,51 @@ pub async fn counts(tx: &mut Tx, scope: &OrgScope, experiment: Uuid) -> Result<V
         "#,
         scope.org().uuid(),
         experiment,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}
+
+/// What happened to the subjects of a variant in an hour or a day.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// When it began.
+    pub since: DateTime<Utc>,
+    /// The variant.
+    pub variant: String,
+    /// Subjects that were shown it for the first time then.
+    pub exposed: i64,
+    /// Subjects that reached the goal for the first time then.
+    pub converted: i64,
+}
+
+/// What happened to an experiment's subjects, by the hour or the day, in order of time and variant. Those that were put
+/// into a variant by hand do not count.
+#[tracing::instrument(level = "debug", name = "store.experiments.timeline", skip_all)]
+pub async fn timeline(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    experiment: Uuid,
+    by_hour: bool,
+) -> Result<Vec<Step>, Error> {
+    Ok(sqlx::query_as!(
+        Step,
+        r#"
+        SELECT date_trunc($3, happened.at, 'UTC') AS "since!", happened.variant AS "variant!",
+               sum(happened.exposed)::bigint AS "exposed!", sum(happened.converted)::bigint AS "converted!"
+        FROM (
+            SELECT first_exposed_at AS at, variant_key AS variant, 1 AS exposed, 0 AS converted FROM ab_test_results
+            WHERE organization_id = $1 AND ab_test_id = $2 AND first_exposed_at IS NOT NULL AND NOT forced
+            UNION ALL
+            SELECT first_converted_at, variant_key, 0, 1 FROM ab_test_results
+            WHERE organization_id = $1 AND ab_test_id = $2 AND first_exposed_at IS NOT NULL
+              AND first_converted_at IS NOT NULL AND NOT forced
+        ) happened
+        GROUP BY 1, 2 ORDER BY 1, 2
+        "#,
+        scope.org().uuid(),
+        experiment,
+        if by_hour { "hour" } else { "day" },
     )
     .fetch_all(&mut *tx.inner)
     .await?)

@@ -7,6 +7,7 @@ pub mod statistics;
 
 use std::collections::BTreeMap;
 
+use botbuilder_domain::Content;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -37,6 +38,9 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
     /// What counts as success: the name of an event, or `node:` and the id of a node.
     pub goal: String,
+    /// The message that its variants stand in for, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// What a subject may be shown.
@@ -49,21 +53,26 @@ pub struct Variant {
     /// Whether the others are compared with it.
     #[serde(default)]
     pub is_control: bool,
+    /// What it changes, as it is stored.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub config: serde_json::Value,
+    /// What is said instead of the message that the experiment is about; that message itself where this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Content>,
 }
 
 impl Experiment {
     /// The variant of a subject; none where it does not take part.
-    pub fn variant(&self, subject: &str) -> Option<&str> {
+    pub fn variant(&self, subject: &str) -> Option<&Variant> {
         if bucket(&format!("{}:traffic", self.salt), subject) >= u64::from(self.traffic_bp) {
             return None;
         }
         let bucket = bucket(&self.salt, subject);
         let mut below = 0;
-        let chosen = self.variants.iter().find(|variant| {
+        self.variants.iter().find(|variant| {
             below += u64::from(variant.weight_bp);
             bucket < below
-        });
-        chosen.map(|variant| variant.key.as_str())
+        })
     }
 
     /// The variant that the others are compared with.
@@ -311,8 +320,13 @@ mod tests {
     }
 
     fn variants() -> Vec<Variant> {
-        let variant =
-            |key: &str, weight_bp, is_control| Variant { key: key.to_owned(), weight_bp, is_control };
+        let variant = |key: &str, weight_bp, is_control| Variant {
+            key: key.to_owned(),
+            weight_bp,
+            is_control,
+            config: serde_json::Value::Null,
+            parts: Vec::new(),
+        };
         vec![variant("a", 5_000, true), variant("b", 5_000, false)]
     }
 
@@ -381,9 +395,13 @@ mod tests {
             traffic_bp: 5_000,
             variants: variants(),
             goal: "order.paid".to_owned(),
+            message: None,
         };
         let shown = |key: &str| {
-            (0..4_000).filter(|subject| experiment.variant(&subject.to_string()) == Some(key)).count()
+            let is_shown = |subject: &i32| {
+                experiment.variant(&subject.to_string()).is_some_and(|variant| variant.key == key)
+            };
+            (0..4_000).filter(is_shown).count()
         };
         let (a, b) = (shown("a"), shown("b"));
         assert!((900..1_100).contains(&a) && (900..1_100).contains(&b), "{a} {b}");

@@ -61,12 +61,12 @@ impl AbSplit {
     /// while the experiment does not run, everybody gets the first.
     fn of_experiment(&self, turn: &mut Turn<'_>, id: &str, subject: &str) -> Option<&Variant> {
         let Some(experiment) = turn.bot().settings.experiments.get(id) else { return self.variants.first() };
-        let Some(key) = experiment.variant(subject) else {
+        let Some(shown) = experiment.variant(subject) else {
             let control = experiment.control()?;
             return self.variants.iter().find(|variant| variant.id == control);
         };
-        let variant = self.variants.iter().find(|variant| variant.id == key)?;
-        turn.note(Effect::Exposed { experiment: id.to_owned(), variant: key.to_owned() });
+        let variant = self.variants.iter().find(|variant| variant.id == shown.key)?;
+        turn.note(Effect::Exposed { experiment: id.to_owned(), variant: shown.key.clone() });
         Some(variant)
     }
 }

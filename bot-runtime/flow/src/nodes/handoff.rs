@@ -5,7 +5,7 @@
 //!   "text": "Somebody will be with you shortly.", "note": "Order {{ order }} is missing", "priority": "high"}}
 //! ```
 //!
-//! All fields may be left out: `text` is said to the person, `note` is for whoever takes over, `priority` is `low`,
+//! All fields may be left out: `text` is said to the person, without it the bot's message of the kind `handoff` or `away`; `note` is for whoever takes over, `priority` is `low`,
 //! `normal`, `high` or `urgent`. The flow ends here; the bot is silent until it is given the conversation back, and the
 //! next message then starts the flow.
 //!
@@ -58,6 +58,8 @@ impl Behaviour for Handoff {
         if let Some(text) = &self.text {
             let text = turn.render(text)?;
             turn.reply(Content::text(text))?;
+        } else {
+            turn.say_handoff()?;
         }
         let note = self.note.as_ref().map(|note| turn.render(note)).transpose()?;
         turn.effect(Effect::Handoff { note, priority: self.priority })?;

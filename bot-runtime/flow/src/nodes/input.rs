@@ -32,7 +32,7 @@ use serde::Deserialize;
 
 use super::{
     About, Behaviour, Port, Role, Waiting,
-    menu::{check_options, chosen, offer},
+    options::{OptionTemplate, check_options, chosen_of, offer, outlined, rendered},
     patience::{Patience, Reminder},
 };
 use crate::{
@@ -60,10 +60,10 @@ pub(crate) struct Input {
     earliest: Option<Template>,
     latest: Option<Template>,
     #[serde(default)]
-    options: Vec<ChoiceOption>,
+    options: Vec<OptionTemplate>,
     #[serde(default)]
     style: ChoiceStyle,
-    label: Option<String>,
+    label: Option<Template>,
     #[serde(default)]
     media: Vec<MediaKind>,
     max_bytes: Option<u64>,
@@ -109,13 +109,21 @@ impl TryFrom<String> for Pattern {
 impl Input {
     fn say(&self, turn: &mut Turn<'_>, text: &Template) -> Result<(), Failure> {
         let text = turn.render(text)?;
-        turn.reply(self.content(text))
+        let options = match self.format {
+            Format::Choice => rendered(turn, &self.options)?,
+            Format::Rating => self.marks(),
+            _ => return turn.reply(Content::text(text)),
+        };
+        let label = self.label.as_ref().map(|label| turn.render(label)).transpose()?;
+        turn.reply(offer(text, options, self.style, label))
     }
 
-    fn content(&self, text: String) -> Content {
+    /// What it says, with an ellipsis in every place.
+    fn outline(&self) -> Content {
+        let (text, label) = (self.text.outline(), self.label.as_ref().map(Template::outline));
         match self.format {
-            Format::Choice => offer(text, &self.options, self.style, self.label.as_ref()),
-            Format::Rating => offer(text, &self.marks(), self.style, self.label.as_ref()),
+            Format::Choice => offer(text, outlined(&self.options), self.style, label),
+            Format::Rating => offer(text, self.marks(), self.style, label),
             _ => Content::text(text),
         }
     }
@@ -134,7 +142,16 @@ impl Input {
     }
 
     /// The value of an answer of the right format.
-    fn read(&self, input: &TurnInput) -> Option<Value> {
+    fn read(&self, turn: &mut Turn<'_>, input: &TurnInput) -> Result<Option<Value>, Failure> {
+        if self.format == Format::Choice {
+            let chosen = chosen_of(turn, &self.options, input)?;
+            return Ok(chosen.map(|option| Value::text(&option.id)));
+        }
+        Ok(self.read_text(input))
+    }
+
+    /// The same for everything but a choice.
+    fn read_text(&self, input: &TurnInput) -> Option<Value> {
         match self.format {
             Format::Location => return location(input),
             Format::File => return self.file(input),
@@ -151,9 +168,8 @@ impl Input {
             Format::Url => reading::url(answer).map(Value::text),
             Format::Date => reading::date(answer).map(Value::text),
             Format::Time => reading::time(answer).map(Value::text),
-            Format::Choice => chosen(&self.options, input).map(|option| Value::text(&option.id)),
             Format::Rating => reading::rating(answer, self.best()).map(|mark| Value::Number(mark.into())),
-            Format::Location | Format::File => None,
+            Format::Choice | Format::Location | Format::File => None,
         }
     }
 
@@ -246,12 +262,13 @@ impl Behaviour for Input {
     }
 
     fn describe<'n>(&'n self, about: &mut About<'n>) {
-        let templates = [&self.text].into_iter().chain(&self.earliest).chain(&self.latest);
+        let templates = [&self.text].into_iter().chain(&self.earliest).chain(&self.latest).chain(&self.label);
+        let templates = templates.chain(self.options.iter().flat_map(OptionTemplate::templates));
         templates.for_each(|template| template.variables(&mut about.shows));
         self.valid.iter().for_each(|valid| valid.variables(&mut about.reads));
         self.patience().reads(&mut about.shows);
         about.writes.push(&self.variable);
-        about.says.push(self.content(self.text.outline()));
+        about.says.push(self.outline());
     }
 
     fn check(&self) -> Vec<String> {
@@ -314,8 +331,9 @@ impl Behaviour for Input {
 }
 
 impl Waiting for Input {
-    fn offers(&self, input: &TurnInput) -> bool {
-        matches!(self.format, Format::Choice | Format::Rating) && self.read(input).is_some()
+    fn offers(&self, turn: &mut Turn<'_>, input: &TurnInput) -> bool {
+        matches!(self.format, Format::Choice | Format::Rating)
+            && self.read(turn, input).is_ok_and(|value| value.is_some())
     }
 
     fn takes_free_text(&self) -> bool {
@@ -332,7 +350,7 @@ impl Waiting for Input {
     }
 
     fn resume(&self, turn: &mut Turn<'_>, input: &TurnInput) -> Result<Move<'_>, Failure> {
-        let value = match self.read(input) {
+        let value = match self.read(turn, input)? {
             Some(value) if self.fits(turn, &value)? => value,
             _ => {
                 let text = self.retry_text.as_ref().unwrap_or(&self.text);

@@ -9,26 +9,25 @@
 //! ```
 //!
 //! A tapped button, a typed title and a typed number all choose. `style` is `buttons` or `list`; `label` opens
-//! a list; an option may have a `description`. `variable` receives the id of the option.
+//! a list; an option may have a `description`. Titles, descriptions and the label are templates. `variable` receives the
+//! id of the option.
 //!
 //! Ports: the id of each option, `other` (asked in vain `retries` times), `timeout`, `error`.
 
-use botbuilder_domain::{Choice, ChoiceOption, ChoiceStyle, Content};
+use botbuilder_domain::ChoiceStyle;
 use serde::Deserialize;
 
 use super::{
     About, Behaviour, Port, Role, Waiting,
+    options::{OptionTemplate, check_options, chosen_of, offer, outlined, rendered},
     patience::{Patience, Reminder},
 };
 use crate::{
     Event, Input, Value,
-    definition::NAME_MAX,
     template::Template,
     turn::{Failure, Move, Turn},
 };
 
-/// Most options of one menu.
-const OPTIONS_MAX: usize = 50;
 /// Ports that every menu has; no option can be called so.
 const RESERVED: [&str; 4] = ["other", "timeout", "error", "default"];
 
@@ -36,10 +35,10 @@ const RESERVED: [&str; 4] = ["other", "timeout", "error", "default"];
 #[serde(deny_unknown_fields)]
 pub(crate) struct Menu {
     text: Template,
-    options: Vec<ChoiceOption>,
+    options: Vec<OptionTemplate>,
     #[serde(default)]
     style: ChoiceStyle,
-    label: Option<String>,
+    label: Option<Template>,
     variable: Option<String>,
     retry_text: Option<Template>,
     retries: Option<u32>,
@@ -51,54 +50,10 @@ pub(crate) struct Menu {
 impl Menu {
     fn say(&self, turn: &mut Turn<'_>, text: &Template) -> Result<(), Failure> {
         let text = turn.render(text)?;
-        turn.reply(offer(text, &self.options, self.style, self.label.as_ref()))
+        let options = rendered(turn, &self.options)?;
+        let label = self.label.as_ref().map(|label| turn.render(label)).transpose()?;
+        turn.reply(offer(text, options, self.style, label))
     }
-}
-
-/// The message that shows options.
-pub(super) fn offer(
-    text: String,
-    options: &[ChoiceOption],
-    style: ChoiceStyle,
-    label: Option<&String>,
-) -> Content {
-    Content::Choice(Choice { text, options: options.to_vec(), style, label: label.cloned() })
-}
-
-/// The option that an input chooses: by its id when tapped, by its title or number when typed.
-pub(super) fn chosen<'o>(options: &'o [ChoiceOption], input: &Input) -> Option<&'o ChoiceOption> {
-    let by_id = |id: &str| options.iter().find(|option| option.id == id);
-    match input {
-        Input::Postback { payload, .. } => by_id(payload),
-        Input::Message { .. } => {
-            let choice = Choice {
-                text: String::new(),
-                options: options.to_vec(),
-                style: ChoiceStyle::default(),
-                label: None,
-            };
-            choice.resolve(input.answer()?).and_then(|option| by_id(&option.id))
-        }
-        Input::Opened { .. } | Input::Timeout { .. } | Input::Answer { .. } | Input::Event { .. } => None,
-    }
-}
-
-/// What is wrong with a list of options.
-pub(super) fn check_options(options: &[ChoiceOption]) -> Vec<String> {
-    let mut faults = Vec::new();
-    if options.is_empty() || options.len() > OPTIONS_MAX {
-        faults.push(format!("there are {} options; 1 to {OPTIONS_MAX} are allowed", options.len()));
-    }
-    for (index, option) in options.iter().enumerate() {
-        let id = &option.id;
-        if id.is_empty() || id.chars().count() > NAME_MAX || option.title.trim().is_empty() {
-            faults.push(format!("the option `{id}` has no id, no title, or an id that is too long"));
-        }
-        if options[..index].iter().any(|before| before.id == *id) {
-            faults.push(format!("the option `{id}` is there twice"));
-        }
-    }
-    faults
 }
 
 impl Behaviour for Menu {
@@ -108,10 +63,13 @@ impl Behaviour for Menu {
     }
 
     fn describe<'n>(&'n self, about: &mut About<'n>) {
-        self.text.variables(&mut about.shows);
+        let templates = [&self.text].into_iter().chain(&self.label);
+        let templates = templates.chain(self.options.iter().flat_map(OptionTemplate::templates));
+        templates.for_each(|template| template.variables(&mut about.shows));
         self.patience().reads(&mut about.shows);
         about.writes.extend(self.variable.as_deref());
-        about.says.push(offer(self.text.outline(), &self.options, self.style, self.label.as_ref()));
+        let label = self.label.as_ref().map(Template::outline);
+        about.says.push(offer(self.text.outline(), outlined(&self.options), self.style, label));
     }
 
     fn check(&self) -> Vec<String> {
@@ -142,8 +100,8 @@ impl Waiting for Menu {
         }
     }
 
-    fn offers(&self, input: &Input) -> bool {
-        chosen(&self.options, input).is_some()
+    fn offers(&self, turn: &mut Turn<'_>, input: &Input) -> bool {
+        chosen_of(turn, &self.options, input).is_ok_and(|option| option.is_some())
     }
 
     fn takes_free_text(&self) -> bool {
@@ -151,7 +109,7 @@ impl Waiting for Menu {
     }
 
     fn resume(&self, turn: &mut Turn<'_>, input: &Input) -> Result<Move<'_>, Failure> {
-        let Some(option) = chosen(&self.options, input) else {
+        let Some(option) = chosen_of(turn, &self.options, input)? else {
             let text = self.retry_text.as_ref().unwrap_or(&self.text);
             return self.patience().ask_again(turn, |turn| self.say(turn, text));
         };

@@ -16,6 +16,7 @@ mod knowledge_answer;
 mod menu;
 mod message;
 mod nlu_router;
+pub(crate) mod options;
 mod patience;
 mod question;
 mod set_variable;
@@ -107,7 +108,7 @@ impl NodeKind {
     pub(crate) fn waits(&self) -> bool {
         match self.behaviour().role() {
             Role::Waits(_) | Role::Pauses(_) => true,
-            Role::Passes | Role::Asks(_) | Role::Calls(_) => false,
+            Role::Passes | Role::Asks(_) | Role::Clarifies(..) | Role::Calls(_) => false,
         }
     }
 }
@@ -177,6 +178,8 @@ pub(crate) enum Role<'n> {
     Pauses(&'n dyn Pausing),
     /// It asks the world.
     Asks(&'n dyn Asking),
+    /// It asks the world, and where the answer is not clear the person.
+    Clarifies(&'n dyn Asking, &'n dyn Waiting),
     /// It calls another flow.
     Calls(&'n dyn Calling),
 }
@@ -219,7 +222,7 @@ impl dyn Behaviour + '_ {
 /// A node that waits for the person.
 pub(crate) trait Waiting {
     /// Whether the input is one of the things it offers by name, so that no keyword may take it.
-    fn offers(&self, input: &Input) -> bool;
+    fn offers(&self, turn: &mut Turn<'_>, input: &Input) -> bool;
 
     /// Whether any text may be an answer.
     fn takes_free_text(&self) -> bool;

@@ -17,7 +17,8 @@ const REMINDERS_MAX: usize = 5;
 
 /// How often a node asks again and how long it waits.
 ///
-/// - `retry_text`: said when an answer does not fit; without it, the question is repeated;
+/// - `retry_text`: said when an answer does not fit; without it, the question is repeated, behind the bot's message of
+///   the kind `fallback` if it has one;
 /// - `retries`: how often it asks again before it leaves by the port `other`; without it, again and again;
 /// - `timeout_seconds`: how long it waits before it leaves by the port `timeout`; without it, for ever;
 /// - `reminders`: what is said while it waits, as `{"after_seconds": 600, "text": "Are you still there?"}`.
@@ -101,6 +102,9 @@ impl<'n> Patience<'n> {
             return Ok(Move::Leave("other"));
         }
         turn.event(Event::Retried { node, attempt });
+        if self.retry_text.is_none() {
+            turn.say_fallback()?;
+        }
         ask(turn)?;
         Ok(Move::Wait { patience: self, retries: attempt })
     }

@@ -83,7 +83,7 @@ impl Waiting for Question {
         }
     }
 
-    fn offers(&self, _input: &Input) -> bool {
+    fn offers(&self, _turn: &mut Turn<'_>, _input: &Input) -> bool {
         false
     }
 

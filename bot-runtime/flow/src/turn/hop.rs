@@ -59,6 +59,7 @@ impl<'a> Turn<'a> {
         self.session.frames.clear();
         self.session.called = None;
         self.session.wait = None;
+        self.session.meant = None;
         self.session.ended = false;
         if !keeps_variables {
             self.session.variables.clear();

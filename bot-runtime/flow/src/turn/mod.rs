@@ -5,6 +5,7 @@
 
 mod hop;
 mod run;
+mod say;
 mod take;
 
 use std::sync::Arc;

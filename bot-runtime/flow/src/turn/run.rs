@@ -8,7 +8,7 @@ use crate::{
     nodes::{Patience, Role},
     question::{Ask, Question},
     session::{DueReminder, Frame, Variables, Wait, variables_bytes},
-    sprint::{Effect, Event, Limit, Reason},
+    sprint::{Event, Limit, Reason},
 };
 
 impl Turn<'_> {
@@ -220,7 +220,7 @@ impl Turn<'_> {
         }
         let next = self.rescue(failure);
         if next.is_none() {
-            self.effects.push(Effect::Reply(self.bot.settings.fallback.clone()));
+            self.say_failure();
             self.end();
         }
         next

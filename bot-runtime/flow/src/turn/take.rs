@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 use super::{Failure, Move, Turn, name_of, short};
 use crate::{
-    bot::KeywordMatch,
     expression::Budget,
     flow::NodeId,
     input::Input,
@@ -83,7 +82,7 @@ impl<'a> Turn<'a> {
             Role::Pauses(node) => {
                 node.meanwhile() != While::Keep || self.flow.nodes[at].has_own_exit("interrupted")
             }
-            Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Calls(_) => true,
+            Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Clarifies(..) | Role::Calls(_) => true,
         }
     }
 
@@ -99,7 +98,7 @@ impl<'a> Turn<'a> {
             return Taken::Done;
         }
         let node = self.waits_by(waiting);
-        if !node.is_some_and(|node| node.offers(input)) {
+        if !node.is_some_and(|node| node.offers(self, input)) {
             let asked_for_text = node.is_some_and(Waiting::takes_free_text);
             if self.leave_by_keyword(input, asked_for_text) || self.answer_keyword(input, asked_for_text) {
                 return Taken::Done;
@@ -117,7 +116,7 @@ impl<'a> Turn<'a> {
             return Taken::Done;
         }
         match self.flow.nodes[at].kind.behaviour().role() {
-            Role::Waits(node) => self.resume(at, wait, node, input),
+            Role::Waits(node) | Role::Clarifies(_, node) => self.resume(at, wait, node, input),
             Role::Pauses(_) if self.flow.nodes[at].has_own_exit("interrupted") => {
                 self.session.wait = None;
                 let next = self.follow(at, Ok(Move::Leave("interrupted")));
@@ -135,7 +134,7 @@ impl<'a> Turn<'a> {
     fn take_event(&mut self, name: &str, waiting: Option<(usize, Wait)>) {
         let pausing = waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
             Role::Pauses(node) => Some((at, node)),
-            Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Calls(_) => None,
+            Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Clarifies(..) | Role::Calls(_) => None,
         });
         let outcome = pausing.and_then(|(at, node)| {
             self.at = at;
@@ -183,7 +182,9 @@ impl<'a> Turn<'a> {
                 self.session.wait = None;
                 let port = match self.flow.nodes[at].kind.behaviour().role() {
                     Role::Pauses(node) => node.over(),
-                    Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Calls(_) => "timeout",
+                    Role::Passes | Role::Waits(_) | Role::Asks(_) | Role::Clarifies(..) | Role::Calls(_) => {
+                        "timeout"
+                    }
                 };
                 self.event(Event::TimedOut { node });
                 let next = self.follow(at, Ok(Move::Leave(port)));
@@ -251,7 +252,7 @@ impl<'a> Turn<'a> {
         self.facts.input_payload = payload;
         let found = self.session.node.as_ref().and_then(|id| self.flow.find(id.as_str()));
         let asking = found.and_then(|at| match self.flow.nodes[at].kind.behaviour().role() {
-            Role::Asks(node) => Some((at, node)),
+            Role::Asks(node) | Role::Clarifies(node, _) => Some((at, node)),
             Role::Passes | Role::Waits(_) | Role::Pauses(_) | Role::Calls(_) => None,
         });
         let Some((at, node)) = asking else {
@@ -275,7 +276,7 @@ impl<'a> Turn<'a> {
         let wait = self.session.wait?;
         let found = self.session.node.as_ref().and_then(|id| self.flow.find(id.as_str()));
         let found = found.filter(|at| match self.flow.nodes[*at].kind.behaviour().role() {
-            Role::Waits(_) | Role::Pauses(_) => true,
+            Role::Waits(_) | Role::Clarifies(..) | Role::Pauses(_) => true,
             Role::Passes | Role::Asks(_) | Role::Calls(_) => false,
         });
         if found.is_none() {
@@ -307,7 +308,7 @@ impl<'a> Turn<'a> {
     /// The node that waits for the person.
     fn waits_by(&self, waiting: Option<(usize, Wait)>) -> Option<&'a dyn Waiting> {
         waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
-            Role::Waits(node) => Some(node),
+            Role::Waits(node) | Role::Clarifies(_, node) => Some(node),
             Role::Passes | Role::Pauses(_) | Role::Asks(_) | Role::Calls(_) => None,
         })
     }
@@ -317,16 +318,17 @@ impl<'a> Turn<'a> {
         if !matches!(input, Input::Message { .. }) || self.bot.settings.keywords.is_empty() {
             return false;
         }
-        let Some(text) = input.answer().map(str::to_lowercase) else { return false };
-        let found = self.bot.settings.keywords.iter().position(|keyword| {
-            keyword.words.iter().map(|word| word.trim().to_lowercase()).any(|word| match keyword.matches {
-                KeywordMatch::Exact => text == word,
-                KeywordMatch::Contains => !asked && !word.is_empty() && text.contains(&word),
-            })
+        let Some(text) = input.answer() else { return false };
+        let keywords = &self.bot.settings.keywords;
+        let met = self.suiting(|listener| {
+            let met = keywords.iter().enumerate().filter(|(_, keyword)| keyword.is_met_by(text, asked));
+            let ranked = met.filter_map(|(place, keyword)| Some((listener.rank(&keyword.reply)?, place)));
+            ranked.min()
         });
-        let Some(keyword) = found else { return false };
+        let Some((_, keyword)) = met else { return false };
+        let Some(parts) = self.parts(&keywords[keyword].reply) else { return false };
         self.event(Event::KeywordMatched { keyword });
-        self.effects.push(Effect::Reply(self.bot.settings.keywords[keyword].reply.clone()));
+        self.effects.extend(parts.into_iter().map(Effect::Reply));
         true
     }
 
@@ -337,9 +339,11 @@ impl<'a> Turn<'a> {
         self.session.called = None;
         self.variables_bytes = 0;
         self.session.wait = None;
+        self.session.meant = None;
         self.session.ended = false;
         self.event(Event::Started { version: self.home_version });
         self.fill_shared();
+        self.welcome();
         self.run_on(Some(self.flow.start));
     }
 

@@ -7,5 +7,6 @@ mod orchestrations;
 mod properties;
 mod shipped;
 mod simulations;
+mod texts;
 mod validation;
 mod versions;

@@ -181,6 +181,8 @@ fn the_meaning_of_a_message_is_asked_for_before_a_flow_takes_it() {
         confidence,
         entities: Value::Null,
         accepted: true,
+        close: Vec::new(),
+        note: None,
     };
     for (confidence, expected) in [(0.9, vec!["b? "]), (0.3, vec!["got I am lost"])] {
         let greeted = world.talk(&["hi"]).1;

@@ -213,6 +213,8 @@ fn answer() -> impl Strategy<Value = Answer> {
             confidence: 0.9,
             entities: Value::Null,
             accepted: true,
+            close: Vec::new(),
+            note: None,
         },
         Answer::Said { text: "said".repeat(2_000), usage: Usage { tokens: 9_000, micros: 90 } },
         Answer::NotFound,

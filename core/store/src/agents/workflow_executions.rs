@@ -1,6 +1,12 @@
 //! `workflow_executions`: one run of a workflow or an orchestration.
 
-use crate::table::{Column, Form, Rule, Table};
+use botbuilder_domain::ConversationId;
+use chrono::{DateTime, Utc};
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Form, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -49,3 +55,29 @@ pub static TABLE: Table = Table {
     ],
     ..Table::PLAIN
 };
+
+/// Ends the runs of orchestrations in this conversation: its flow has come to its end, or failed for this reason.
+#[tracing::instrument(level = "debug", name = "store.workflow_executions.end", skip_all)]
+pub async fn end(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    conversation: ConversationId,
+    failure: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE workflow_executions SET finished_at = $3::timestamptz, error_code = $4::text,
+            status = CASE WHEN $4::text IS NULL THEN 'succeeded' ELSE 'failed' END
+        WHERE organization_id = $1 AND conversation_id = $2 AND orchestration_id IS NOT NULL
+          AND status IN ('running', 'waiting') AND started_at <= $3
+        "#,
+        scope.org().uuid(),
+        conversation.uuid(),
+        now,
+        failure,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -107,6 +107,8 @@ pub async fn set_webhook_secret(
 pub struct ForTurns {
     /// What the bot says when nothing else fits.
     pub fallback: Option<String>,
+    /// The bot's language.
+    pub language: String,
     /// Whether conversations may be handed to a person.
     pub handoff: bool,
     /// The bot's settings.
@@ -120,7 +122,7 @@ pub struct ForTurns {
 pub async fn for_turns(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<ForTurns>, Error> {
     let row = sqlx::query!(
         r#"
-        SELECT b.fallback_message, b.handoff_enabled, b.settings, o.settings AS organization
+        SELECT b.fallback_message, b.language, b.handoff_enabled, b.settings, o.settings AS organization
         FROM bots b JOIN organizations o ON o.id = b.organization_id
         WHERE b.organization_id = $1 AND b.id = $2 AND b.deleted_at IS NULL
         "#,
@@ -131,6 +133,7 @@ pub async fn for_turns(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Opti
     .await?;
     Ok(row.map(|row| ForTurns {
         fallback: row.fallback_message,
+        language: row.language,
         handoff: row.handoff_enabled,
         settings: row.settings,
         organization: row.organization,

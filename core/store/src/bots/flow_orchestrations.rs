@@ -41,9 +41,11 @@ pub static TABLE: Table = Table {
     ..Table::PLAIN
 };
 
-/// A bot's active orchestration, as the runtime needs it.
+/// An orchestration as the runtime needs it.
 #[derive(Debug, Clone)]
 pub struct Active {
+    /// Its id.
+    pub id: Uuid,
     /// The flow a conversation begins with.
     pub entry: Uuid,
     /// `stop`, `fallback_flow` or `handoff`.
@@ -93,14 +95,33 @@ pub struct ActiveVariable {
 /// The bot's active orchestration, if it has one.
 #[tracing::instrument(level = "debug", name = "store.flow_orchestrations.active", skip_all)]
 pub async fn active(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<Active>, Error> {
-    let row = sqlx::query!(
+    let id = sqlx::query_scalar!(
         r#"
-        SELECT id, entry_flow_id, on_error, fallback_flow_id, max_hops, session_ttl_seconds
-        FROM flow_orchestrations
+        SELECT id FROM flow_orchestrations
         WHERE organization_id = $1 AND bot_id = $2 AND status = 'active' AND deleted_at IS NULL
         "#,
         scope.org().uuid(),
         bot.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    match id {
+        Some(id) => rules(tx, scope, id).await,
+        None => Ok(None),
+    }
+}
+
+/// An orchestration as the runtime needs it, whatever its status. None where it is not there.
+#[tracing::instrument(level = "debug", name = "store.flow_orchestrations.rules", skip_all)]
+pub async fn rules(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<Active>, Error> {
+    let row = sqlx::query!(
+        r#"
+        SELECT id, entry_flow_id, on_error, fallback_flow_id, max_hops, session_ttl_seconds
+        FROM flow_orchestrations
+        WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id,
     )
     .fetch_optional(&mut *tx.inner)
     .await?;
@@ -130,6 +151,7 @@ pub async fn active(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<
     .fetch_all(&mut *tx.inner)
     .await?;
     Ok(Some(Active {
+        id: row.id,
         entry: row.entry_flow_id,
         on_error: row.on_error,
         fallback: row.fallback_flow_id,

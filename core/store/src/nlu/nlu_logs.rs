@@ -53,6 +53,8 @@ pub struct New {
     pub channel: Option<ChannelId>,
     /// The conversation.
     pub conversation: Option<ConversationId>,
+    /// The message that was read.
+    pub message: Option<MessageId>,
     /// The text, its sensitive values hidden. The first 4000 letters are kept.
     pub text: String,
     /// Its language.
@@ -92,7 +94,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         .map(|row| {
             json!({
                 "id": row.id, "bot_id": row.bot, "channel_id": row.channel,
-                "conversation_id": row.conversation, "text": row.text, "language": row.language,
+                "conversation_id": row.conversation, "message_id": row.message, "text": row.text, "language": row.language,
                 "engine": row.engine, "corrected": row.corrected, "model_version": row.model_version,
                 "intent_id": row.intent, "intent_name": row.intent_name, "confidence": row.confidence,
                 "score": row.score, "alternatives": row.alternatives, "entities": row.entities,
@@ -103,15 +105,44 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
     sqlx::query!(
         r#"
         INSERT INTO nlu_logs
-            (organization_id, id, created_at, bot_id, channel_id, conversation_id, text, language, engine, corrected,
-             model_version, intent_id, intent_name, confidence, score, alternatives, entities, matched, latency_ms)
-        SELECT $1, l.id, app.uuid_v7_ts(l.id), l.bot_id, l.channel_id, l.conversation_id, left(l.text, 4000),
-               left(l.language, 16), l.engine, l.corrected, l.model_version, l.intent_id, l.intent_name, l.confidence,
+            (organization_id, id, created_at, bot_id, channel_id, conversation_id, message_id, text, language, engine,
+             corrected, model_version, intent_id, intent_name, confidence, score, alternatives, entities, matched, latency_ms)
+        SELECT $1, l.id, app.uuid_v7_ts(l.id), l.bot_id, l.channel_id, l.conversation_id, l.message_id,
+               left(l.text, 4000), left(l.language, 16), l.engine, l.corrected, l.model_version, l.intent_id, l.intent_name, l.confidence,
                l.score, l.alternatives, l.entities, l.matched, l.latency_ms
           FROM jsonb_populate_recordset(NULL::nlu_logs, $2) l
         "#,
         scope.org().uuid(),
         Value::Array(rows),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// What a person said they meant, when they were asked.
+#[derive(Debug, Clone)]
+pub struct Meant {
+    /// The note of the recognition.
+    pub id: Uuid,
+    /// The intent, by its name; none where it was none of those that were offered.
+    pub intent: Option<String>,
+}
+
+/// Puts a note into the review queue, with the intent that the person chose as a proposal. One that somebody reviewed
+/// stays as it is.
+#[tracing::instrument(level = "debug", name = "store.nlu_logs.queue", skip_all)]
+pub async fn queue(tx: &mut Tx, scope: &OrgScope, meant: &Meant) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE nlu_logs l SET review_state = 'queued', labelled_intent_id = (
+            SELECT i.id FROM intents i
+            WHERE i.organization_id = $1 AND i.bot_id = l.bot_id AND i.name = $3 AND i.deleted_at IS NULL)
+        WHERE organization_id = $1 AND id = $2 AND created_at = app.uuid_v7_ts($2) AND review_state = 'none'
+        "#,
+        scope.org().uuid(),
+        meant.id,
+        meant.intent,
     )
     .execute(&mut *tx.inner)
     .await?;

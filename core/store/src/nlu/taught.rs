@@ -66,6 +66,8 @@ pub struct Intent {
     pub id: Uuid,
     /// Its name.
     pub name: String,
+    /// What people read.
+    pub display_name: Option<String>,
     /// Whether its examples are what the bot is not for.
     pub is_fallback: bool,
     /// Its own threshold.
@@ -78,7 +80,7 @@ pub async fn intents(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Vec<In
     Ok(sqlx::query_as!(
         Intent,
         r#"
-        SELECT id, name, is_fallback, accept_score::double precision AS accept_score FROM intents
+        SELECT id, name, display_name, is_fallback, accept_score::double precision AS accept_score FROM intents
         WHERE organization_id = $1 AND bot_id = $2 AND is_active AND deleted_at IS NULL ORDER BY id
         "#,
         scope.org().uuid(),

@@ -99,7 +99,7 @@ pub fn routes() -> Routes {
 }
 
 /// A draft is kept with its digest and with everything that is wrong with it.
-pub(super) fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
+pub(crate) fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
     let Some(definition) = values.get("draft_definition") else { return Ok(()) };
     let text = definition.to_string();
     if text.len() > MOST {
@@ -162,7 +162,7 @@ async fn publish(
 }
 
 /// Writes a definition as the next version and points the flow to it. Everything that is wrong with it is told at once.
-async fn publish_definition(
+pub(crate) async fn publish_definition(
     api: &Api,
     tx: &mut Tx,
     caller: &Caller,

@@ -6,6 +6,7 @@ use botbuilder_domain::{
     TraceContext, envelope,
 };
 use botbuilder_store::{
+    Tx,
     audit::audit_logs::Act,
     channels::conversations::{self, TABLE},
     system::outbox_events,
@@ -13,6 +14,7 @@ use botbuilder_store::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     Api,
@@ -26,6 +28,8 @@ use crate::{
 
 /// The topic of what comes in.
 const INBOUND: &str = "inbound";
+/// How the names of our own events begin.
+const RESERVED: &str = "botbuilder.";
 /// The longest data of an event, in bytes of JSON.
 const MOST: usize = 16 * 1024;
 /// The longest name of an event, and of its key.
@@ -75,17 +79,36 @@ async fn happened(
             return Err(ApiError::invalid(field, format!("must have 1 to {NAME} characters")));
         }
     }
+    if name.starts_with(RESERVED) {
+        return Err(ApiError::invalid("name", format!("must not begin with `{RESERVED}`")));
+    }
     if data.to_string().len() > MOST {
         return Err(ApiError::invalid("data", "must have at most 16 KiB"));
     }
     let mut tx = api.store.begin(&caller.scope).await?;
-    let row = rows::get(&mut tx, &caller.scope, &TABLE, at(conversation), None).await?;
+    let record = queue(&api, &mut tx, &caller, conversation, name, data, key).await?;
+    caller.audit(&api, &mut tx, Act::new("conversations.event", TABLE.name, Some(conversation))).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "data": { "id": record } }))))
+}
+
+/// Puts an event behind the messages of a conversation that is not closed; the id of its record.
+pub(super) async fn queue(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    conversation: Uuid,
+    name: String,
+    data: Value,
+    key: Option<String>,
+) -> Result<EnvelopeId, ApiError> {
+    let row = rows::get(tx, &caller.scope, &TABLE, at(conversation), None).await?;
     let row = fields(&row.ok_or(ApiError::NotFound)?)?;
     if row.get("status").and_then(Value::as_str) == Some("closed") {
         return Err(ApiError::conflict("wrong_state", "the conversation is closed; reopen it first"));
     }
     let id = ConversationId::new(conversation);
-    let place = conversations::whereabouts(&mut tx, &caller.scope, &[id]).await?.into_iter().next();
+    let place = conversations::whereabouts(tx, &caller.scope, &[id]).await?.into_iter().next();
     let place = place.ok_or(ApiError::NotFound)?;
     let kind = ChannelKind::parse(&place.kind).ok_or(ApiError::NotAvailable("this kind of channel"))?;
     let now = api.clock.now();
@@ -121,8 +144,6 @@ async fn happened(
         payload: serde_json::to_value(&envelope).map_err(ApiError::defect)?,
         available_at: now,
     };
-    outbox_events::insert_many(&mut tx, &caller.scope, &[event]).await?;
-    caller.audit(&api, &mut tx, Act::new("conversations.event", TABLE.name, Some(conversation))).await?;
-    tx.commit().await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "data": { "id": record } }))))
+    outbox_events::insert_many(tx, &caller.scope, &[event]).await?;
+    Ok(record)
 }

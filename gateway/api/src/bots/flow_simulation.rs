@@ -1,11 +1,13 @@
-//! `/v1/flows/{id}/simulate`: a conversation with a draft. Nothing is sent, nothing is kept, nobody is asked.
+//! `/v1/flows/{id}/simulate` and `/v1/orchestrations/{id}/simulate`: a conversation with a draft. Nothing is sent, nothing
+//! is kept, nobody is asked.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
+use botbuilder_bots::orchestration_of;
 use botbuilder_domain::{BotId, FlowId, VersionId};
 use botbuilder_flow::{
-    Bot, Context, Flow, Library, Settings, Value as Held,
+    Bot, Context, Flow, Library,
     simulate::{
         Act, Given, Outcome, Simulation,
         cases::{Expectation, Step, check},
@@ -15,13 +17,13 @@ use botbuilder_store::{
     Tx,
     bots::{
         bot_flows::{self, TABLE},
-        bots,
+        flow_orchestrations,
     },
     table::rows::{self, Place},
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -30,7 +32,7 @@ use crate::{
     error::ApiError,
     input::{Body, Id},
     permission::{Area, execute},
-    resource::act::fields,
+    resource::act::{at, fields},
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -53,6 +55,10 @@ pub fn routes() -> Routes {
         "required": ["steps"],
         "additionalProperties": false,
     });
+    let mut of_orchestration = body.clone();
+    if let Some(properties) = of_orchestration["properties"].as_object_mut() {
+        properties.remove("definition");
+    }
     let operation = |path: &str| {
         Operation::post(path, execute(Area::Flow), "plays a conversation with the draft; nothing is sent")
             .takes(body.clone())
@@ -62,6 +68,17 @@ pub fn routes() -> Routes {
     Routes::new()
         .add(operation("/v1/flows/{id}/simulate"), simulate)
         .add(operation("/v1/bots/{bot_id}/flows/{id}/test-run"), test_run)
+        .add(
+            Operation::post(
+                "/v1/orchestrations/{id}/simulate",
+                execute(Area::Flow),
+                "plays a conversation with the orchestration; nothing is sent",
+            )
+            .takes(of_orchestration)
+            .gives(json!({ "type": "object" }))
+            .up_to(DEFINITION_LIMIT),
+            simulate_orchestration,
+        )
 }
 
 #[derive(Deserialize)]
@@ -95,15 +112,11 @@ async fn test_run(
 }
 
 async fn played(api: &Api, caller: &Caller, place: Place, asked: Simulate) -> Result<Json<Value>, ApiError> {
-    if asked.steps.len() > STEPS {
-        return Err(ApiError::invalid("steps", format!("must have at most {STEPS} entries")));
-    }
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
     let mut row = fields(&row)?;
-    let bot = row.get("bot_id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
-    let bot = BotId::from(bot.ok_or_else(|| ApiError::defect("a flow without a bot"))?);
-    let definition = asked.definition.or_else(|| row.remove("draft_definition")).unwrap_or_default();
+    let bot = bot_of(&row)?;
+    let definition = asked.definition.clone().or_else(|| row.remove("draft_definition")).unwrap_or_default();
     let (flow, problems) = Flow::draft(&definition);
     let Some(flow) = flow else {
         let detail = format!("the flow has {} problems", problems.len());
@@ -111,13 +124,60 @@ async fn played(api: &Api, caller: &Caller, place: Place, asked: Simulate) -> Re
             .about("definition")
             .with(json!({ "problems": problems })));
     };
-    let bot = simulated(&mut tx, caller, bot, flow).await?;
+    let open = flow.calls().map(str::to_owned).collect();
+    let library = library(&mut tx, caller, bot, open, Which::Published).await?;
+    let bot = simulated(&mut tx, caller, bot, Arc::new(flow), library).await?;
     tx.commit().await?;
+    let steps = play(api, bot, place.id, asked)?;
+    Ok(Json(json!({ "data": { "steps": steps, "problems": problems } })))
+}
 
+/// Plays an orchestration as it stands, active or not, with the published versions of its flows; with the drafts of
+/// those that have none.
+async fn simulate_orchestration(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(asked): Body<Simulate>,
+) -> Result<Json<Value>, ApiError> {
+    if asked.definition.is_some() {
+        return Err(ApiError::invalid("definition", "belongs to the simulation of a flow"));
+    }
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let table = &flow_orchestrations::TABLE;
+    let row = rows::get(&mut tx, &caller.scope, table, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let bot = bot_of(&fields(&row)?)?;
+    let rules = flow_orchestrations::rules(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    let orchestration = orchestration_of(bot, rules);
+    let open = orchestration.flows().map(str::to_owned).collect();
+    let library = library(&mut tx, caller, bot, open, Which::DraftsToo).await?;
+    let Some(entry) = library.get(&orchestration.entry) else {
+        let refused =
+            ApiError::conflict("wrong_state", "the flow that the orchestration begins with cannot be run");
+        return Err(refused.with(json!({ "flow": orchestration.entry })));
+    };
+    let bot = simulated(&mut tx, caller, bot, entry, library).await?;
+    let entry = orchestration.entry.clone();
+    let bot = bot.among(entry, Arc::new(orchestration));
+    tx.commit().await?;
+    let steps = play(&api, bot, id, asked)?;
+    Ok(Json(json!({ "data": { "steps": steps } })))
+}
+
+/// The bot that a row belongs to.
+pub(super) fn bot_of(row: &Map<String, Value>) -> Result<BotId, ApiError> {
+    let bot = row.get("bot_id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
+    bot.map(BotId::from).ok_or_else(|| ApiError::defect("a row without its bot"))
+}
+
+/// Plays a conversation; where no contact is named, this id stands for it.
+fn play(api: &Api, bot: Bot, id: Uuid, asked: Simulate) -> Result<Vec<Value>, ApiError> {
+    if asked.steps.len() > STEPS {
+        return Err(ApiError::invalid("steps", format!("must have at most {STEPS} entries")));
+    }
     let now = asked.now.unwrap_or_else(|| api.clock.now());
-    let context = asked
-        .contact
-        .unwrap_or_else(|| Context { contact: Some(place.id.to_string()), ..Context::default() });
+    let context =
+        asked.contact.unwrap_or_else(|| Context { contact: Some(id.to_string()), ..Context::default() });
     let mut simulation = Simulation::new(bot, context, asked.answers, now);
     let mut steps = Vec::new();
     for (number, Step { act, expect }) in asked.steps.into_iter().enumerate() {
@@ -126,7 +186,7 @@ async fn played(api: &Api, caller: &Caller, place: Place, asked: Simulate) -> Re
             outcome.map_err(|error| ApiError::invalid(format!("steps[{number}]"), error.to_string()))?;
         steps.push(told(&act, &expect, &outcome));
     }
-    Ok(Json(json!({ "data": { "steps": steps, "problems": problems } })))
+    Ok(steps)
 }
 
 /// What came of a step.
@@ -146,11 +206,36 @@ fn told(act: &Act, expect: &[Expectation], outcome: &Outcome) -> Value {
     })
 }
 
-/// The bot as it would be with this draft: its texts, and the flows that are published and called.
-async fn simulated(tx: &mut Tx, caller: &Caller, id: BotId, flow: Flow) -> Result<Bot, ApiError> {
-    let known = bots::for_turns(tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+/// The bot as it would be with this draft: its texts, and the flows that it may call.
+async fn simulated(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: BotId,
+    flow: Arc<Flow>,
+    library: Library,
+) -> Result<Bot, ApiError> {
+    let known = botbuilder_bots::known(tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    // A draft is no version: the id stands for it.
+    Ok(Bot::of(VersionId::new(Uuid::nil()), flow, known.settings).with_library(library))
+}
+
+/// Which versions of flows are played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Published,
+    /// The draft of a flow that is not published.
+    DraftsToo,
+}
+
+/// These flows, and those that they may come to call.
+async fn library(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: BotId,
+    mut open: Vec<String>,
+    which: Which,
+) -> Result<Library, ApiError> {
     let mut library = Library::default();
-    let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
     let mut seen = Vec::new();
     while let Some(called) = open.pop() {
         if seen.contains(&called) || seen.len() >= CALLED {
@@ -158,21 +243,24 @@ async fn simulated(tx: &mut Tx, caller: &Caller, id: BotId, flow: Flow) -> Resul
         }
         seen.push(called.clone());
         let Ok(flow_id) = called.parse::<FlowId>() else { continue };
-        let Some((version, definition)) = bot_flows::published(tx, &caller.scope, id, flow_id).await? else {
-            continue;
+        let found = match bot_flows::published(tx, &caller.scope, id, flow_id).await? {
+            Some((version, definition)) => Flow::strict(&definition).ok().map(|flow| (version, flow)),
+            None if which == Which::DraftsToo => {
+                let place = Place { parent: Some(id.uuid()), id: flow_id.uuid() };
+                let row = rows::get(tx, &caller.scope, &TABLE, place, None).await?;
+                let draft =
+                    row.as_ref().map(fields).transpose()?.and_then(|mut row| row.remove("draft_definition"));
+                // A draft is no version: the flow's id stands for it.
+                draft
+                    .and_then(|draft| Flow::draft(&draft).0)
+                    .map(|flow| (VersionId::new(flow_id.uuid()), flow))
+            }
+            None => None,
         };
-        if let Ok(flow) = Flow::strict(&definition) {
+        if let Some((version, flow)) = found {
             open.extend(flow.calls().map(str::to_owned));
             library.publish(called, version, Arc::new(flow));
         }
     }
-    let hours = known.settings.get("business_hours").or_else(|| known.organization.get("business_hours"));
-    let settings = Settings {
-        handoff: known.handoff,
-        hours: hours.and_then(|hours| Deserialize::deserialize(hours).ok()),
-        constants: known.settings.get("constants").and_then(Held::from_json).unwrap_or_default(),
-        ..Settings::with_fallback(known.fallback)
-    };
-    // A draft is no version: the id stands for it.
-    Ok(Bot::of(VersionId::new(Uuid::nil()), Arc::new(flow), settings).with_library(library))
+    Ok(library)
 }

@@ -3,6 +3,7 @@
 use botbuilder_store::{models::ab_tests::TABLE, secret::new_secret};
 use serde_json::{Map, Value, json};
 
+use super::experiment_apply::check;
 use crate::{
     error::ApiError,
     permission::{Area, Verb},
@@ -15,7 +16,7 @@ pub fn routes() -> Routes {
     let running: &[&str] = &["running", "paused"];
     Resource::new(&TABLE, "experiment", Area::Experiment, "/v1/experiments")
         .full()
-        .prepared(salted)
+        .prepared(prepare)
         .moving(
             Transition::new("start", &["draft"], "running").needing(Verb::Publish).noting(&["started_at"]),
         )
@@ -33,13 +34,17 @@ pub fn routes() -> Routes {
                 .needing(Verb::Publish)
                 .noting(&["ended_at"]),
         )
-        .unavailable("apply", Verb::Publish, "the variant that won is not put in its place by itself yet")
-        .unanswered("timeline", "experiments are not followed over time yet")
         .routes()
 }
 
-/// A new experiment gets the salt by which its subjects are spread over the variants; it never changes.
-fn salted(values: &mut Map<String, Value>, mode: Mode) -> Result<(), ApiError> {
+/// A new experiment gets the salt by which its subjects are spread over the variants; it never changes. What variants of
+/// a message say must be readable.
+fn prepare(values: &mut Map<String, Value>, mode: Mode) -> Result<(), ApiError> {
+    if let Some(variants) = values.get("variants") {
+        // A change does not name the target; only variants of messages have contents.
+        let target = values.get("target_type").and_then(Value::as_str).unwrap_or("message");
+        check(target, variants)?;
+    }
     if mode == Mode::Create {
         let salt = new_secret().map_err(botbuilder_store::Error::from)?;
         values.insert("salt".to_owned(), json!(salt.expose().get(..32)));

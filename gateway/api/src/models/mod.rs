@@ -1,7 +1,9 @@
 //! Model training and experiments.
 
 pub mod ab_tests;
+pub mod experiment_apply;
 pub mod experiment_results;
+pub mod experiment_timeline;
 pub mod fine_tune_datasets;
 pub mod fine_tune_jobs;
 pub mod fine_tune_models;
@@ -14,7 +16,9 @@ use crate::routes::Routes;
 pub fn routes() -> Routes {
     [
         ab_tests::routes(),
+        experiment_apply::routes(),
         experiment_results::routes(),
+        experiment_timeline::routes(),
         fine_tuning_metrics::routes(),
         fine_tune_jobs::routes(),
         fine_tune_datasets::routes(),

@@ -1,0 +1,105 @@
+//! `bot_messages` as the engine has them.
+
+use botbuilder_domain::{BotId, ChannelKind};
+use botbuilder_flow::{
+    Authored, Keyword, KeywordMatch, Messages,
+    authored::{Pattern, read_content},
+    experiment::Experiment,
+};
+use botbuilder_store::bots::bot_messages::Written;
+use tracing::warn;
+
+/// The messages by their kinds, and those that answer single words.
+pub(crate) fn sorted(bot: BotId, rows: Vec<Written>) -> (Messages, Vec<Keyword>) {
+    let (mut messages, mut keywords) = (Messages::default(), Vec::new());
+    for row in rows {
+        let parts = match read_content(&row.content) {
+            Ok(parts) => parts,
+            Err(error) => {
+                warn!(bot.id = %bot, message.id = %row.id, error, "message cannot be said");
+                continue;
+            }
+        };
+        // A network that this program does not know is none it is for.
+        let channels: Vec<ChannelKind> =
+            row.channel_types.iter().filter_map(|name| ChannelKind::parse(name)).collect();
+        if channels.is_empty() && !row.channel_types.is_empty() {
+            continue;
+        }
+        let said = Authored { id: row.id.to_string(), language: row.language, channels, parts };
+        match row.kind.as_str() {
+            "welcome" => messages.welcome.push(said),
+            "fallback" => messages.fallback.push(said),
+            "handoff" => messages.handoff.push(said),
+            "away" => messages.away.push(said),
+            "error" => messages.error.push(said),
+            "keyword" => keywords.push(keyword(bot, &row.match_mode, row.trigger_keywords, said)),
+            // `canned` is for people.
+            _ => {}
+        }
+    }
+    (messages, keywords)
+}
+
+fn keyword(bot: BotId, mode: &str, words: Vec<String>, reply: Authored) -> Keyword {
+    if mode != "pattern" {
+        let matches = if mode == "contains" { KeywordMatch::Contains } else { KeywordMatch::Exact };
+        return Keyword { words, matches, patterns: Vec::new(), reply };
+    }
+    let read = |word: String| {
+        Pattern::try_from(word)
+            .inspect_err(|error| warn!(bot.id = %bot, message.id = %reply.id, error, "pattern is left out"))
+            .ok()
+    };
+    let patterns = words.into_iter().filter_map(read).collect();
+    Keyword { words: Vec::new(), matches: KeywordMatch::Exact, patterns, reply }
+}
+
+/// Gives the variants of an experiment on a message what they say. One that cannot be read says what the message does.
+pub(crate) fn fill(bot: BotId, experiment: &mut Experiment) {
+    for variant in &mut experiment.variants {
+        let Some(content) = variant.config.get("content") else { continue };
+        match read_content(content) {
+            Ok(parts) => variant.parts = parts,
+            Err(error) => warn!(bot.id = %bot, variant = variant.key, error, "variant cannot be said"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn rows_become_messages_and_keywords() {
+        let row = |kind: &str, mode: &str, words: &[&str], channels: &[&str], content| Written {
+            id: Uuid::nil(),
+            kind: kind.to_owned(),
+            language: "en".to_owned(),
+            trigger_keywords: words.iter().map(|word| (*word).to_owned()).collect(),
+            match_mode: mode.to_owned(),
+            channel_types: channels.iter().map(|kind| (*kind).to_owned()).collect(),
+            content,
+        };
+        let hello = json!({ "text": "Hello" });
+        let (messages, keywords) = sorted(
+            BotId::new(Uuid::nil()),
+            vec![
+                row("welcome", "none", &[], &[], hello.clone()),
+                row("welcome", "none", &[], &["web", "fax"], hello.clone()),
+                row("welcome", "none", &[], &["fax"], hello.clone()),
+                row("error", "none", &[], &[], json!({ "media": { "type": "poem" } })),
+                row("canned", "none", &[], &[], hello.clone()),
+                row("keyword", "contains", &["price"], &[], hello.clone()),
+                row("keyword", "pattern", &["^h[ae]lp$", "("], &[], hello),
+            ],
+        );
+        assert_eq!((messages.welcome.len(), messages.error.len()), (2, 0));
+        assert_eq!(messages.welcome[1].channels, [ChannelKind::Web]);
+        assert_eq!(keywords[0].matches, KeywordMatch::Contains);
+        assert_eq!((keywords[1].words.len(), keywords[1].patterns.len()), (0, 1));
+    }
+}
