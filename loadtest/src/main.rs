@@ -1,4 +1,4 @@
-//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat | api`. People start it as `cargo xtask kill` and `cargo xtask load`.
+//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat | api | nlu`. People start it as `cargo xtask kill` and `cargo xtask load`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{api, bare, chat, fanout, ingest, neighbours, reconnect, sockets, turn},
+    load::{api, bare, chat, fanout, ingest, neighbours, nlu, reconnect, sockets, turn},
     program::{self, Build},
     report,
 };
@@ -198,6 +198,27 @@ enum Command {
         #[arg(long)]
         connections: u32,
     },
+    /// What texts mean, as fast as it goes; neither program nor database take part
+    Nlu {
+        /// The folder with the data sets `banking77` and `clinc150`
+        #[arg(long)]
+        data: PathBuf,
+        /// The folder of the model files
+        #[arg(long)]
+        models: PathBuf,
+        /// Examples an intent that the bot is trained on
+        #[arg(long, default_value_t = 130)]
+        examples: usize,
+        /// Threads that ask
+        #[arg(long, default_value_t = 2)]
+        threads: usize,
+        /// Texts
+        #[arg(long, default_value_t = 4_400)]
+        texts: usize,
+        /// Where chance starts
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Visitors who converse with a bot, while the program is killed
     Chat {
         #[command(flatten)]
@@ -336,6 +357,11 @@ fn main() -> Result<()> {
         Command::Bare { database, connections } => {
             let runtime = tokio::runtime::Runtime::new()?;
             runtime.block_on(bare::serve(&database, connections))?;
+        }
+        Command::Nlu { data, models, examples, threads, texts, seed } => {
+            let outcome = nlu::run(&nlu::Plan { data, models, examples, threads, texts, seed })?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("nlu", &outcome)?.display());
         }
         Command::Chat { at, visitors, messages, kills, release } => {
             let binary = at.binary(Build { release, ..Build::default() })?;

@@ -23,6 +23,7 @@ use botbuilder_testkit::{
 };
 use serde_json::{Value, json};
 
+use super::demo;
 use crate::{
     platform::{self, Platform},
     tell::{program, say},
@@ -174,6 +175,10 @@ async fn seed(platform: &Platform, data_dir: &Path, urls: &Urls) -> anyhow::Resu
     widget_configs::allow_uploads(&mut tx, &scope, &seeded.widget_key).await?;
     tx.commit().await?;
     gateway.accounts.forget();
+    let scope = OrgScope::of_service(seeded.org);
+    let mut tx = gateway.store.begin(&scope).await?;
+    demo::teach(&mut tx, &scope, seeded.bot, &*gateway.ids).await.context("the demo bot is not taught")?;
+    tx.commit().await?;
     write_private(&kept, seeded.token.expose())?;
     Ok(seeded.token)
 }

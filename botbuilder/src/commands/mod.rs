@@ -6,6 +6,7 @@ pub mod channels;
 pub mod chat;
 pub mod check_config;
 pub mod conformance;
+pub mod demo;
 pub mod dev;
 pub mod doctor;
 pub mod import;

@@ -1,7 +1,7 @@
 //! The scenarios that measure, and their yardsticks.
 //!
 //! [`ingest`] is a provider's signed callback up to the durable answer, [`turn`] a message up to the bot's reply at the
-//! provider. [`sockets`], [`fanout`], [`reconnect`] and [`chat`] are about the visitors of websites. Machines are
+//! provider, [`nlu`] a text up to its meaning, without server or database. [`sockets`], [`fanout`], [`reconnect`] and [`chat`] are about the visitors of websites. Machines are
 //! noisy, so every figure stands beside a yardstick that was measured in turns with it: [`nginx`] returning a fixed
 //! body, [`inserts`] of one row each, and [`nchan`] and other [`peers`] holding sockets. At a fixed rate a latency counts from the instant
 //! the request was due, so that a stall shows in everything that had to wait for it.
@@ -16,6 +16,7 @@ pub mod latency;
 pub mod nchan;
 pub mod neighbours;
 pub mod nginx;
+pub mod nlu;
 pub mod pace;
 pub mod peers;
 pub mod reconnect;

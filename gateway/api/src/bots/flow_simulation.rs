@@ -150,13 +150,13 @@ async fn simulate_orchestration(
     let rules = flow_orchestrations::rules(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
     let orchestration = orchestration_of(bot, rules);
     let open = orchestration.flows().map(str::to_owned).collect();
-    let library = library(&mut tx, caller, bot, open, Which::DraftsToo).await?;
+    let library = library(&mut tx, &caller, bot, open, Which::DraftsToo).await?;
     let Some(entry) = library.get(&orchestration.entry) else {
         let refused =
             ApiError::conflict("wrong_state", "the flow that the orchestration begins with cannot be run");
         return Err(refused.with(json!({ "flow": orchestration.entry })));
     };
-    let bot = simulated(&mut tx, caller, bot, entry, library).await?;
+    let bot = simulated(&mut tx, &caller, bot, entry, library).await?;
     let entry = orchestration.entry.clone();
     let bot = bot.among(entry, Arc::new(orchestration));
     tx.commit().await?;

@@ -30,18 +30,29 @@ async fn an_experiment_has_a_salt_and_runs_through_its_states() {
     let declare = json!({ "variant": "a" });
     let late = server.post(&format!("{item}/declare-winner"), declare).await.expect(409);
     assert_eq!(late.code(), "wrong_state");
+    let nobody = server.post(&format!("{item}/apply"), json!({})).await.expect(409);
+    assert_eq!(nobody.code(), "wrong_state");
     let refused = json!({ "name": "One", "target_type": "message", "goal_event": "order", "variants": [] });
     assert_eq!(server.post("/v1/experiments", refused).await.expect(400).body["field"], "variants");
 }
 
 #[tokio::test]
-async fn an_experiment_is_judged_and_decided() {
+async fn an_experiment_is_judged_decided_and_applied() {
     let server = Server::start().await;
+    let messages = format!("/v1/bots/{}/messages", server.bot());
+    let said = json!({ "kind": "welcome", "name": "Hello", "content": { "text": "Hello" } });
+    let said = server.post(&messages, said).await.expect(201);
     let variant = |key: &str, control: bool| json!({ "key": key, "name": key, "weight_bp": 5000, "is_control": control });
+    let mut better = variant("b", false);
+    better["config"] = json!({ "content": { "text": "Good morning" } });
     let new = json!({
-        "name": "Greeting", "target_type": "flow", "goal_event": "order", "min_per_variant": 30, "min_hours": 1,
-        "variants": [variant("a", true), variant("b", false)],
+        "name": "Greeting", "bot_id": server.bot(), "target_type": "message", "target_id": said.id(),
+        "goal_event": "order", "min_per_variant": 30, "min_hours": 1, "variants": [variant("a", true), better],
     });
+    let mut unreadable = new.clone();
+    unreadable["variants"][1]["config"] = json!({ "content": { "media": { "type": "poem" } } });
+    let refused = server.post("/v1/experiments", unreadable).await.expect(400);
+    assert_eq!(refused.body["field"], "variants[1].config.content");
     let made = server.post("/v1/experiments", new).await.expect(201);
     let item = format!("/v1/experiments/{}", made.id());
     server.post(&format!("{item}/start"), json!({})).await.expect(200);
@@ -80,6 +91,16 @@ async fn an_experiment_is_judged_and_decided() {
         (&json!("completed"), &json!("b"))
     );
     assert_eq!(decided.data()["decision"]["results"]["winner"], "b");
+
+    let course = server.get(&format!("{item}/timeline")).await.expect(200);
+    let steps = course.data()["steps"].as_array().cloned().unwrap_or_default();
+    assert_eq!((&course.data()["by"], steps.len()), (&json!("hour"), 2));
+    assert_eq!((&steps[1]["variant"], &steps[1]["converted_so_far"]), (&json!("b"), &json!(50)));
+
+    let applied = server.post(&format!("{item}/apply"), json!({})).await.expect(200);
+    assert!(applied.data()["decision"]["applied_at"].is_string());
+    let said = server.get(&format!("{messages}/{}", said.id())).await.expect(200);
+    assert_eq!(said.data()["content"], json!({ "text": "Good morning" }));
 }
 
 #[tokio::test]

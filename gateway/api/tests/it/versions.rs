@@ -239,3 +239,55 @@ async fn a_draft_is_played_without_sending() {
     assert_eq!(refused.body["field"], "steps[0]");
     assert_eq!(server.count("SELECT count(*) FROM channel_messages").await, 0);
 }
+
+#[tokio::test]
+async fn an_orchestration_is_played_and_started_in_a_conversation() {
+    let server = Server::start().await;
+    let (_, first) = published(&server, asking("ask")).await;
+    let path = format!("/v1/bots/{}/flows", server.bot());
+    let draft = json!({ "name": "Third", "draft_definition": asking("again") });
+    let second = server.post(&path, draft).await.expect(201).id();
+    let new = json!({ "bot_id": server.bot(), "name": "Both", "entry_flow_id": first });
+    let id = server.post("/v1/orchestrations", new).await.expect(201).id();
+    let item = format!("/v1/orchestrations/{id}");
+    let way = json!({ "from_flow_id": first, "to_flow_id": second, "trigger_type": "on_complete", "trigger_value": {} });
+    server.post(&format!("{item}/transitions"), way).await.expect(201);
+
+    // The second flow is not published: its draft is played.
+    let steps = json!({ "steps": [{ "say": "hi" }, { "say": "Ada" }, { "say": "Bea" }] });
+    let played = server.post(&format!("{item}/simulate"), steps.clone()).await.expect(200);
+    let steps_played = &played.data()["steps"];
+    assert_eq!(steps_played[1]["path"], json!(["hello", "start", "again"]));
+    assert_eq!(
+        (&steps_played[2]["said"][0]["text"], &steps_played[2]["ended"]),
+        (&json!("Hello Bea"), &json!(true))
+    );
+    let mut with_draft = steps;
+    with_draft["definition"] = asking("ask");
+    server.post(&format!("{item}/simulate"), with_draft).await.expect(400);
+
+    let version: Uuid =
+        sqlx::query_scalar("SELECT id FROM entity_versions WHERE entity_type = 'bot_flow' LIMIT 1")
+            .fetch_one(&server.pool)
+            .await
+            .expect("a version");
+    let conversation = waiting(&server, version, &json!({}), "1").await;
+    let start = json!({ "conversation_id": conversation, "payload": "from-the-campaign" });
+    let early = server.post(&format!("{item}/execute"), start.clone()).await.expect(409);
+    assert_eq!((early.code(), &early.body["state"]), ("wrong_state", &json!("draft")));
+    server.post(&format!("{item}/activate"), json!({})).await.expect(200);
+    let run = server.post(&format!("{item}/execute"), start).await.expect(202);
+    assert_eq!((&run.data()["status"], &run.data()["orchestration_id"]), (&json!("running"), &json!(id)));
+    let queued: Value =
+        sqlx::query_scalar("SELECT payload -> 'body' -> 'what' FROM outbox_events WHERE topic = 'inbound'")
+            .fetch_one(&server.pool)
+            .await
+            .expect("a record");
+    assert_eq!(queued["data"], json!({ "payload": "from-the-campaign" }));
+    // Nobody else begins it by an event of that name.
+    let name = json!({ "name": queued["name"] });
+    let forged = server.post(&format!("/v1/conversations/{conversation}/events"), name).await.expect(400);
+    assert_eq!(forged.body["field"], "name");
+    let other = json!({ "conversation_id": Uuid::nil() });
+    server.post(&format!("{item}/execute"), other).await.expect(400);
+}
