@@ -65,7 +65,7 @@ async fn a_draft_is_talked_with_kept_as_a_test_and_tested() {
     let suite = format!("{flows}/examples/demo.test.yaml");
     let said = program::run(program::command(&["test", &suite])).await;
     assert!(said.status.success(), "{} {}", said.out, said.error);
-    assert!(said.out.contains("2 passed, 0 failed"), "{}", said.out);
+    assert!(said.out.contains("3 passed, 0 failed"), "{}", said.out);
     let other = format!("{flows}/testdata/ten_nodes.json");
     let said = program::run(program::command(&["test", &suite, "--against", &other])).await;
     assert!(!said.status.success());

@@ -8,6 +8,7 @@
 //! The definition may also lie below `flow`, `definition`, `flow_data` or `data`. A node whose type and data are ours is
 //! taken as it is; else its type and fields are read by the names that such editors use (`nodes.rs` has them).
 
+mod conditions;
 mod nodes;
 mod ports;
 

@@ -12,9 +12,11 @@ pub mod report;
 mod tests;
 mod tiers;
 mod train;
+mod trainable;
 
 pub use conflicts::{Conflict, ConflictKind, conflicts};
 pub use model::{FORMAT, LoadError, Model, Thresholds};
 pub use recognise::{Candidate, Decision, Engine, Recognition, Request};
 pub use report::Report;
-pub use train::{Progress, Settings, TrainError, train, train_telling};
+pub use train::{Progress, train, train_telling};
+pub use trainable::{Settings, TrainError};
