@@ -99,7 +99,9 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
     let alone = one_at_a_time(&model, &texts, alone_models.embedders())?;
     let again = one_at_a_time(&model, &texts, alone_models.embedders())?;
     let mut all_again = Latencies::new();
-    again.values().for_each(|latencies| all_again.merge(latencies));
+    for latencies in again.values() {
+        all_again.merge(latencies);
+    }
     let exact = Embedders { fast: None, ..cold.embedders() };
     let without_fast = in_a_loop(&model, &texts, exact, plan.threads)?;
     Ok(Outcome {
