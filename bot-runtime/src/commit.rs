@@ -1,7 +1,9 @@
 //! Writes turns: all of an organization's in one transaction.
 
+use std::sync::Arc;
+
 use botbuilder_domain::{Stage, TrailEvent};
-use botbuilder_flow::Priority;
+use botbuilder_flow::{Priority, circumstances::Kept};
 use botbuilder_store::{
     Error, OrgScope, Tx,
     agents::workflow_executions,
@@ -11,6 +13,7 @@ use botbuilder_store::{
         channel_webhooks, conversations, turn_effects,
     },
     experiments,
+    flows::{conversation_turns, turn_circumstances},
     nlu::nlu_logs,
     system::{dedupe_keys, events, message_events, outbox_events},
 };
@@ -19,7 +22,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 
-use crate::{Runtime, batch::Job, events::of_turns, turn::Turn};
+use crate::{Runtime, batch::Job, events::of_turns, recording::Recorded, turn::Turn};
 
 /// A record that was committed to the outbox and is to be published.
 #[derive(Debug)]
@@ -99,8 +102,11 @@ pub async fn commit(
     let webhooks: Vec<channel_webhooks::New> =
         fresh.iter_mut().filter_map(|turn| turn.webhook.take()).collect();
     channel_webhooks::insert_many(&mut tx, scope, &webhooks, now).await?;
+    let recorded: Vec<Recorded> = fresh.iter_mut().filter_map(|turn| turn.recorded.take()).collect();
+    let new = record(&mut tx, scope, recorded, now).await?;
 
     tx.commit().await?;
+    new.iter().for_each(|circumstances| circumstances.note_stored());
 
     let unpublished = outbox
         .into_iter()
@@ -117,6 +123,27 @@ pub async fn commit(
         })
         .collect();
     Ok(Committed { unpublished, duplicates: duplicates.len() })
+}
+
+/// Writes what is kept of turns, so that they can be made again. What is stored anew of what they depended on.
+async fn record(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    recorded: Vec<Recorded>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Arc<Kept>>, Error> {
+    let mut new: Vec<Arc<Kept>> = Vec::new();
+    let mut rows = Vec::with_capacity(recorded.len());
+    for Recorded { row, circumstances } in recorded {
+        let is_known = circumstances.is_stored() || new.iter().any(|one| one.digest == circumstances.digest);
+        if !is_known {
+            turn_circumstances::keep(tx, scope, &circumstances.digest, &circumstances.json, now).await?;
+            new.push(circumstances);
+        }
+        rows.push(row);
+    }
+    conversation_turns::insert_many(tx, scope, &rows).await?;
+    Ok(new)
 }
 
 /// Writes what turns change besides conversations and messages. Few turns change anything of it.

@@ -14,7 +14,9 @@ pub mod jobs;
 pub mod load;
 mod opt_out;
 pub mod publish;
+pub mod recording;
 mod records;
+mod trail;
 pub mod turn;
 pub mod worker;
 
@@ -65,6 +67,10 @@ pub struct Options {
     pub park_for: TimeDelta,
     /// Whether provider callbacks are kept as they came.
     pub keep_webhooks: bool,
+    /// Whether turns are kept with everything that came in, so that they can be played again.
+    pub record_turns: bool,
+    /// How long they are kept.
+    pub turns_kept: TimeDelta,
 }
 
 impl Default for Options {
@@ -74,6 +80,8 @@ impl Default for Options {
             reply_lifetime: TimeDelta::hours(1),
             park_for: TimeDelta::minutes(15),
             keep_webhooks: true,
+            record_turns: true,
+            turns_kept: TimeDelta::days(30),
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use botbuilder_domain::{
-    ChannelKind, ContactId, Content, ConversationId, DeliveryStatus, Ids, Inbound, MessageId, Outbound,
-    Sender, Stage, TrailEvent,
+    ChannelKind, ContactId, Content, ConversationId, Ids, Inbound, MessageId, Outbound, Sender, TrailEvent,
 };
 use botbuilder_flow::{
     Context, Effect, Email, Event, Input, Next, Priority, Session, Sprint, experiment::Experiment, step,
@@ -22,7 +21,7 @@ use botbuilder_store::{
     system::{dedupe_keys, outbox_events},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -30,7 +29,9 @@ use crate::{
     batch::Job,
     load::{Loaded, reference_key},
     opt_out,
+    recording::{self, Recorded},
     records::{asked, outgoing, put_off, reply},
+    trail::{arrival, status_entry},
 };
 
 /// Everything one event changes. Written in one transaction, or not at all.
@@ -72,6 +73,8 @@ pub struct Turn {
     pub mails: Vec<Mail>,
     /// The conversation that a person takes over, and how urgent that is.
     pub handoff: Option<(ConversationId, Priority)>,
+    /// What is kept of the step, to make it again.
+    pub recorded: Option<Recorded>,
 }
 
 /// Why a turn could not be decided. The record goes to the dead letter with it.
@@ -178,10 +181,10 @@ pub fn decide(
 }
 
 /// A message that came in, as it is stored.
-struct Received<'a> {
-    kind: &'static str,
+pub(crate) struct Received<'a> {
+    pub(crate) kind: &'static str,
     text: Option<String>,
-    payload: Value,
+    pub(crate) payload: Value,
     provider_id: &'a str,
 }
 
@@ -211,13 +214,12 @@ fn converse(
         contact.window_until = reply_window(envelope.kind).map(|window| now + window);
     }
 
+    let mut record = None;
     let sprint = match &loaded.bot {
         Some(bot) if open.is_none_or(|open| open.mode == "bot") => {
             let session = match open {
-                Some(open) if open.state != json!({}) => {
-                    serde_json::from_value(open.state.clone()).map_err(Error::Session)?
-                }
-                _ => Session::default(),
+                Some(open) => recording::session(&open.state).map_err(Error::Session)?,
+                None => Session::default(),
             };
             let input = Input::from_event(&envelope.body.what, context);
             // A message that comes while an answer is awaited waits in the session, as long as there is room.
@@ -228,7 +230,14 @@ fn converse(
                 turn.outbox.clear();
                 return put_off(turn, job, options, ids, now);
             }
-            input.map(|input| step(bot, session, input, now))
+            match input {
+                Some(input) if options.record_turns => {
+                    let made = recording::make(bot, open, session, input, ids, now);
+                    record = Some(made.1);
+                    Some(made.0)
+                }
+                input => input.map(|input| step(bot, session, input, now)),
+            }
         }
         _ => None,
     };
@@ -287,7 +296,9 @@ fn converse(
             .filter(|_| !matches!(envelope.body.what, Inbound::Timeout { .. })),
         inbound: contact.inbound,
         outbound: 0,
+        recorded_since: record.as_ref().map(|record| record.since),
     };
+    turn.recorded = record.map(|record| record.of(conversation));
     if let (Some(sprint), Some(bot)) = (&sprint, &loaded.bot) {
         turn.conversions = reached(&bot.settings.experiments, &envelope.body.what, sprint, contact.id);
         if bot.orchestration.is_some() && sprint.session.has_ended() {
@@ -434,78 +445,6 @@ const fn reply_window(kind: ChannelKind) -> Option<TimeDelta> {
     match kind {
         ChannelKind::Whatsapp | ChannelKind::Instagram => Some(TimeDelta::hours(24)),
         ChannelKind::Telegram | ChannelKind::Slack | ChannelKind::Web => None,
-    }
-}
-
-/// The entries of an incoming message: its way to the stream, and the turn over it.
-fn arrival(
-    job: &Job,
-    message: MessageId,
-    conversation: ConversationId,
-    received: &Received<'_>,
-    sprint: Option<&Sprint>,
-    now: DateTime<Utc>,
-) -> Vec<TrailEvent> {
-    let times = job.envelope.times;
-    // The stream tells milliseconds, and a broker by its own clock: never before what came before it.
-    let appended = DateTime::from_timestamp_millis(job.appended_at).unwrap_or_default().max(times.verified);
-    let entry =
-        |stage: Stage, at: DateTime<Utc>, since: DateTime<Utc>, detail: Map<String, Value>| TrailEvent {
-            org: job.envelope.org,
-            message,
-            conversation: Some(conversation),
-            channel: Some(job.envelope.channel),
-            at,
-            stage,
-            attempt: 0,
-            provider_code: None,
-            duration_us: (at - since).num_microseconds().and_then(|micros| u64::try_from(micros).ok()),
-            detail,
-            trace_id: job.envelope.trace.trace_id().map(str::to_owned),
-        };
-    let place = json!(format!("{INBOUND}/{}/{}", job.position.partition, job.position.offset));
-    let mut entries = vec![
-        entry(Stage::Received, times.received, times.received, Map::new()),
-        entry(Stage::Verified, times.verified, times.received, Map::new()),
-        entry(Stage::Appended, appended, times.verified, Map::from_iter([("stream".to_owned(), place)])),
-    ];
-    if received.kind == "unsupported" {
-        let name = received.payload.get("name").cloned().unwrap_or_default();
-        entries.push(entry(Stage::Unsupported, now, now, Map::from_iter([("kind".to_owned(), name)])));
-    }
-    let detail = match sprint {
-        Some(sprint) => Map::from_iter([
-            ("replies".to_owned(), json!(sprint.effects.len())),
-            ("events".to_owned(), json!(sprint.events)),
-        ]),
-        None => Map::from_iter([("bot".to_owned(), json!("silent"))]),
-    };
-    entries.push(entry(Stage::Turn, now, appended, detail));
-    entries
-}
-
-fn status_entry(
-    job: &Job,
-    message: MessageId,
-    status: DeliveryStatus,
-    failure: Option<&botbuilder_domain::Failure>,
-    at: DateTime<Utc>,
-) -> TrailEvent {
-    TrailEvent {
-        org: job.envelope.org,
-        message,
-        conversation: None,
-        channel: Some(job.envelope.channel),
-        at: job.envelope.times.received,
-        stage: Stage::Status,
-        attempt: 0,
-        provider_code: failure.and_then(|failure| failure.provider_code.clone()),
-        duration_us: None,
-        detail: Map::from_iter([
-            ("status".to_owned(), json!(status)),
-            ("provider_time".to_owned(), json!(at)),
-        ]),
-        trace_id: job.envelope.trace.trace_id().map(str::to_owned),
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use crate::{
     authored::{Keyword, Messages},
+    circumstances::Once,
     experiment::Experiment,
     expression::Value,
     flow::Flow,
@@ -38,6 +39,8 @@ pub struct Bot {
     pub flow_id: Option<String>,
     /// How other flows of the bot follow this one.
     pub orchestration: Option<Arc<Orchestration>>,
+    /// What [`Bot::circumstances`] made.
+    pub(crate) kept: Once,
 }
 
 /// The texts that belong to the bot rather than to its flow: what `bot_messages` and
@@ -160,8 +163,13 @@ impl Library {
         self.versions.get(self.current.get(id)?).map(Arc::clone)
     }
 
+    /// The versions that new calls take, by the ids of their flows.
+    pub fn current(&self) -> impl Iterator<Item = (&str, VersionId)> {
+        self.current.iter().map(|(id, version)| (id.as_str(), *version))
+    }
+
     /// The flow that a call of that id runs.
-    pub(crate) fn current(&self, id: &str) -> Option<(VersionId, &Flow)> {
+    pub(crate) fn called(&self, id: &str) -> Option<(VersionId, &Flow)> {
         let version = *self.current.get(id)?;
         Some((version, self.version(version)?))
     }
@@ -171,6 +179,11 @@ impl Library {
         let flow = Arc::clone(self.versions.get(&version)?);
         let id = self.current.iter().find(|(_, current)| **current == version);
         Some((flow, id.map(|(id, _)| id.as_str())))
+    }
+
+    /// Every flow.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = &Flow> {
+        self.versions.values().map(|flow| &**flow)
     }
 
     /// That version.
@@ -183,13 +196,14 @@ impl Bot {
     /// A bot of a flow that was read before.
     pub fn of(version: VersionId, flow: Arc<Flow>, settings: Settings) -> Self {
         let (library, limits) = (Library::default(), Limits::default());
-        Self { version, flow, library, settings, limits, flow_id: None, orchestration: None }
+        let kept = Once::default();
+        Self { version, flow, library, settings, limits, flow_id: None, orchestration: None, kept }
     }
 
     /// The same bot with flows to call.
     #[must_use]
     pub fn with_library(self, library: Library) -> Self {
-        Self { library, ..self }
+        Self { library, kept: Once::default(), ..self }
     }
 
     /// The same bot in the version that a conversation runs, as far as its library has it: another flow of an
@@ -209,7 +223,12 @@ impl Bot {
     /// The same bot as one flow, of that id, of several. They are all in its library, under their ids.
     #[must_use]
     pub fn among(self, flow_id: impl Into<String>, orchestration: Arc<Orchestration>) -> Self {
-        Self { flow_id: Some(flow_id.into()), orchestration: Some(orchestration), ..self }
+        Self {
+            flow_id: Some(flow_id.into()),
+            orchestration: Some(orchestration),
+            kept: Once::default(),
+            ..self
+        }
     }
 
     /// A bot from the definition of a published version. Returns every problem at once.
@@ -229,6 +248,6 @@ impl Bot {
     /// The same bot with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        Self { limits, kept: Once::default(), ..self }
     }
 }

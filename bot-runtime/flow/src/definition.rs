@@ -10,7 +10,7 @@
 //!
 //! Reading it collects every problem: an element that cannot be read is named and left out.
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json};
 
 use crate::{
@@ -80,7 +80,7 @@ pub(crate) struct Variable {
 }
 
 /// What a variable may hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VariableType {
     /// A text.

@@ -16,6 +16,7 @@
 
 pub mod authored;
 pub mod bot;
+pub mod circumstances;
 pub mod clock;
 pub mod definition;
 pub mod demo;
@@ -35,6 +36,7 @@ pub mod orchestration;
 pub mod problem;
 pub mod question;
 mod reading;
+pub mod recording;
 pub mod references;
 pub mod replay;
 mod saying;

@@ -17,8 +17,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
-use serde_json::Value as Json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use crate::{
     KeywordMatch,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How flows follow each other.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Orchestration {
     /// The flow a conversation begins with.
     pub entry: String,
@@ -44,7 +44,7 @@ pub struct Orchestration {
 }
 
 /// A way from one flow to another. Flows go by their ids.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transition {
     /// Its id.
     pub id: String,
@@ -58,8 +58,9 @@ pub struct Transition {
     pub keeps_variables: bool,
 }
 
-/// When a transition is taken.
-#[derive(Debug, Clone)]
+/// When a transition is taken. Written as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 #[expect(missing_docs, reason = "the table of the module says what they are")]
 pub enum Trigger {
     Complete { outcome: Option<String> },
@@ -82,7 +83,8 @@ pub enum Keywords {
 }
 
 /// What happens on a failure that nobody takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The bot says its fallback message, and the conversation ends.
     Stop,
@@ -93,7 +95,7 @@ pub enum OnError {
 }
 
 /// A variable that flows share.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shared {
     /// How long it holds.
     pub scope: Scope,
@@ -104,7 +106,7 @@ pub struct Shared {
 }
 
 /// How long a variable holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Until the end of the turn.
@@ -161,6 +163,45 @@ struct Timeout {
 struct Codes {
     #[serde(default)]
     codes: Vec<String>,
+}
+
+/// A trigger as `flow_transitions` holds it.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    kind: String,
+    value: Json,
+}
+
+impl TryFrom<Stored> for Trigger {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        Self::read(&stored.kind, &stored.value)
+    }
+}
+
+impl From<Trigger> for Stored {
+    fn from(trigger: Trigger) -> Self {
+        let (kind, value) = match trigger {
+            Trigger::Complete { outcome } => ("on_complete", json!({ "outcome": outcome })),
+            Trigger::Condition(expression) => ("on_condition", json!({ "expression": expression.source() })),
+            Trigger::Intent { intent, min_confidence } => {
+                ("on_intent", json!({ "intent": intent, "min_confidence": min_confidence }))
+            }
+            Trigger::Keyword(Keywords::Words(words, matches)) => {
+                ("on_keyword", json!({ "keywords": words, "match": matches }))
+            }
+            Trigger::Keyword(Keywords::Patterns(patterns)) => {
+                let patterns: Vec<&str> = patterns.iter().map(Regex::as_str).collect();
+                ("on_keyword", json!({ "keywords": patterns, "match": "pattern" }))
+            }
+            Trigger::Event { event, matches } => ("on_event", json!({ "event": event, "match": matches })),
+            Trigger::Timeout { seconds } => ("on_timeout", json!({ "seconds": seconds })),
+            Trigger::Error { codes } => ("on_error", json!({ "codes": codes })),
+            Trigger::Always => ("always", json!({})),
+        };
+        Self { kind: kind.to_owned(), value }
+    }
 }
 
 impl Trigger {
@@ -277,7 +318,11 @@ mod tests {
             ("on_timeout", json!({ "seconds": 60 })),
             ("on_error", json!({ "codes": ["timed_out"] })),
         ] {
-            assert!(Trigger::read(kind, &value).is_ok(), "{kind}");
+            let trigger = Trigger::read(kind, &value).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            let written = json!(trigger);
+            assert_eq!(written["kind"], kind);
+            let again: Trigger = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(json!(again), written);
         }
         for (kind, value) in [
             ("sometimes", json!({})),

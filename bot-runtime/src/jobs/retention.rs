@@ -54,6 +54,7 @@ impl Retention {
         if given_up > 0 {
             warn!(given_up, "uncertain messages count as failed");
         }
+        let turns_kept = self.runtime.options.turns_kept;
         loop {
             let mut tx = store.begin_purge().await?;
             let removed = [
@@ -64,6 +65,10 @@ impl Retention {
                 retention::prune_sessions(&mut tx, now - SESSIONS_KEPT, BATCH).await?,
                 retention::prune_links(&mut tx, now - LINKS_KEPT, BATCH).await?,
                 retention::prune_integration_logs(&mut tx, now - CALLS_KEPT, BATCH).await?,
+                retention::prune_conversation_turns(&mut tx, now - turns_kept, BATCH).await?,
+                // Its use is noted once a day.
+                retention::prune_turn_circumstances(&mut tx, now - turns_kept - TimeDelta::days(2), BATCH)
+                    .await?,
             ];
             tx.commit().await?;
             if removed.iter().all(|removed| *removed == 0) || stop.is_cancelled() {

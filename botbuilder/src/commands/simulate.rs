@@ -96,6 +96,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 .collect::<anyhow::Result<_>>()?,
             contact: None,
             now: None,
+            settings: None,
             cases: vec![record(&name, now, given, played)],
         };
         fs::write(path, serde_json::to_string_pretty(&suite)? + "\n")?;

@@ -12,6 +12,7 @@ pub mod channels;
 pub mod clones;
 mod error;
 pub mod experiments;
+pub mod flows;
 pub mod identity;
 pub mod integrations;
 pub mod knowledge;

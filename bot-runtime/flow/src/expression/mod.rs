@@ -110,7 +110,11 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 
 /// A parsed expression.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Expression(Node);
+pub struct Expression {
+    node: Node,
+    /// What it was parsed from, where it stood alone.
+    source: Option<Arc<str>>,
+}
 
 /// An expression's tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +160,11 @@ enum Operator {
 }
 
 impl Expression {
+    /// Of a tree that is a part of something else.
+    fn of(node: Node) -> Self {
+        Self { node, source: None }
+    }
+
     /// Parses a whole source.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
         if source.len() > SOURCE_MAX {
@@ -166,12 +175,20 @@ impl Expression {
         }
         let mut lexer = Lexer::new(source, 0)?;
         let expression = parse(&mut lexer)?;
-        if *lexer.peek() == Token::End { Ok(expression) } else { Err(lexer.error("expected an operator")) }
+        if *lexer.peek() != Token::End {
+            return Err(lexer.error("expected an operator"));
+        }
+        Ok(Self { source: Some(source.into()), ..expression })
+    }
+
+    /// What it was parsed from; empty where it stood in a tag.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or_default()
     }
 
     /// Adds the names of the variables it reads.
     pub fn variables<'a>(&'a self, names: &mut Vec<&'a str>) {
-        let mut open = vec![&self.0];
+        let mut open = vec![&self.node];
         while let Some(node) = open.pop() {
             match node {
                 Node::Literal(_) | Node::Fact(_) => {}
@@ -192,7 +209,7 @@ impl Expression {
 
     /// Its value in `scope`. What it costs is taken from `budget`.
     pub fn evaluate(&self, scope: &Scope<'_>, budget: &mut Budget) -> Result<Value, EvalError> {
-        evaluate::evaluate(&self.0, scope, budget)
+        evaluate::evaluate(&self.node, scope, budget)
     }
 }
 

@@ -8,13 +8,13 @@ use super::{
 
 /// Parses one expression and leaves what follows it.
 pub(crate) fn parse(lexer: &mut Lexer<'_>) -> Result<Expression, ParseError> {
-    Parser { lexer, depth: 0, size: 0 }.binary(Level::Or).map(Expression)
+    Parser { lexer, depth: 0, size: 0 }.binary(Level::Or).map(Expression::of)
 }
 
 /// Parses the arguments of a filter, from its opening bracket to its closing one.
 pub(crate) fn parse_arguments(lexer: &mut Lexer<'_>) -> Result<Vec<Expression>, ParseError> {
     let arguments = Parser { lexer, depth: 0, size: 0 }.arguments()?;
-    Ok(arguments.into_iter().map(Expression).collect())
+    Ok(arguments.into_iter().map(Expression::of).collect())
 }
 
 /// How tightly an operator binds.

@@ -1,8 +1,9 @@
 //! Tests of a bot, as its author writes them.
 //!
 //! ```yaml
-//! flow: shop.json                      # a definition; a path from this file
+//! flow: shop.json                      # a definition, or `bot.json#Name`: a flow of a bot's file; a path from this file
 //! flows: {address: address.json}       # flows that it calls, by the ids that call them
+//! settings: {handoff: true}            # texts and settings of the bot, where they are not the usual ones
 //! contact: {contact_name: Ada, locale: en, channel: web}
 //! now: 2026-03-04T09:00:00Z            # when each case begins
 //! cases:
@@ -35,7 +36,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Given, Outcome, Simulation};
-use crate::{bot::Bot, expression::Value, input::Context};
+use crate::{
+    bot::{Bot, Settings},
+    expression::Value,
+    input::Context,
+};
 
 /// A file of tests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,11 +51,14 @@ pub struct Suite {
     /// The files of definitions that may be called, by their ids.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, String>,
+    /// The bot's texts and settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
     /// Who writes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Context>,
     /// When a case begins that does not say.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<DateTime<Utc>>,
     /// The tests.
     pub cases: Vec<Case>,
@@ -190,8 +198,14 @@ pub fn check(expected: &[Expectation], outcome: &Outcome) -> Vec<String> {
 /// A conversation as a test of what it was: each step expects what was said.
 pub fn record(name: &str, now: DateTime<Utc>, answers: Vec<Given>, played: Vec<(Act, Outcome)>) -> Case {
     let steps = played.into_iter().map(|(act, outcome)| {
-        let texts = outcome.said.iter().filter_map(Content::plain_text);
-        let mut expect: Vec<Expectation> = texts.map(|text| Expectation::Text(text.to_owned())).collect();
+        let mut expect = Vec::new();
+        for content in &outcome.said {
+            expect.extend(content.plain_text().map(|text| Expectation::Text(text.to_owned())));
+            if let Content::Choice(choice) = content {
+                let titles = choice.options.iter().map(|option| option.title.clone());
+                expect.push(Expectation::Buttons(titles.collect()));
+            }
+        }
         if expect.is_empty() {
             expect.push(Expectation::None);
         }

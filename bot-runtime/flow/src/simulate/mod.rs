@@ -1,9 +1,10 @@
 //! Conversations with a draft, outside of any channel: nothing is sent, nobody is asked, and the clock goes as it is told.
 //!
 //! What services and models would say is given beforehand ([`Given`]); a question for which nothing was given is answered
-//! by `not_available`, and named. [`cases`] are the tests that authors write.
+//! by `not_available`, and named. [`cases`] are the tests that authors write, [`recorded`] makes one of a conversation.
 
 pub mod cases;
+pub mod recorded;
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::{
 
 /// Most steps that the engine makes for one act: answers and timers included.
 const SPRINTS_MAX: usize = 1_000;
+/// Most options that a person still sees.
+const OFFERED_MAX: usize = 200;
 
 /// What the world says when it is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +44,7 @@ pub struct Given {
 pub enum Act {
     /// The person writes.
     Say(String),
-    /// The person taps an option of the last message that offers some, by its id or title.
+    /// The person taps an option that was offered, by its id or title; the last of that name.
     Tap(String),
     /// The person sends something.
     Send(Content),
@@ -198,8 +201,12 @@ impl Simulation {
                 Effect::Reply(content) => {
                     if let Content::Choice(choice) = &content {
                         let options = choice.options.iter();
-                        self.offered =
+                        let offered: Vec<_> =
                             options.map(|option| (option.id.clone(), option.title.clone())).collect();
+                        // What was offered before can still be tapped; what came last is found first.
+                        self.offered.retain(|known| !offered.contains(known));
+                        self.offered.splice(..0, offered);
+                        self.offered.truncate(OFFERED_MAX);
                     }
                     outcome.said.push(content);
                 }

@@ -34,7 +34,7 @@ impl<'a> Turn<'a> {
     /// The flow that a conversation begins with, where an orchestration names one.
     pub(super) fn go_home(&mut self) {
         if let Some(orchestration) = self.bot.orchestration.as_deref()
-            && let Some((version, flow)) = self.bot.library.current(&orchestration.entry)
+            && let Some((version, flow)) = self.bot.library.called(&orchestration.entry)
         {
             self.home = flow;
             self.home_version = version;
@@ -51,7 +51,7 @@ impl<'a> Turn<'a> {
             self.event(Event::LimitReached { node, limit: Limit::Hops });
             return None;
         }
-        let Some((version, flow)) = self.bot.library.current(to) else {
+        let Some((version, flow)) = self.bot.library.called(to) else {
             self.event(Event::Error { node, reason: Reason::MissingFlow });
             return None;
         };

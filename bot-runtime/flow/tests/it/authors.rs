@@ -6,7 +6,6 @@ use botbuilder_flow::{
     lint::FindingCode,
     migrate::{Destination, Fate, Map, Migration},
     references::Known,
-    replay::{Difference, Part, Recorded, record, replay},
     step,
 };
 use chrono::{DateTime, Utc};
@@ -157,37 +156,4 @@ fn what_a_flow_uses_must_be_there() {
         "node `run`: there is no workflow `w1`",
     ];
     assert_eq!(found, expected);
-}
-
-/// A thousand conversations with the demo, recorded as JSON and played again.
-#[test]
-fn recorded_conversations_come_out_the_same_to_the_byte() {
-    let definition = serde_json::from_str(botbuilder_flow::DEMO_FLOW).unwrap();
-    let bot = Bot::new(VersionId::new(Uuid::from_u128(1)), &definition, Settings::default()).unwrap();
-    let words = ["hi", "1", "2", "3", "1002", "4711", "Ada", "order", "no", "yes", "x@y.de", "+49 89 123456"];
-    for conversation in 0..1_000_usize {
-        let inputs = (0..8).map(|turn| {
-            let word = words[(conversation * 31 + turn * (conversation % 7 + 1)) % words.len()];
-            (NOW + chrono::TimeDelta::seconds(i64::try_from(turn * 60).unwrap()), Input::text(word))
-        });
-        let written = serde_json::to_string(&record(&bot, inputs)).unwrap();
-        let read: Vec<Recorded> = serde_json::from_str(&written).unwrap();
-        assert_eq!(replay(&bot, &read), []);
-        let inputs = read.iter().map(|step| (step.now, step.input.clone()));
-        assert_eq!(serde_json::to_string(&record(&bot, inputs)).unwrap(), written);
-    }
-}
-
-#[test]
-fn a_draft_that_says_something_else_is_told_by_its_replay() {
-    let with = |text: &str| {
-        let definition = flow(
-            &[("say", "message", json!({ "text": text })), ("q", "question", json!({ "variable": "a" }))],
-            &[("start", "next", "say"), ("say", "next", "q")],
-        );
-        Bot::new(VersionId::new(Uuid::from_u128(1)), &definition, Settings::default()).unwrap()
-    };
-    let recorded = record(&with("Hello"), [(NOW, Input::text("hi")), (NOW, Input::text("bye"))]);
-    assert_eq!(replay(&with("Hello"), &recorded), []);
-    assert_eq!(replay(&with("Welcome"), &recorded), [Difference { step: 0, of: Part::Effects }]);
 }

@@ -4,7 +4,9 @@ mod authors;
 mod functions;
 mod golden;
 mod orchestrations;
+
 mod properties;
+mod recordings;
 mod shipped;
 mod simulations;
 mod texts;

@@ -113,8 +113,14 @@ fn a_conversation_becomes_a_test_that_passes() {
     let acts = ["hi", "1", "1002"].map(|text| Act::Say(text.to_owned()));
     let played = acts.into_iter().map(|act| (act.clone(), play.act(&act).unwrap())).collect();
     let case = record("order 1002", NOW, Vec::new(), played);
-    let suite =
-        Suite { flow: "demo.json".to_owned(), flows: [].into(), contact: None, now: None, cases: vec![case] };
+    let suite = Suite {
+        flow: "demo.json".to_owned(),
+        flows: [].into(),
+        settings: None,
+        contact: None,
+        now: None,
+        cases: vec![case],
+    };
     let text = serde_json::to_string(&suite).unwrap();
     let read: Suite = serde_json::from_str(&text).unwrap();
     assert_eq!(read, suite);

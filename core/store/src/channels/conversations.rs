@@ -59,6 +59,10 @@ pub struct Open {
     pub offset: Option<i64>,
     /// When its earliest timer is due.
     pub next_timer_at: Option<DateTime<Utc>>,
+    /// The state that the last recorded turn left.
+    pub recorded_version: Option<i32>,
+    /// Since when its recorded turns can be followed.
+    pub recorded_since: Option<DateTime<Utc>>,
 }
 
 /// Finds contacts and their open conversations; the answers are in the order of the questions.
@@ -79,7 +83,7 @@ pub async fn find_many(
                c.attributes AS "attributes!",
                v.id AS "conversation?", v.mode AS "mode?", v.active_version_id,
                v.runtime_state AS "state?", v.state_version AS "state_version?", v.state_stream, v.state_offset,
-               v.next_timer_at
+               v.next_timer_at, v.recorded_version, v.recorded_since
         FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[])
              WITH ORDINALITY AS k(channel, external, alternative, thread, ord)
         CROSS JOIN LATERAL (
@@ -123,6 +127,8 @@ pub async fn find_many(
                 stream: row.state_stream,
                 offset: row.state_offset,
                 next_timer_at: row.next_timer_at,
+                recorded_version: row.recorded_version,
+                recorded_since: row.recorded_since,
             }),
             _ => None,
         };
@@ -167,6 +173,8 @@ pub struct Saved {
     pub inbound: i32,
     /// Messages that go out with this turn.
     pub outbound: i32,
+    /// Where the turn is recorded: since when the conversation's records can be followed.
+    pub recorded_since: Option<DateTime<Utc>>,
 }
 
 /// Opens new conversations. One that is open already under another writer is a conflict.
@@ -186,14 +194,15 @@ pub async fn insert_many(
         INSERT INTO conversations
             (organization_id, id, channel_id, contact_id, thread_ref, bot_id, active_version_id, runtime_state,
              state_version, state_stream, state_offset, next_timer_at, message_count, unread_count,
-             last_message_at, last_inbound_at, last_outbound_at)
+             recorded_since, recorded_version, last_message_at, last_inbound_at, last_outbound_at)
         SELECT $1, k.id, k.channel, k.contact, k.thread, k.bot, k.version, k.state, 1, k.stream, k.off,
                k.timer, k.inbound + k.outbound, k.inbound,
+               k.recorded, CASE WHEN k.recorded IS NOT NULL THEN 1 END,
                CASE WHEN k.inbound + k.outbound > 0 THEN $14::timestamptz END,
                CASE WHEN k.inbound > 0 THEN $14::timestamptz END, CASE WHEN k.outbound > 0 THEN $14::timestamptz END
         FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::jsonb[],
-                    $9::text[], $10::bigint[], $11::timestamptz[], $12::int[], $13::int[])
-             AS k(id, channel, contact, thread, bot, version, state, stream, off, timer, inbound, outbound)
+                    $9::text[], $10::bigint[], $11::timestamptz[], $12::int[], $13::int[], $15::timestamptz[])
+             AS k(id, channel, contact, thread, bot, version, state, stream, off, timer, inbound, outbound, recorded)
         "#,
         scope.org().uuid(),
         &columns.ids,
@@ -209,6 +218,7 @@ pub async fn insert_many(
         &columns.inbound,
         &columns.outbound,
         now,
+        &columns.recorded as &[Option<DateTime<Utc>>],
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -234,14 +244,17 @@ pub async fn update_many(
         UPDATE conversations v SET
             active_version_id = k.version, runtime_state = k.state, state_version = v.state_version + 1,
             state_stream = k.stream, state_offset = k.off, next_timer_at = k.timer,
+            recorded_since = coalesce(k.recorded, v.recorded_since),
+            recorded_version =
+                CASE WHEN k.recorded IS NOT NULL THEN v.state_version + 1 ELSE v.recorded_version END,
             message_count = v.message_count + k.inbound + k.outbound,
             unread_count = v.unread_count + k.inbound,
             last_message_at = CASE WHEN k.inbound + k.outbound > 0 THEN $11::timestamptz ELSE v.last_message_at END,
             last_inbound_at = CASE WHEN k.inbound > 0 THEN $11::timestamptz ELSE v.last_inbound_at END,
             last_outbound_at = CASE WHEN k.outbound > 0 THEN $11::timestamptz ELSE v.last_outbound_at END
         FROM unnest($2::uuid[], $3::int[], $4::uuid[], $5::jsonb[], $6::text[], $7::bigint[], $8::timestamptz[],
-                    $9::int[], $10::int[])
-             AS k(id, expected, version, state, stream, off, timer, inbound, outbound)
+                    $9::int[], $10::int[], $12::timestamptz[])
+             AS k(id, expected, version, state, stream, off, timer, inbound, outbound, recorded)
         WHERE v.organization_id = $1 AND v.id = k.id AND v.state_version = k.expected
         "#,
         scope.org().uuid(),
@@ -255,6 +268,7 @@ pub async fn update_many(
         &columns.inbound,
         &columns.outbound,
         now,
+        &columns.recorded as &[Option<DateTime<Utc>>],
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -275,6 +289,7 @@ struct Columns<'a> {
     timers: Vec<Option<DateTime<Utc>>>,
     inbound: Vec<i32>,
     outbound: Vec<i32>,
+    recorded: Vec<Option<DateTime<Utc>>>,
 }
 
 impl<'a> Columns<'a> {
@@ -292,6 +307,7 @@ impl<'a> Columns<'a> {
             timers: saved.iter().map(|row| row.next_timer_at).collect(),
             inbound: saved.iter().map(|row| row.inbound).collect(),
             outbound: saved.iter().map(|row| row.outbound).collect(),
+            recorded: saved.iter().map(|row| row.recorded_since).collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use botbuilder_domain::{ContactId, ConversationId, MessageId};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Error, OrgScope, Tx};
+use crate::{Error, OrgScope, Tx, flows::conversation_turns};
 
 /// Notes that a queued message was written by a person.
 #[tracing::instrument(level = "debug", name = "store.inbox.by_person", skip_all)]
@@ -64,6 +64,8 @@ pub async fn redact(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<bool
     )
     .execute(&mut *tx.inner)
     .await?;
+    // What the message said may stand in any later step of its conversation.
+    conversation_turns::forget_message(tx, scope, id).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -99,12 +101,16 @@ pub async fn erase(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Result<Optio
     .execute(&mut *tx.inner)
     .await?;
     sqlx::query!(
-        "UPDATE conversations SET runtime_state = '{}' WHERE organization_id = $1 AND contact_id = $2",
+        r#"
+        UPDATE conversations SET runtime_state = '{}', recorded_version = NULL
+        WHERE organization_id = $1 AND contact_id = $2
+        "#,
         scope.org().uuid(),
         id.uuid(),
     )
     .execute(&mut *tx.inner)
     .await?;
+    conversation_turns::forget_contact(tx, scope, id).await?;
     Ok(Some(messages.rows_affected()))
 }
 

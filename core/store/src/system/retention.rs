@@ -153,3 +153,38 @@ pub async fn prune_webhooks(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> R
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Removes recorded turns from before this instant, at most `limit`. Returns how many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_conversation_turns", skip_all)]
+pub async fn prune_conversation_turns(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM conversation_turns WHERE (id, created_at) IN (
+            SELECT id, created_at FROM conversation_turns WHERE created_at < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes what recorded turns depended on and none has named since before this instant, at most `limit`. Returns how
+/// many.
+#[tracing::instrument(level = "debug", name = "store.retention.prune_turn_circumstances", skip_all)]
+pub async fn prune_turn_circumstances(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        r#"
+        DELETE FROM turn_circumstances WHERE (organization_id, digest) IN (
+            SELECT organization_id, digest FROM turn_circumstances WHERE used_at < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected())
+}

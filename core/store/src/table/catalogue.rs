@@ -110,6 +110,8 @@ pub const BY_HAND: &[(&str, &str)] = &[
     ("user_sessions", "identity"),
     ("users", "identity"),
     ("whitelabel_settings", "tenancy"),
+    ("conversation_turns", "flows"),
+    ("turn_circumstances", "flows"),
     ("dedupe_keys", "system"),
     ("idempotency_keys", "system"),
     ("message_events", "system"),

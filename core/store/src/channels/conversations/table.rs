@@ -40,6 +40,8 @@ pub static TABLE: Table = Table {
         "state_offset",
         "next_timer_at",
         "state_expires_at",
+        "recorded_version",
+        "recorded_since",
     ],
     rules: &[
         Rule::new(
