@@ -106,7 +106,9 @@ pub async fn commit(
     let new = record(&mut tx, scope, recorded, now).await?;
 
     tx.commit().await?;
-    new.iter().for_each(|circumstances| circumstances.note_stored());
+    for circumstances in new {
+        circumstances.note_stored();
+    }
 
     let unpublished = outbox
         .into_iter()

@@ -3,7 +3,7 @@
 use botbuilder_domain::{ConversationId, DeliveryStatus, MessageId, Stage, TrailEvent};
 use botbuilder_flow::Sprint;
 use chrono::{DateTime, Utc};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::{INBOUND, batch::Job, turn::Received};
 

@@ -284,3 +284,6 @@ impl From<Error> for Failed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,7 +293,7 @@ async fn build(
             Role::Runtime => {
                 supervisor.start(worker::Workers::new(runtime.clone()));
                 let client = http::Client::new(&config.outbound)?;
-                supervisor.start(executors::Executors::new(runtime.clone(), client));
+                supervisor.start(executors::Executors::new(runtime.clone(), client, root.clone()));
             }
             Role::Voice => info!("the voice role has nothing to run yet"),
             Role::Gateway => {

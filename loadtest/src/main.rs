@@ -1,4 +1,4 @@
-//! The driver: `botbuilder-loadtest kill | ingest | turn | sockets | fanout | reconnect-storm | chat | api | nlu`. People start it as `cargo xtask kill` and `cargo xtask load`.
+//! The driver: `botbuilder-loadtest kill | ingest | turn | timers | sockets | fanout | reconnect-storm | chat | api | nlu`. People start it as `cargo xtask kill` and `cargo xtask load`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{api, bare, chat, fanout, ingest, neighbours, nlu, reconnect, sockets, turn},
+    load::{api, bare, chat, fanout, ingest, neighbours, nlu, reconnect, sockets, timers, turn},
     program::{self, Build},
     report,
 };
@@ -105,6 +105,20 @@ enum Command {
         /// Contacts that each wait for their reply, as fast as it goes
         #[arg(long, default_value_t = 256)]
         contacts: usize,
+    },
+    /// How late timers fire while very many wait
+    Timers {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Timers that wait
+        #[arg(long, default_value_t = 1_000_000)]
+        timers: u32,
+        /// Timers that come due, a second
+        #[arg(long, default_value_t = 200)]
+        rate: u32,
+        /// Seconds for which they do
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
     },
     /// Replies of one organization while another broadcasts, and while a provider is dead
     Neighbours {
@@ -300,6 +314,13 @@ fn main() -> Result<()> {
             let outcome = cheap_runtime()?.block_on(unless_told(turn::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("turn", &outcome)?.display());
+        }
+        Command::Timers { at, timers, rate, seconds } => {
+            let binary = at.binary(RELEASED)?;
+            let plan = timers::Plan { server: &at.database, binary: &binary, timers, rate, seconds };
+            let outcome = cheap_runtime()?.block_on(unless_told(timers::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("timers", &outcome)?.display());
         }
         Command::Neighbours { at, rounds, seconds, connections, rate, broadcast } => {
             let plan = neighbours::Plan {

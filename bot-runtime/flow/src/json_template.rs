@@ -1,6 +1,6 @@
 //! JSON whose texts are templates: bodies of requests, data of events.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
 use crate::{
@@ -14,41 +14,74 @@ const VALUES_MAX: usize = 500;
 const DEPTH_MAX: usize = 16;
 
 /// JSON whose texts are templates. A text that is one tag becomes what the tag holds: a number stays a number.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "Json")]
-pub(crate) struct JsonTemplate(Part);
+#[derive(Debug)]
+pub(crate) struct JsonTemplate<T = Template>(Part<T>);
 
 #[derive(Debug)]
-enum Part {
+pub(crate) enum Part<T> {
     Fixed(Json),
-    Text(Template),
-    List(Vec<Part>),
-    Object(Vec<(String, Part)>),
+    Text(T),
+    List(Vec<Part<T>>),
+    Object(Vec<(String, Part<T>)>),
 }
 
 impl TryFrom<Json> for JsonTemplate {
     type Error = String;
 
     fn try_from(json: Json) -> Result<Self, String> {
-        let mut left = VALUES_MAX;
-        read(json, DEPTH_MAX, &mut left).map(Self)
+        let parse = |source: &str| Template::parse(source).map_err(|error| format!("bad template: {error}"));
+        Self::read_with(json, parse)
     }
 }
 
-fn read(json: Json, depth: usize, left: &mut usize) -> Result<Part, String> {
+impl<'de> Deserialize<'de> for JsonTemplate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(Json::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<T> JsonTemplate<T> {
+    /// Reads a document, its texts with `parse`.
+    pub(crate) fn read_with(json: Json, parse: fn(&str) -> Result<T, String>) -> Result<Self, String> {
+        let mut left = VALUES_MAX;
+        read(json, DEPTH_MAX, &mut left, parse).map(Self)
+    }
+
+    pub(crate) fn root(&self) -> &Part<T> {
+        &self.0
+    }
+
+    /// Shows each of its texts.
+    pub(crate) fn each_text<'n>(&'n self, show: &mut dyn FnMut(&'n T)) {
+        let mut open = vec![&self.0];
+        while let Some(part) = open.pop() {
+            match part {
+                Part::Fixed(_) => {}
+                Part::Text(text) => show(text),
+                Part::List(items) => open.extend(items),
+                Part::Object(fields) => open.extend(fields.iter().map(|(_, item)| item)),
+            }
+        }
+    }
+}
+
+fn read<T>(
+    json: Json,
+    depth: usize,
+    left: &mut usize,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<Part<T>, String> {
     *left = left.checked_sub(1).ok_or_else(|| format!("more than {VALUES_MAX} values"))?;
     let depth = depth.checked_sub(1).ok_or_else(|| format!("nested deeper than {DEPTH_MAX}"))?;
     Ok(match json {
-        Json::String(source) => {
-            Part::Text(Template::parse(&source).map_err(|error| format!("bad template: {error}"))?)
-        }
-        Json::Array(items) => {
-            Part::List(items.into_iter().map(|item| read(item, depth, left)).collect::<Result<_, _>>()?)
-        }
+        Json::String(source) => Part::Text(parse(&source)?),
+        Json::Array(items) => Part::List(
+            items.into_iter().map(|item| read(item, depth, left, parse)).collect::<Result<_, _>>()?,
+        ),
         Json::Object(fields) => Part::Object(
             fields
                 .into_iter()
-                .map(|(name, item)| Ok((name, read(item, depth, left)?)))
+                .map(|(name, item)| Ok((name, read(item, depth, left, parse)?)))
                 .collect::<Result<_, String>>()?,
         ),
         fixed => Part::Fixed(fixed),
@@ -63,19 +96,11 @@ impl JsonTemplate {
 
     /// Adds the names of the variables it reads.
     pub(crate) fn variables<'n>(&'n self, names: &mut Vec<&'n str>) {
-        let mut open = vec![&self.0];
-        while let Some(part) = open.pop() {
-            match part {
-                Part::Fixed(_) => {}
-                Part::Text(template) => template.variables(names),
-                Part::List(items) => open.extend(items),
-                Part::Object(fields) => open.extend(fields.iter().map(|(_, item)| item)),
-            }
-        }
+        self.each_text(&mut |template| template.variables(names));
     }
 }
 
-fn fill(part: &Part, turn: &mut Turn<'_>) -> Result<Json, Failure> {
+fn fill(part: &Part<Template>, turn: &mut Turn<'_>) -> Result<Json, Failure> {
     Ok(match part {
         Part::Fixed(json) => json.clone(),
         Part::Text(template) => turn.value(template)?.to_json(),

@@ -60,7 +60,7 @@ pub enum Ask {
 }
 
 /// An HTTP request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
     /// The method.
     pub method: HttpMethod,
@@ -72,6 +72,37 @@ pub struct HttpRequest {
     /// The body; its type is among the headers.
     #[serde(default)]
     pub body: Option<String>,
+    /// Where secrets are to be filled in. The engine does not know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+    /// What the request is to be signed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
+}
+
+/// A place in a request that a secret fills.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The header that it is in; the body where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Before which byte of it.
+    pub at: usize,
+    /// The name of the secret.
+    pub name: String,
+    /// Whether it stands between the quotes of JSON.
+    #[serde(default)]
+    pub is_json: bool,
+}
+
+/// What a request is signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// What signs everything that is sent to the bot's webhook; where there is nothing, it is not signed.
+    Bot,
+    /// The secret of this name.
+    Secret(String),
 }
 
 /// The methods a flow may use.
@@ -173,4 +204,6 @@ pub enum AskFailure {
     TooLarge,
     /// It cannot be read.
     Unreadable,
+    /// A secret that it names is not there.
+    MissingSecret,
 }

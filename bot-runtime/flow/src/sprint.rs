@@ -313,6 +313,8 @@ pub enum Reason {
     TimedOut,
     /// The answer cannot be read.
     Unreadable,
+    /// A secret that was named is not there.
+    MissingSecret,
     /// A service answered with a status other than 2xx.
     Status,
 }
@@ -326,6 +328,7 @@ impl From<AskFailure> for Reason {
             AskFailure::TimedOut => Self::TimedOut,
             AskFailure::TooLarge => Self::TooLarge,
             AskFailure::Unreadable => Self::Unreadable,
+            AskFailure::MissingSecret => Self::MissingSecret,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! To answer another kind of question: a file here, and the arm of [`Executors`] that says `not_available` today.
 
 mod http;
+mod secrets;
 mod understanding;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -19,6 +20,7 @@ use botbuilder_service::{
     http::Client,
     lifecycle::{Backoff, OnExit, Service, ServiceError},
 };
+use botbuilder_store::secret::RootKey;
 use botbuilder_stream::{ConsumeError, Partition, Record};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -59,10 +61,10 @@ pub struct Executors {
 }
 
 impl Executors {
-    /// Executors that call services with this client.
-    pub fn new(runtime: Runtime, client: Client) -> Self {
+    /// Executors that call services with this client, and open secrets with this key.
+    pub fn new(runtime: Runtime, client: Client, root: RootKey) -> Self {
         let (notes, noted) = understanding::notes();
-        Self { answering: Answering { runtime, client: Arc::new(client), notes }, noted: Some(noted) }
+        Self { answering: Answering { runtime, client: Arc::new(client), root, notes }, noted: Some(noted) }
     }
 }
 
@@ -184,6 +186,7 @@ async fn own(answering: Answering, mut partition: Box<dyn Partition>, stop: Canc
 struct Answering {
     runtime: Runtime,
     client: Arc<Client>,
+    root: RootKey,
     notes: understanding::Notes,
 }
 
@@ -223,7 +226,13 @@ impl Answering {
         match &question.ask {
             Ask::Http(request) => {
                 let key = format!("{conversation}:{}", question.id);
-                http::call(&self.client, request, question.seconds, &key).await
+                match secrets::fill(self, asked, request, &key).await {
+                    Ok((request, secrets)) => {
+                        let answer = http::call(&self.client, &request, question.seconds, &key).await;
+                        secrets.hide(answer)
+                    }
+                    Err(failure) => Answer::Failed { failure },
+                }
             }
             Ask::Recognize { text, language, intents } => {
                 understanding::recognise(self, asked, text, language.as_deref(), intents).await

@@ -23,9 +23,12 @@ use tracing::warn;
 use crate::{INBOUND, Runtime};
 
 /// How often due timers are looked for.
-const EVERY: Duration = Duration::from_millis(500);
-/// Most timers of one look.
-const MOST: i64 = 500;
+const EVERY: Duration = Duration::from_millis(250);
+/// Timers that are read at a time.
+const AT_A_TIME: i64 = 500;
+/// Most timers of one look. A timer is due until its turn has been made, so with more of them than turns can follow, the
+/// next look finds the rest.
+const MOST: usize = 20_000;
 
 /// The service that wakes conversations.
 pub struct Timers {
@@ -42,13 +45,26 @@ impl Timers {
 
     async fn wake(&mut self) -> Result<(), ServiceError> {
         let now = self.runtime.clock.now();
-        let mut tx = self.runtime.store.begin_worker().await?;
-        let due = conversations::due(&mut tx, now, MOST).await?;
-        tx.commit().await?;
-        if due.is_empty() {
-            self.woken.clear();
-            return Ok(());
+        let (mut seen, mut last) = (HashSet::new(), None);
+        loop {
+            let mut tx = self.runtime.store.begin_worker().await?;
+            let due = conversations::due(&mut tx, now, last.as_ref(), AT_A_TIME).await?;
+            tx.commit().await?;
+            let is_last = i64::try_from(due.len()).is_ok_and(|count| count < AT_A_TIME);
+            last = due.last().cloned();
+            seen.extend(due.iter().map(|timer| (timer.id, timer.due)));
+            self.append(due, now).await?;
+            if is_last || seen.len() >= MOST {
+                break;
+            }
         }
+        // What is not due any more has been taken.
+        self.woken.retain(|timer| seen.contains(timer));
+        Ok(())
+    }
+
+    /// Appends a timeout for each that has none yet.
+    async fn append(&mut self, due: Vec<Due>, now: DateTime<Utc>) -> Result<(), ServiceError> {
         let mut by_org: HashMap<OrgId, Vec<Due>> = HashMap::new();
         for timer in due {
             if !self.woken.contains(&(timer.id, timer.due)) {

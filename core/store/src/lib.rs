@@ -28,6 +28,7 @@ mod pool;
 pub mod recovery;
 mod scope;
 pub mod secret;
+pub mod signature;
 pub mod sso;
 pub mod system;
 pub mod table;

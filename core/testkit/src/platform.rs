@@ -243,7 +243,8 @@ impl TestPlatform {
         let (clock, ids) = (Arc::clone(&self.runtime.clock), Arc::clone(&self.runtime.ids));
         supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
         supervisor.start(Deliveries::new(store, client.clone(), root, clock, ids));
-        supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone()));
+        let root = RootKey::new(Secret::new(ROOT_KEY));
+        supervisor.start(executors::Executors::new(self.runtime.clone(), client.clone(), root));
         supervisor.start(media::fetch::Fetcher::new(self.gateway.clone(), client.clone()));
         let provider = dispatcher::ProviderHttp::new(client);
         let connecting = Connecting::new(self.gateway.clone(), provider.clone(), self.base_url());

@@ -22,6 +22,7 @@ use botbuilder_store::{
         webhook_logs::{self, Due, Ended, Target},
     },
     secret::RootKey,
+    signature::sign,
     system::events::{self, Batch, Event, Used},
     tenancy::{organization_members, organizations},
 };
@@ -32,10 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{
-    schedule::{Breakers, wait_after},
-    sign::sign,
-};
+use super::schedule::{Breakers, wait_after};
 
 /// How often deliveries are looked for.
 const EVERY: Duration = Duration::from_millis(500);
@@ -226,7 +224,7 @@ impl Inner {
             return (shown, Answer::failed("the webhook is not there any more", true));
         }
         let body = due.body.to_string();
-        let signed = sign(secrets, due.delivery, at, body.as_bytes());
+        let signed = sign(secrets, &due.delivery.to_string(), at, body.as_bytes());
         let request = Request::new(Method::POST, &due.url).and_then(|request| {
             let mut request = request.timeout(PATIENCE).json(body);
             for (name, value) in &shown {

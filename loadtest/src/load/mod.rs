@@ -1,7 +1,8 @@
 //! The scenarios that measure, and their yardsticks.
 //!
 //! [`ingest`] is a provider's signed callback up to the durable answer, [`turn`] a message up to the bot's reply at the
-//! provider, [`nlu`] a text up to its meaning, without server or database. [`sockets`], [`fanout`], [`reconnect`] and [`chat`] are about the visitors of websites. Machines are
+//! provider, [`nlu`] a text up to its meaning, without server or database. [`sockets`], [`fanout`], [`reconnect`] and [`chat`] are about the visitors of websites,
+//! [`timers`] about conversations that wait. Machines are
 //! noisy, so every figure stands beside a yardstick that was measured in turns with it: [`nginx`] returning a fixed
 //! body, [`inserts`] of one row each, and [`nchan`] and other [`peers`] holding sockets. At a fixed rate a latency counts from the instant
 //! the request was due, so that a stall shows in everything that had to wait for it.
@@ -22,4 +23,5 @@ pub mod peers;
 pub mod reconnect;
 pub mod sink;
 pub mod sockets;
+pub mod timers;
 pub mod turn;

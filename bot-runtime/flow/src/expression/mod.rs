@@ -104,7 +104,7 @@ impl Fact {
 
 /// Words that a variable cannot be named.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    let words = ["and", "or", "not", "in", "true", "false", "null", "contact", "input", "event"];
+    let words = ["and", "or", "not", "in", "true", "false", "null", "contact", "input", "event", "secret"];
     FACTS.iter().any(|(fact, _)| *fact == name) || words.contains(&name)
 }
 

@@ -150,6 +150,10 @@ impl Parser<'_, '_> {
     }
 
     fn word(&mut self, word: &str) -> Result<Node, ParseError> {
+        if word == "secret" || word.starts_with("secret.") {
+            let message = "a secret stands alone in its tag, in headers and bodies of calls of services only";
+            return Err(self.lexer.error(message));
+        }
         match word {
             "true" => return self.literal(Value::Bool(true)),
             "false" => return self.literal(Value::Bool(false)),

@@ -3,7 +3,7 @@
 //! ```json
 //! {"id": "look_up", "type": "api_call", "data": {
 //!   "method": "POST", "url": "https://api.example.org/orders/{{ order }}",
-//!   "query": {"language": "{{ contact.locale }}"}, "headers": {"authorization": "Bearer {{ api_key }}"},
+//!   "query": {"language": "{{ contact.locale }}"}, "headers": {"authorization": "Bearer {{ secret.shop_key }}"},
 //!   "json": {"items": "{{ items }}", "note": "for {{ contact.name }}"},
 //!   "timeout_seconds": 5,
 //!   "save": {"status": "response.body.status", "first": "response.body.items[0].name"}}}
@@ -13,7 +13,8 @@
 //! that is one tag keeps the kind of its value, or `body`, a text, with `content_type`. `save` names variables and
 //! expressions over `response`: `response.status`, `response.headers.x`, `response.body` (what it holds if it is JSON,
 //! else its text). They are set whatever the status is. The call carries an `idempotency-key`, the same when it has to
-//! be made again. Secret variables may stand in every part of the request.
+//! be made again. Secret variables may stand in every part of the request. `{{ secret.NAME }}`, alone in its tag, stands for
+//! a secret of the bot or its organization, in headers and the body: the flow never knows what it holds.
 //!
 //! Ports: `next` (status 2xx), `failed` (any other status; else `error`), `error` (no answer).
 
@@ -25,8 +26,8 @@ use super::{About, Asking, Behaviour, Port, Role};
 use crate::{
     Value,
     expression::{Expression, url_encode},
-    json_template::JsonTemplate,
-    question::{Answer, Ask, HttpMethod, HttpRequest},
+    question::{Answer, Ask, Gap, HttpMethod, HttpRequest},
+    request_template::{Filled, RequestJson, RequestTemplate},
     template::Template,
     turn::{Failure, Move, Turn},
 };
@@ -58,9 +59,9 @@ pub(crate) struct ApiCall {
     #[serde(default)]
     query: BTreeMap<String, Template>,
     #[serde(default)]
-    headers: BTreeMap<String, Template>,
-    json: Option<JsonTemplate>,
-    body: Option<Template>,
+    headers: BTreeMap<String, RequestTemplate>,
+    json: Option<RequestJson>,
+    body: Option<RequestTemplate>,
     content_type: Option<String>,
     timeout_seconds: Option<u32>,
     #[serde(default)]
@@ -77,24 +78,39 @@ impl ApiCall {
             url.push('=');
             url.push_str(&url_encode(&value));
         }
-        let mut headers = BTreeMap::new();
-        for (name, value) in &self.headers {
-            headers.insert(name.to_ascii_lowercase(), turn.render(value)?);
-        }
-        let body = match (&self.json, &self.body) {
-            (Some(json), _) => {
-                headers.entry("content-type".to_owned()).or_insert_with(|| "application/json".to_owned());
-                Some(json.fill(turn)?.to_string())
-            }
+        let mut request = HttpRequest { method: self.method, url, ..HttpRequest::default() };
+        fill_headers(&mut request, &self.headers, turn)?;
+        let (filled, kind) = match (&self.json, &self.body) {
+            (Some(json), _) => (json.fill(turn)?, "application/json"),
             (None, Some(text)) => {
-                let kind = self.content_type.as_deref().unwrap_or("text/plain; charset=utf-8");
-                headers.entry("content-type".to_owned()).or_insert_with(|| kind.to_owned());
-                Some(turn.render(text)?)
+                let mut filled = Filled::default();
+                text.fill(turn, &mut filled)?;
+                (filled, self.content_type.as_deref().unwrap_or("text/plain; charset=utf-8"))
             }
-            (None, None) => None,
+            (None, None) => return Ok(request),
         };
-        Ok(HttpRequest { method: self.method, url, headers, body })
+        request.headers.entry("content-type".to_owned()).or_insert_with(|| kind.to_owned());
+        request.gaps.extend(filled.gaps);
+        request.body = Some(filled.text);
+        Ok(request)
     }
+}
+
+/// Sets the headers of a request.
+pub(super) fn fill_headers(
+    request: &mut HttpRequest,
+    headers: &BTreeMap<String, RequestTemplate>,
+    turn: &mut Turn<'_>,
+) -> Result<(), Failure> {
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        let mut filled = Filled::default();
+        value.fill(turn, &mut filled)?;
+        let gaps = filled.gaps.into_iter().map(|gap| Gap { header: Some(name.clone()), ..gap });
+        request.gaps.extend(gaps);
+        request.headers.insert(name, filled.text);
+    }
+    Ok(())
 }
 
 impl ApiCall {
@@ -109,7 +125,7 @@ impl ApiCall {
 }
 
 /// What is wrong with the headers of a request.
-pub(super) fn check_headers(headers: &BTreeMap<String, Template>) -> Vec<String> {
+pub(super) fn check_headers(headers: &BTreeMap<String, RequestTemplate>) -> Vec<String> {
     let is_token = |name: &str| {
         !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
@@ -137,9 +153,10 @@ impl Behaviour for ApiCall {
     }
 
     fn describe<'n>(&'n self, about: &mut About<'n>) {
-        let templates =
-            [&self.url].into_iter().chain(self.query.values()).chain(self.headers.values()).chain(&self.body);
-        templates.for_each(|template| template.variables(&mut about.reads));
+        let address = [&self.url].into_iter().chain(self.query.values());
+        address.for_each(|template| template.variables(&mut about.reads));
+        let sent = self.headers.values().chain(&self.body);
+        sent.for_each(|template| template.variables(&mut about.reads));
         if let Some(json) = &self.json {
             json.variables(&mut about.reads);
         }

@@ -48,6 +48,11 @@ impl<'r> Other<'r> {
         let mut told = Told::default();
         let recorded = self.recorded;
         if let Some(one) = recorded.get(number) {
+            if let Some(last) = number.checked_sub(1).and_then(|last| recorded.get(last))
+                && !self.is_answered_later(number)
+            {
+                self.give_up(&bot, last, &mut told);
+            }
             self.pass(number, one.now, &bot, &mut told);
             match &one.input {
                 Input::Timeout { due, .. } => {
@@ -63,9 +68,6 @@ impl<'r> Other<'r> {
                     }
                 }
                 input => {
-                    if !self.is_answered_later(number) {
-                        self.give_up(&bot, one, &mut told);
-                    }
                     self.step(&bot, input.clone(), one.now, &mut told);
                 }
             }

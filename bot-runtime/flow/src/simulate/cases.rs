@@ -73,6 +73,9 @@ pub struct Case {
     /// When it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub now: Option<DateTime<Utc>>,
+    /// Who writes, where that is somebody else than in the other tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Context>,
     /// What the world says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Given>,
@@ -127,8 +130,8 @@ impl Report {
 
 /// Plays a case. After a step that cannot be made the rest is left out.
 pub fn run(bot: &Bot, context: &Context, case: &Case, now: DateTime<Utc>) -> Report {
-    let mut simulation =
-        Simulation::new(bot.clone(), context.clone(), case.answers.clone(), case.now.unwrap_or(now));
+    let context = case.contact.as_ref().unwrap_or(context).clone();
+    let mut simulation = Simulation::new(bot.clone(), context, case.answers.clone(), case.now.unwrap_or(now));
     let mut failures = Vec::new();
     for (number, step) in (1..).zip(&case.steps) {
         match simulation.act(&step.act) {
@@ -211,5 +214,5 @@ pub fn record(name: &str, now: DateTime<Utc>, answers: Vec<Given>, played: Vec<(
         }
         Step { act, expect }
     });
-    Case { name: name.to_owned(), now: Some(now), answers, steps: steps.collect() }
+    Case { name: name.to_owned(), now: Some(now), contact: None, answers, steps: steps.collect() }
 }

@@ -191,3 +191,23 @@ pub async fn held_by_id(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Optio
     .fetch_optional(&mut *tx.inner)
     .await?)
 }
+
+/// The flows of these versions: the version, the flow it is one of, and what it holds.
+#[tracing::instrument(level = "debug", name = "store.entity_versions.flows", skip_all)]
+pub async fn flows(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    versions: &[Uuid],
+) -> Result<Vec<(Uuid, Uuid, Value)>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT id, entity_id, data FROM entity_versions
+        WHERE organization_id = $1 AND id = ANY($2) AND entity_type = 'bot_flow'
+        "#,
+        scope.org().uuid(),
+        versions,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.entity_id, row.data)).collect())
+}

@@ -323,16 +323,25 @@ pub struct Due {
     pub due: DateTime<Utc>,
 }
 
-/// The conversations whose timer is due, earliest first, across organizations. Needs [`crate::Store::begin_worker`].
+/// The conversations whose timer is due, earliest first, across organizations; those behind `after`, where one is named.
+/// Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.conversations.due", skip_all)]
-pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Due>, Error> {
+pub async fn due(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+    after: Option<&Due>,
+    limit: i64,
+) -> Result<Vec<Due>, Error> {
     let rows = sqlx::query!(
         r#"
         SELECT organization_id, id, next_timer_at AS "due!" FROM conversations
-        WHERE next_timer_at <= $1 ORDER BY next_timer_at LIMIT $2
+        WHERE next_timer_at <= $1 AND next_timer_at >= $3 AND (next_timer_at, id) > ($3, $4)
+        ORDER BY next_timer_at, id LIMIT $2
         "#,
         now,
-        limit
+        limit,
+        after.map_or(DateTime::<Utc>::UNIX_EPOCH, |after| after.due),
+        after.map_or(Uuid::nil(), |after| after.id.uuid()),
     )
     .fetch_all(&mut *tx.inner)
     .await?;

@@ -2,8 +2,8 @@
 
 use super::Table;
 use crate::{
-    agents, billing, bots, channels, clones, integrations, knowledge, models, nlu, plugins, recovery, sso,
-    voice, widget,
+    agents, billing, bots, channels, clones, flows, integrations, knowledge, models, nlu, plugins, recovery,
+    sso, voice, widget,
 };
 
 /// The described tables, in the order of the schema's chapters.
@@ -22,6 +22,7 @@ pub static DESCRIBED: &[&Table] = &[
     &nlu::entity_values::TABLE,
     &nlu::nlu_logs::TABLE,
     &nlu::nlu_trainings::TABLE,
+    &flows::flow_secrets::TABLE,
     &agents::agents::TABLE,
     &agents::agent_workflows::TABLE,
     &agents::workflow_executions::TABLE,

@@ -12,4 +12,5 @@ mod plans;
 mod searches;
 mod tables;
 mod tenancy;
+mod timers;
 mod validators;

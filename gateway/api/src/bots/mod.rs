@@ -11,6 +11,8 @@ pub mod entity_versions;
 pub mod flow_events;
 pub mod flow_migration;
 pub mod flow_orchestrations;
+pub mod flow_replay;
+pub mod flow_secrets;
 pub mod flow_simulation;
 pub mod flow_transitions;
 pub mod flow_variables;
@@ -33,6 +35,8 @@ pub fn routes() -> Routes {
         flow_events::routes(),
         flow_migration::routes(),
         flow_simulation::routes(),
+        flow_replay::routes(),
+        flow_secrets::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

@@ -1,4 +1,4 @@
-//! Signatures of what is sent to webhooks, in two forms over the same secrets, so that verifiers of either work:
+//! Signatures of what is sent to customers' addresses, in two forms over the same secrets, so that verifiers of either work:
 //! `BotBuilder-Signature: t=<unix>,v1=<hex>` over `t.body` with the secret's text as the key, and the headers of
 //! Standard Webhooks, `webhook-signature: v1,<base64>` over `id.t.body` with the secret's decoded bytes.
 
@@ -6,7 +6,6 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use botbuilder_domain::Secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use uuid::Uuid;
 
 /// Both signatures, each by every secret, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +16,8 @@ pub struct Signatures {
     pub standard: String,
 }
 
-/// Signs a body sent at an instant, in seconds since 1970.
-pub fn sign(secrets: &[Secret<String>], delivery: Uuid, at: i64, body: &[u8]) -> Signatures {
+/// Signs a body sent at an instant, in seconds since 1970. `delivery` is the same when it is sent again.
+pub fn sign(secrets: &[Secret<String>], delivery: &str, at: i64, body: &[u8]) -> Signatures {
     let mut timed = format!("t={at}");
     let mut standard = Vec::new();
     for secret in secrets {
@@ -55,7 +54,7 @@ mod tests {
         let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let code = mac(&key, &[b"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.", br#"{"test": 2432232314}"#]);
         assert_eq!(STANDARD.encode(code), "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-        let signed = sign(&[secret], Uuid::nil(), 1_614_265_330, b"{}");
+        let signed = sign(&[secret], "delivery", 1_614_265_330, b"{}");
         assert!(signed.timed.starts_with("t=1614265330,v1="));
         assert!(signed.standard.starts_with("v1,"));
     }
@@ -63,10 +62,10 @@ mod tests {
     #[test]
     fn while_a_secret_is_replaced_both_sign() {
         let secrets = [Secret::new("new".to_owned()), Secret::new("old".to_owned())];
-        let signed = sign(&secrets, Uuid::nil(), 1, b"{}");
+        let signed = sign(&secrets, "delivery", 1, b"{}");
         assert_eq!(signed.timed.matches("v1=").count(), 2);
         assert_eq!(signed.standard.split(' ').count(), 2);
-        let alone = sign(&secrets[1..], Uuid::nil(), 1, b"{}");
+        let alone = sign(&secrets[1..], "delivery", 1, b"{}");
         assert!(signed.timed.ends_with(alone.timed.split(',').next_back().unwrap()));
     }
 }

@@ -1,4 +1,4 @@
-//! `botbuilder replay`: puts dead letters back.
+//! `botbuilder replay --dead-letter`: puts dead letters back.
 
 use botbuilder_api::admin::dead_letters::{Mode, go_through};
 use botbuilder_service::config::Config;
@@ -7,34 +7,24 @@ use clap::ValueEnum;
 
 use crate::{platform, tell::say};
 
-/// Which dead letters.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Put back the dead letters of this topic.
-    #[arg(long, value_enum, required = true)]
-    dead_letter: Topic,
-    /// Only show them.
-    #[arg(long)]
-    dry_run: bool,
-}
-
 /// The topics that have dead letters.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Topic {
+#[expect(missing_docs, reason = "named by the topics")]
+pub enum Topic {
     Inbound,
     Outbound,
 }
 
 /// Puts back every dead letter that was not put back before. Each keeps its id, so that what was done is not done
 /// twice.
-pub async fn run(config: Config, arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(config: Config, topic: Topic, dry_run: bool) -> anyhow::Result<()> {
     config.validate()?;
-    let topic = match arguments.dead_letter {
+    let topic = match topic {
         Topic::Inbound => "inbound",
         Topic::Outbound => "outbound",
     };
     let stream = platform::stream(&config).await?;
-    let mode = if arguments.dry_run { Mode::Look } else { Mode::PutBack };
+    let mode = if dry_run { Mode::Look } else { Mode::PutBack };
     let seen = go_through(&*stream, topic, usize::MAX, mode, |letter| {
         let reason = letter.record.header(REASON).unwrap_or("unknown");
         say(format_args!("{}/{}: {reason}", letter.position.partition, letter.position.offset));

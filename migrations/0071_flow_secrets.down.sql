@@ -1,0 +1,5 @@
+SET LOCAL ROLE bb_owner;
+
+DROP TABLE flow_secrets;
+
+RESET ROLE;
