@@ -1,13 +1,19 @@
 //! What a step costs: `cargo run --release -p botbuilder-flow --example step`.
 //!
 //! Prints the median and the 99th percentile of one step, in microseconds: of the ten-node flow, of a step of
-//! the demo, and of chains of 10 to 500 nodes run in one turn; and what the session's trip through JSON and the
-//! reading of a definition cost.
+//! the demo, and of chains of 10 to 500 nodes run in one turn; what the session's trip through JSON and the
+//! reading of a definition cost; how long circles run until a limit stops them; and a thousand recorded conversations,
+//! played again.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use botbuilder_domain::VersionId;
-use botbuilder_flow::{Bot, DEMO_FLOW, Input, Limits, Session, Settings, TEN_NODE_FLOW, step};
+use botbuilder_flow::{
+    Bot, DEMO_FLOW, Input, Limits, Session, Settings, TEN_NODE_FLOW,
+    recording::{Recording, settle},
+    replay::{Recorded, replay},
+    step,
+};
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -44,6 +50,84 @@ fn main() {
         let bot = bot.with_limits(Limits { steps: 1_000, ..Limits::default() });
         report(&format!("chain of {length}"), &measure(&bot, &text_inputs(text), now));
     }
+
+    for (shape, definition) in circles() {
+        let bot = Bot::draft(VersionId::new(Uuid::nil()), &definition, Settings::default());
+        let Ok(bot) = bot.inspect_err(|problems| eprintln!("{problems:#?}")) else { return };
+        let times = timed(|| {
+            std::hint::black_box(step(&bot, Session::default(), Input::text("go"), now));
+        });
+        report(&format!("circle: {shape}"), &times);
+    }
+
+    let Some(bot) = load(&demo) else { return };
+    let bot = Arc::new(bot);
+    let conversations: Vec<Vec<Recorded>> = (0..1_000).map(|number| recorded(&bot, number, now)).collect();
+    let begun = Instant::now();
+    let again = conversations.iter().map(|steps| replay(steps, |_, _| Some(Arc::clone(&bot))));
+    let strayed: usize = again.map(|again| again.strayed.len()).sum();
+    println!("1 000 conversations of 8 steps played again in {:?}, {strayed} steps astray", begun.elapsed());
+}
+
+/// A conversation with the demo, as it is recorded.
+fn recorded(bot: &Bot, number: usize, now: DateTime<Utc>) -> Vec<Recorded> {
+    let words = ["hi", "1", "2", "3", "1002", "4711", "Ada", "order", "no", "yes", "x@y.de"];
+    let mut session = Session::default();
+    let mut steps = Vec::new();
+    for turn in 0..8 {
+        let (input, json) = settle(Input::text(words[(number * 31 + turn * (number % 7 + 1)) % words.len()]));
+        let before = steps.is_empty().then(|| Box::new(session.clone()));
+        let recording = Recording::begin(bot, &session, json, None);
+        let sprint = step(bot, session, input.clone(), now);
+        let digest = recording.end(bot, &sprint).digest;
+        session = sprint.session;
+        steps.push(Recorded { now, input, before, digest });
+    }
+    steps
+}
+
+/// Circles without a wait, which only a draft can have.
+fn circles() -> Vec<(&'static str, Json)> {
+    let circle = |nodes: Vec<Json>, edges: Vec<(&str, &str)>| {
+        let mut all = vec![json!({ "id": "start", "type": "start" })];
+        all.extend(nodes);
+        let edges = [("start", "a")].into_iter().chain(edges).enumerate();
+        let edges: Vec<Json> = edges
+            .map(|(index, (from, to))| json!({ "id": format!("e{index}"), "source": from, "target": to, "port": "default" }))
+            .collect();
+        json!({ "schema": 1, "nodes": all, "edges": edges, "variables": [{ "name": "v" }, { "name": "w" }] })
+    };
+    let set = |id: &str, name: &str, value: &str| json!({ "id": id, "type": "set_variable", "data": { "name": name, "value": value } });
+    let deep = format!("{}v{}", "lower(upper(".repeat(12), "))".repeat(12));
+    let wide = vec![format!("contains({deep}, 'x')"); 7].join(" or ");
+    let fill = set("a", "v", &"É".repeat(2_000));
+    vec![
+        ("goto", circle(vec![json!({ "id": "a", "type": "goto", "data": { "node": "a" } })], vec![])),
+        (
+            "long messages",
+            circle(
+                vec![
+                    fill.clone(),
+                    json!({ "id": "b", "type": "message", "data": { "text": "{{v}}".repeat(60) } }),
+                ],
+                vec![("a", "b"), ("b", "b")],
+            ),
+        ),
+        (
+            "texts that double",
+            circle(
+                vec![set("a", "v", "{{w}}{{w}}ab"), set("b", "w", "{{v}}{{v}}ab")],
+                vec![("a", "b"), ("b", "a")],
+            ),
+        ),
+        (
+            "expensive conditions",
+            circle(
+                vec![fill, json!({ "id": "b", "type": "condition", "data": { "expression": wide } })],
+                vec![("a", "b"), ("b", "b")],
+            ),
+        ),
+    ]
 }
 
 fn load(definition: &Json) -> Option<Bot> {

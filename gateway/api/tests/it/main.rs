@@ -16,6 +16,7 @@ mod nlu;
 mod openapi;
 mod others;
 mod people;
+mod replays;
 mod route_table;
 mod saml;
 mod scim;
