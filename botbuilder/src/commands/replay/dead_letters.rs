@@ -9,7 +9,6 @@ use crate::{platform, tell::say};
 
 /// The topics that have dead letters.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-#[expect(missing_docs, reason = "named by the topics")]
 pub enum Topic {
     Inbound,
     Outbound,
