@@ -1,10 +1,14 @@
 //! What is done about an account at its provider when an operator connects or disconnects it: is the token good, where
 //! do events go.
 
-use botbuilder_adapter_kit::{Act, Callback, Outcome, Registration, Setup, Trouble};
+use botbuilder_adapter_kit::{Account, Act, Callback, Outcome, Registration, Setup, Trouble};
 use botbuilder_store::channels::channels::Opened;
+use tracing::debug;
 
 use crate::{Gateway, accounts::account, dispatcher::ProviderHttp};
+
+/// Most pieces of a provider's list of templates.
+const PAGES_MAX: usize = 100;
 
 /// Connects and disconnects accounts.
 #[derive(Clone)]
@@ -25,6 +29,9 @@ impl Connecting {
     #[tracing::instrument(level = "debug", name = "gateway.account.connect", skip_all)]
     pub async fn act(&self, opened: Opened, act: Act) -> Result<Outcome, Trouble> {
         let account = account(opened);
+        if matches!(act, Act::Submit(_) | Act::List(_) | Act::Remove { .. }) {
+            return self.about_templates(&account, act).await;
+        }
         let Some(setup) = self.gateway.channels.channel(account.kind).setup() else {
             return Ok(Outcome::default());
         };
@@ -32,7 +39,7 @@ impl Connecting {
             Act::Check => {
                 let answer = self.http.call(setup.check(&account)?).await?;
                 let identity = Some(setup.identity(&account, &answer)?);
-                Ok(Outcome { identity, callback: None })
+                Ok(Outcome { identity, ..Outcome::default() })
             }
             Act::Register => {
                 let address = format!("{}/hooks/{}", self.base_url, account.public_id);
@@ -44,12 +51,49 @@ impl Connecting {
                         Callback { address: Some(address), registered, by_hand }
                     }
                 };
-                Ok(Outcome { identity: None, callback: Some(callback) })
+                Ok(Outcome { callback: Some(callback), ..Outcome::default() })
             }
             Act::Unregister => {
                 self.call_all(setup, setup.unregister(&account)?).await?;
                 Ok(Outcome::default())
             }
+            Act::Submit(_) | Act::List(_) | Act::Remove { .. } => Ok(Outcome::default()),
+        }
+    }
+
+    /// Submits, reads or removes templates. A channel without such says nothing.
+    async fn about_templates(&self, account: &Account, act: Act) -> Result<Outcome, Trouble> {
+        let Some(templates) = self.gateway.channels.channel(account.kind).templates() else {
+            return Ok(Outcome::default());
+        };
+        match act {
+            Act::Submit(template) => {
+                let answer = self.http.call(templates.submit(account, &template)?).await?;
+                let review = Some(templates.submitted(&template, &answer)?);
+                Ok(Outcome { review, ..Outcome::default() })
+            }
+            Act::List(name) => {
+                let (mut all, mut after) = (Vec::new(), None);
+                for _ in 0..PAGES_MAX {
+                    let request = templates.list(account, name.as_deref(), after.as_deref())?;
+                    let page = templates.listed(&self.http.call(request).await?)?;
+                    if page.skipped > 0 {
+                        debug!(channel.id = %account.channel, skipped = page.skipped, "templates with unknown parts");
+                    }
+                    all.extend(page.templates);
+                    after = page.after;
+                    if after.is_none() {
+                        return Ok(Outcome { templates: Some(all), ..Outcome::default() });
+                    }
+                }
+                Err(Trouble::passing("provider_unavailable", "the list of templates does not end"))
+            }
+            Act::Remove { name, provider_id } => {
+                let request = templates.remove(account, &name, &provider_id)?;
+                templates.removed(&self.http.call(request).await?)?;
+                Ok(Outcome::default())
+            }
+            Act::Check | Act::Register | Act::Unregister => Ok(Outcome::default()),
         }
     }
 

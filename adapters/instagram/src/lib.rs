@@ -46,6 +46,7 @@ impl Channel for Instagram {
             delivered_receipts: false,
             read_receipts: true,
             reply_window_hours: Some(24),
+            person_window_hours: Some(7 * 24),
         }
     }
 

@@ -41,6 +41,17 @@ impl HttpChannel for Instagram {
         Ok(Some(request(&Sending::of(account)?, action("mark_seen", to))))
     }
 
+    /// The tag for what a person writes within seven days. Typing and the like have no tag.
+    fn by_person(&self, mut request: ProviderRequest) -> ProviderRequest {
+        if let RequestBody::Json(Value::Object(body)) = &mut request.body
+            && body.contains_key("message")
+        {
+            body.insert("messaging_type".to_owned(), "MESSAGE_TAG".into());
+            body.insert("tag".to_owned(), "HUMAN_AGENT".into());
+        }
+        request
+    }
+
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         if (200..300).contains(&response.status) && body.get("error").is_none() {
@@ -88,7 +99,7 @@ fn content(content: &Content) -> Result<Map<String, Value>, SendError> {
         Content::Location(_) | Content::Contact(_) => {
             Err(refused("this channel shows neither maps nor contact cards"))
         }
-        Content::Template { .. } => Err(refused("this channel has no templates that are approved")),
+        Content::Template(_) => Err(refused("this channel has no templates that are approved")),
         Content::Structured { payload } => structured(payload),
     }
 }

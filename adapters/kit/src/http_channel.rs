@@ -231,6 +231,11 @@ pub trait HttpChannel: Send + Sync {
         Ok(None)
     }
 
+    /// The same request, saying that a person wrote the message: for networks that give persons more time than programs.
+    fn by_person(&self, request: ProviderRequest) -> ProviderRequest {
+        request
+    }
+
     /// What an answer means. The id is empty where the request made no message (typing, mark read).
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError>;
 }

@@ -15,8 +15,10 @@ pub mod planner;
 pub mod rates;
 pub mod setup;
 pub mod source;
+pub mod templates;
 mod trouble;
 pub mod webhook;
+pub mod window;
 
 pub use account::Account;
 pub use files::{Carried, Carry, Download, Fetch, Files, Uploaded};
@@ -27,10 +29,12 @@ pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use rates::{Rate, Rates};
 pub use setup::{Act, Callback, Identity, Outcome, Registration, Setup};
 pub use source::{Delivery, Frame, Poll, Polled, Socket, Source};
+pub use templates::{Template, Templates};
 pub use trouble::Trouble;
 pub use webhook::{
     DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, equal_in_constant_time,
 };
+pub use window::OutsideWindow;
 
 use botbuilder_domain::{Capabilities, ChannelKind};
 
@@ -60,6 +64,11 @@ pub trait Channel: Send + Sync {
 
     /// How its events are fetched where an account asks for that, if they can be.
     fn source(&self) -> Option<Source<'_>> {
+        None
+    }
+
+    /// The messages that its provider approves beforehand, if it has such.
+    fn templates(&self) -> Option<&dyn Templates> {
         None
     }
 

@@ -67,7 +67,7 @@ pub fn plan(content: &Content, capabilities: &Capabilities) -> Result<Plan, Plan
             in_words("location", "maps_link", "the channel shows no maps", &map_link(place), capabilities)
         }
         Content::Contact(card) => contact(card, content, capabilities),
-        Content::Template { .. } | Content::Structured { .. } => Ok(as_it_is(content)),
+        Content::Template(_) | Content::Structured { .. } => Ok(as_it_is(content)),
     }
 }
 

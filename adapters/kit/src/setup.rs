@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Account, ProviderRequest, ProviderResponse, Trouble};
+use crate::{
+    Account, ProviderRequest, ProviderResponse, Trouble,
+    templates::{Review, Template},
+};
 
 /// Who an account is, as its provider says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -30,7 +33,7 @@ pub enum Registration {
 }
 
 /// What is done about an account at its provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Act {
     /// Asks whose the token is.
     Check,
@@ -38,15 +41,30 @@ pub enum Act {
     Register,
     /// Undoes that.
     Unregister,
+    /// Asks for approval of a template, or of its new text.
+    Submit(Box<Template>),
+    /// Reads the templates: all, or those of one name.
+    List(Option<String>),
+    /// Removes a template.
+    Remove {
+        /// Its name.
+        name: String,
+        /// The provider's id of it.
+        provider_id: String,
+    },
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Of [`Act::Check`]: who the account is; none for a channel that has no provider.
     pub identity: Option<Identity>,
     /// Of [`Act::Register`]: how events come in from now on.
     pub callback: Option<Callback>,
+    /// Of [`Act::Submit`]: what the provider says to it; none for a channel without templates.
+    pub review: Option<Review>,
+    /// Of [`Act::List`]: the templates; none for a channel without.
+    pub templates: Option<Vec<Template>>,
 }
 
 /// How the events of an account come in.

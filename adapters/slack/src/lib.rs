@@ -55,6 +55,7 @@ impl Channel for Slack {
             delivered_receipts: false,
             read_receipts: false,
             reply_window_hours: None,
+            person_window_hours: None,
         }
     }
 

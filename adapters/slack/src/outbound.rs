@@ -126,7 +126,7 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
         Content::Location(_) | Content::Contact(_) => {
             return Err(refused("this channel shows neither maps nor contact cards"));
         }
-        Content::Template { .. } => return Err(refused("this channel has no templates")),
+        Content::Template(_) => return Err(refused("this channel has no templates")),
         Content::Structured { payload } => return structured(payload),
     };
     match body {

@@ -49,6 +49,7 @@ impl Channel for Telegram {
             delivered_receipts: false,
             read_receipts: false,
             reply_window_hours: None,
+            person_window_hours: None,
         }
     }
 

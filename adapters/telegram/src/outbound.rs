@@ -119,7 +119,7 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
             let name = card.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(phone);
             ("sendContact", json!({ "phone_number": phone, "first_name": name }))
         }
-        Content::Template { .. } => return Err(refused("this channel has no templates")),
+        Content::Template(_) => return Err(refused("this channel has no templates")),
         Content::Structured { payload } => return structured(payload),
     };
     match body {

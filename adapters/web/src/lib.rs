@@ -34,6 +34,7 @@ impl Channel for Web {
             delivered_receipts: true,
             read_receipts: true,
             reply_window_hours: None,
+            person_window_hours: None,
         }
     }
 

@@ -5,14 +5,14 @@ use botbuilder_adapter_kit::{
     json::{self, as_text},
 };
 use botbuilder_adapter_meta as meta;
-use botbuilder_domain::{ChannelKind, DeliveryStatus, Inbound, InboundEvent, Sender};
+use botbuilder_domain::{ChannelKind, DeliveryStatus, Inbound, InboundEvent, Sender, TemplateChange};
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::{
     Whatsapp,
     identity::Ids,
-    message, settings,
+    message, settings, templates,
     wire::{Contact, Status},
 };
 
@@ -118,7 +118,13 @@ impl Reading<'_> {
         match field.as_str() {
             "messages" => self.messages(value, change),
             "smb_message_echoes" => self.echoes(value),
-            _ => self.account_event(&field, change.get("value").unwrap_or(change)),
+            field => {
+                let raw = change.get("value").unwrap_or(change);
+                match templates::change(field, raw) {
+                    Some(change) => self.template(field, raw, change),
+                    None => self.account_event(field, raw),
+                }
+            }
         }
     }
 
@@ -163,6 +169,11 @@ impl Reading<'_> {
         for item in json::items(value, "message_echoes") {
             self.events.push(message::echo(item));
         }
+    }
+
+    fn template(&mut self, name: &str, raw: &Value, change: TemplateChange) {
+        let dedupe = format!("account:{}", meta::digest(&[name, &raw.to_string()]));
+        self.events.push(without_person(dedupe, Inbound::Template(change)));
     }
 
     fn account_event(&mut self, name: &str, raw: &Value) {

@@ -9,13 +9,15 @@ mod message;
 mod outbound;
 mod settings;
 mod setup;
+mod template;
+mod templates;
 mod wire;
 
 pub use settings::{DEFAULT_API_VERSION, DEFAULT_BASE_URL};
 
 use std::time::Duration;
 
-use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Templates, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -47,6 +49,7 @@ impl Channel for Whatsapp {
             delivered_receipts: true,
             read_receipts: true,
             reply_window_hours: Some(24),
+            person_window_hours: None,
         }
     }
 
@@ -68,6 +71,10 @@ impl Channel for Whatsapp {
     }
 
     fn files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+
+    fn templates(&self) -> Option<&dyn Templates> {
         Some(self)
     }
 

@@ -12,6 +12,7 @@ use crate::{
     Whatsapp,
     identity::{is_bsuid, is_phone},
     settings::Sending,
+    template,
 };
 
 /// The label that opens a list where the flow gives none.
@@ -92,7 +93,7 @@ fn content(body: &mut Map<String, Value>, content: &Content) -> Result<(), SendE
         }
         Content::Contact(card) => ("contacts", contacts(card)),
         Content::Choice(choice) => ("interactive", interactive(choice)),
-        Content::Template { name, language, variables } => ("template", template(name, language, variables)),
+        Content::Template(message) => ("template", template::encode(message)?),
         Content::Structured { payload } => return structured(body, payload),
     };
     body.insert("type".into(), kind.into());
@@ -100,7 +101,7 @@ fn content(body: &mut Map<String, Value>, content: &Content) -> Result<(), SendE
     Ok(())
 }
 
-fn refused(message: &str) -> SendError {
+pub(crate) fn refused(message: &str) -> SendError {
     SendError::Permanent { code: "not_encodable".into(), message: message.to_owned() }
 }
 
@@ -110,7 +111,7 @@ fn set(object: &mut Value, field: &str, text: Option<&str>) {
     }
 }
 
-fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
+pub(crate) fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
     let mut object = match (&file.provider_ref, &file.url) {
         (Some(id), _) => json!({ "id": id }),
         (None, Some(link)) => json!({ "link": link }),
@@ -180,23 +181,6 @@ fn interactive(choice: &Choice) -> Value {
             })
         }
     }
-}
-
-fn template(name: &str, language: &str, variables: &[String]) -> Value {
-    let mut template = json!({ "name": name, "language": { "code": language } });
-    if !variables.is_empty() {
-        let parameters: Vec<_> = variables
-            .iter()
-            .map(|variable| json!({ "type": "text", "text": template_text(variable) }))
-            .collect();
-        template["components"] = json!([{ "type": "body", "parameters": parameters }]);
-    }
-    template
-}
-
-/// Line breaks, tabs and long runs of spaces are refused inside a variable (132012): they become one space.
-fn template_text(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A payload for this channel: `type` and the object of that name, as Graph wants them.

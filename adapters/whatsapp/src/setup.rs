@@ -62,8 +62,11 @@ impl Setup for Whatsapp {
 /// The subscriptions of the business account; none where the channel does not say which that is.
 fn subscribed_apps(account: &Account) -> Result<Option<String>, Trouble> {
     let Sending { base_url, api_version, .. } = Sending::of(account)?;
+    Ok(waba(account)?.map(|waba| format!("{base_url}/{api_version}/{waba}/subscribed_apps")))
+}
+
+/// The business account; none where the channel does not say which that is.
+pub(crate) fn waba(account: &Account) -> Result<Option<&str>, Trouble> {
     let waba = account.settings.get("waba_id").and_then(Value::as_str).filter(|id| !id.is_empty());
-    let Some(waba) = waba else { return Ok(None) };
-    let waba = path_segment(waba).ok_or(Trouble::missing("a valid waba_id"))?;
-    Ok(Some(format!("{base_url}/{api_version}/{waba}/subscribed_apps")))
+    waba.map(|waba| path_segment(waba).ok_or(Trouble::missing("a valid waba_id"))).transpose()
 }

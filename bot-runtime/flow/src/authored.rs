@@ -11,7 +11,7 @@
 //! Of several of a kind the one in the contact's language and for its network is said, then the one in the bot's
 //! language, then the more important one. Texts are templates.
 
-use botbuilder_domain::{ChannelKind, Choice, ChoiceOption, ChoiceStyle, Content, Location, Media};
+use botbuilder_domain::{ChannelKind, Choice, ChoiceOption, ChoiceStyle, Content, Location, Media, TemplateMessage};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -246,11 +246,12 @@ fn interactive_content(json: &Json, beside: Option<&str>) -> Result<Content, Str
 
 fn template_content(json: &Json) -> Result<Content, String> {
     let variables = json.get("variables").and_then(Json::as_array).into_iter().flatten();
-    Ok(Content::Template {
+    Ok(Content::Template(TemplateMessage {
         name: words(json, &["name"]).ok_or("`template` has no name")?.to_owned(),
         language: words(json, &["language"]).unwrap_or("en").to_owned(),
         variables: variables.filter_map(Json::as_str).map(str::to_owned).collect(),
-    })
+        ..TemplateMessage::default()
+    }))
 }
 
 #[cfg(test)]

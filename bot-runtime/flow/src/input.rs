@@ -144,6 +144,7 @@ impl Input {
             | Inbound::ContactChanged { .. }
             | Inbound::Typing
             | Inbound::Account { .. }
+            | Inbound::Template(_)
             | Inbound::Service { .. }
             | Inbound::Unsupported { .. } => None,
         }

@@ -114,7 +114,7 @@ fn look(content: &Content, can: &Capabilities) -> Vec<(FindingCode, String)> {
         }
         Content::Location(_)
         | Content::Contact(_)
-        | Content::Template { .. }
+        | Content::Template(_)
         | Content::Structured { .. } => {}
     }
     found

@@ -1,6 +1,6 @@
 //! Messages whose texts are templates.
 
-use botbuilder_domain::{Choice, ChoiceStyle, Content, Media};
+use botbuilder_domain::{Choice, ChoiceStyle, Content, Media, TemplateMessage};
 
 use crate::{
     expression::ParseError,
@@ -25,9 +25,8 @@ pub(crate) enum Saying {
         label: Option<Template>,
     },
     Template {
-        name: String,
-        language: String,
-        variables: Vec<Template>,
+        message: TemplateMessage,
+        fillings: Vec<Template>,
     },
     /// A content without templates.
     Fixed(Content),
@@ -53,10 +52,9 @@ impl Saying {
                 style: choice.style,
                 label: optional(choice.label.as_deref())?,
             },
-            Content::Template { name, language, variables } => {
-                let variables =
-                    variables.iter().map(|text| Template::parse(text)).collect::<Result<_, _>>()?;
-                Self::Template { name, language, variables }
+            Content::Template(message) => {
+                let fillings = message.fillings().map(Template::parse).collect::<Result<_, _>>()?;
+                Self::Template { message, fillings }
             }
             Content::Location(_) | Content::Contact(_) | Content::Structured { .. } => Self::Fixed(content),
         })
@@ -79,11 +77,11 @@ impl Saying {
                 let label = optional(label, turn)?;
                 Content::Choice(Choice { text, options, style: *style, label })
             }
-            Self::Template { name, language, variables } => Content::Template {
-                name: name.clone(),
-                language: language.clone(),
-                variables: variables.iter().map(|text| turn.render(text)).collect::<Result<_, _>>()?,
-            },
+            Self::Template { message, fillings } => {
+                let fillings =
+                    fillings.iter().map(|text| turn.render(text)).collect::<Result<Vec<_>, _>>()?;
+                Content::Template(message.refilled(fillings))
+            }
             Self::Fixed(content) => content.clone(),
         })
     }
@@ -102,11 +100,9 @@ impl Saying {
                 style: *style,
                 label: optional(label),
             }),
-            Self::Template { name, language, variables } => Content::Template {
-                name: name.clone(),
-                language: language.clone(),
-                variables: variables.iter().map(Template::outline).collect(),
-            },
+            Self::Template { message, fillings } => {
+                Content::Template(message.refilled(fillings.iter().map(Template::outline)))
+            }
             Self::Fixed(content) => content.clone(),
         }
     }
@@ -120,7 +116,7 @@ impl Saying {
                 let options = options.iter().flat_map(OptionTemplate::templates);
                 [text].into_iter().chain(label).chain(options).collect()
             }
-            Self::Template { variables, .. } => variables.iter().collect(),
+            Self::Template { fillings, .. } => fillings.iter().collect(),
             Self::Fixed(_) => Vec::new(),
         }
     }

@@ -104,4 +104,6 @@ pub struct Capabilities {
     pub read_receipts: bool,
     /// Hours after the contact's last message in which anything may be sent; none where there is no such rule.
     pub reply_window_hours: Option<u32>,
+    /// Hours after the contact's last message in which a person may still write, where that is longer.
+    pub person_window_hours: Option<u32>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
+use crate::{Failure, template::TemplateMessage};
 
 /// The content of one message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,15 +22,7 @@ pub enum Content {
     /// A text with things to choose from.
     Choice(Choice),
     /// A message that the provider approved beforehand.
-    Template {
-        /// Its name at the provider.
-        name: String,
-        /// The exact language code of the approved translation.
-        language: String,
-        /// Values of its variables, in order.
-        #[serde(default)]
-        variables: Vec<String>,
-    },
+    Template(TemplateMessage),
     /// A payload for one kind of channel, passed on as it is.
     Structured {
         /// The payload.

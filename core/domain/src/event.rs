@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, ConversationId, DeliveryStatus, Failure, MessageId};
+use crate::{Content, ConversationId, DeliveryStatus, Failure, MessageId, template::TemplateChange};
 
 /// Who an inbound event comes from, as the channel tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +183,9 @@ pub enum Inbound {
         /// As it came.
         raw: serde_json::Value,
     },
+    /// Something about a template of the account.
+    #[serde(rename = "template.1")]
+    Template(TemplateChange),
     /// Something the network tells about the chat: members, titles, pins.
     #[serde(rename = "service.1")]
     Service {
@@ -221,6 +224,7 @@ impl Inbound {
             Self::Answer { .. } => "answer",
             Self::Happened { .. } => "happened",
             Self::Account { .. } => "account",
+            Self::Template(_) => "template",
             Self::Service { .. } => "service",
             Self::Unsupported { .. } => "unsupported",
         }
@@ -274,4 +278,11 @@ pub struct Send {
     /// Whether it is one of many that were sent together: it gives way to everything else of its account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bulk: bool,
+    /// The end of the reply window, as it was known when this was written. It is looked up once that has passed, or
+    /// where it was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<DateTime<Utc>>,
+    /// Whether a person wrote it: some networks give persons more time than programs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_person: bool,
 }

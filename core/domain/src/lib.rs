@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod secret;
 pub mod status;
+pub mod template;
 pub mod trail;
 
 pub use channel::{Capabilities, ChannelKind};
@@ -24,4 +25,8 @@ pub use id::{
 };
 pub use secret::Secret;
 pub use status::{DeliveryStatus, Failure};
+pub use template::{
+    TemplateButton, TemplateCategory, TemplateChange, TemplateHeader, TemplateMessage, TemplateQuality,
+    TemplateStatus, TemplateValue,
+};
 pub use trail::{Stage, TrailEvent};

@@ -41,6 +41,10 @@ pub enum Stage {
     Expired,
     /// Its kind is not understood; the raw form is kept.
     Unsupported,
+    /// The reply window is closed: it waits until the contact writes.
+    Held,
+    /// The contact wrote: it goes out.
+    Released,
 }
 
 impl Stage {
@@ -63,6 +67,8 @@ impl Stage {
             Self::Replayed => "replayed",
             Self::Expired => "expired",
             Self::Unsupported => "unsupported",
+            Self::Held => "held",
+            Self::Released => "released",
         }
     }
 }

@@ -21,6 +21,7 @@ const FULL: Capabilities = Capabilities {
     delivered_receipts: true,
     read_receipts: true,
     reply_window_hours: None,
+    person_window_hours: None,
 };
 
 /// A channel that shows text and nothing else.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Either `text`, or `content` in the shape of [`Content`]; in it, texts, captions, addresses of files, titles and
-//! descriptions of options and the variables of templates are templates. Everything else goes out as it is.
+//! descriptions of options and what fills a template's gaps are templates. Everything else goes out as it is.
 //!
 //! Ports: `next`, `error`.
 

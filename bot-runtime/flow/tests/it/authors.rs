@@ -31,6 +31,7 @@ const SMALL: Capabilities = Capabilities {
     delivered_receipts: false,
     read_receipts: false,
     reply_window_hours: None,
+    person_window_hours: None,
 };
 
 fn flow(nodes: &[(&str, &str, Json)], edges: &[(&str, &str, &str)]) -> Json {

@@ -3,6 +3,7 @@
 pub mod bulk_messages;
 pub mod dedupe_keys;
 pub mod events;
+pub mod held_messages;
 pub mod idempotency_keys;
 pub mod message_events;
 pub mod outbox_events;

@@ -102,9 +102,9 @@ pub async fn unpublished(
         SELECT position, organization_id, topic, partition_key, payload FROM outbox_events
         WHERE published_at IS NULL AND available_at <= $3 AND ($1::text IS NULL OR topic = $1) AND position > $2
           -- Events have takers of their own; what the dispatcher has put aside it takes up by itself; what is sent in
-          -- bulk has a job of its own.
+          -- bulk has a job of its own; what is held waits for its contact.
           AND topic <> 'events'
-          AND event_type NOT IN ('message.parked', 'message.scheduled', 'message.bulk')
+          AND event_type NOT IN ('message.parked', 'message.scheduled', 'message.bulk', 'message.held')
         ORDER BY position LIMIT $4
         "#,
         topic,

@@ -307,7 +307,7 @@ fn admit(
         return Err(("blocked", "the contact is blocked, or has blocked the account"));
     }
     let open = recipient.window_until.is_some_and(|until| turn < until);
-    if over.has_window && !open && !matches!(content, Content::Template { .. }) {
+    if over.has_window && !open && !matches!(content, Content::Template(_)) {
         return Err((
             "window_closed",
             "the contact has not written lately; the network takes only an approved template",

@@ -86,7 +86,7 @@ pub(super) fn routes(mut routes: Routes) -> Routes {
 }
 
 /// What is wrong at the provider, with what to do about it.
-fn problem(trouble: &Trouble) -> ApiError {
+pub(super) fn problem(trouble: &Trouble) -> ApiError {
     let text = trouble.to_string();
     if trouble.passes {
         let seconds = trouble.after.map_or(5, |after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX));
@@ -100,7 +100,7 @@ fn problem(trouble: &Trouble) -> ApiError {
 }
 
 /// The channel with its secrets.
-async fn open(api: &Api, caller: &Caller, id: Uuid) -> Result<Opened, ApiError> {
+pub(super) async fn open(api: &Api, caller: &Caller, id: Uuid) -> Result<Opened, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
     let opened = channels::open(&mut tx, &caller.scope, &api.root, id.into()).await?;
     tx.commit().await?;

@@ -2,7 +2,6 @@
 
 pub mod batch;
 pub mod channel_contacts;
-pub mod channel_templates;
 pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
 pub mod channels;
@@ -11,6 +10,7 @@ pub mod conversations;
 pub mod messages;
 pub(crate) mod outgoing;
 pub mod retry;
+pub mod templates;
 
 use crate::routes::Routes;
 
@@ -18,7 +18,7 @@ use crate::routes::Routes;
 pub fn routes() -> Routes {
     [
         channels::routes(),
-        channel_templates::routes(),
+        templates::routes(),
         channel_webhooks::routes(),
         channel_contacts::routes(),
         conversations::routes(),
