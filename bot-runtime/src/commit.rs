@@ -10,17 +10,21 @@ use botbuilder_store::{
     channels::{
         channel_contacts,
         channel_messages::{self, New as NewMessage, Reported},
-        channel_webhooks, conversations, turn_effects,
+        channel_templates, channel_webhooks, conversations, turn_effects,
     },
     experiments,
     flows::{conversation_turns, turn_circumstances},
     nlu::nlu_logs,
-    system::{dedupe_keys, events, message_events, outbox_events},
+    system::{
+        dedupe_keys, events,
+        held_messages::{self, Heard},
+        message_events, outbox_events,
+    },
 };
 use botbuilder_stream::Record;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::{Runtime, batch::Job, events::of_turns, recording::Recorded, turn::Turn};
 
@@ -90,12 +94,14 @@ pub async fn commit(
     for (message, content) in fresh.iter().filter_map(|turn| turn.amendment.as_ref()) {
         channel_messages::amend(&mut tx, scope, *message, content.as_ref(), now).await?;
     }
+    let (released, released_trail) = release(&mut tx, scope, &mut fresh, now).await?;
     let outbox: Vec<outbox_events::New> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
     let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
     events::note(&mut tx, scope, runtime.ids.next(), &told).await?;
     let mut trail: Vec<TrailEvent> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)).collect();
+    trail.extend(released_trail);
     trail.extend(duplicate_entries(&mut tx, scope, &duplicates, now).await?);
     message_events::insert_many(&mut tx, scope, &trail, &*runtime.ids).await?;
     effects(&mut tx, scope, &fresh, now).await?;
@@ -110,11 +116,8 @@ pub async fn commit(
         circumstances.note_stored();
     }
 
-    let unpublished = outbox
-        .into_iter()
-        .zip(positions)
-        .filter(|(row, _)| row.available_at <= now)
-        .map(|(row, position)| Unpublished {
+    let replies = outbox.into_iter().zip(positions).filter(|(row, _)| row.available_at <= now).map(
+        |(row, position)| Unpublished {
             position,
             topic: row.topic,
             record: Record {
@@ -122,9 +125,51 @@ pub async fn commit(
                 payload: Bytes::from(row.payload.to_string()),
                 headers: Vec::new(),
             },
+        },
+    );
+    let unpublished = released.into_iter().chain(replies).collect();
+    Ok(Committed { unpublished, duplicates: duplicates.len() })
+}
+
+/// Takes up what waited for contacts that wrote. Their rows were written before, so nobody holds a message for them any
+/// more that this does not see. The answer is the records, which go out before the replies, and the entries of trails.
+async fn release(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    turns: &mut [Turn],
+    now: DateTime<Utc>,
+) -> Result<(Vec<Unpublished>, Vec<TrailEvent>), Error> {
+    let heard: Vec<Heard> = turns.iter_mut().flat_map(|turn| std::mem::take(&mut turn.heard)).collect();
+    if heard.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let released = held_messages::release(tx, scope, &heard, now).await?;
+    let trail = released
+        .iter()
+        .map(|released| TrailEvent {
+            org: scope.org(),
+            message: released.message,
+            conversation: None,
+            channel: None,
+            at: now,
+            stage: Stage::Released,
+            attempt: 0,
+            provider_code: None,
+            duration_us: None,
+            detail: Map::from_iter([("reason".to_owned(), json!("the contact wrote"))]),
+            trace_id: None,
         })
         .collect();
-    Ok(Committed { unpublished, duplicates: duplicates.len() })
+    let records = released.into_iter().map(|released| Unpublished {
+        position: released.record.position,
+        topic: crate::OUTBOUND,
+        record: Record {
+            key: released.record.partition_key,
+            payload: Bytes::from(released.record.payload.to_string()),
+            headers: Vec::new(),
+        },
+    });
+    Ok((records.collect(), trail))
 }
 
 /// Writes what is kept of turns, so that they can be made again. What is stored anew of what they depended on.
@@ -171,6 +216,9 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         }
         if let Some(contact) = turn.opted_out {
             turn_effects::opt_out(tx, scope, contact, now).await?;
+        }
+        if let Some((channel, change)) = &turn.template {
+            channel_templates::change(tx, scope, *channel, change, now).await?;
         }
         for mail in &turn.mails {
             turn_effects::mail(tx, scope, mail, now).await?;

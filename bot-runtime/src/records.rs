@@ -21,16 +21,26 @@ use crate::{
     turn::{Error, Turn},
 };
 
+/// How long a reply may be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until {
+    /// After this instant it is not sent.
+    pub(crate) not_after: DateTime<Utc>,
+    /// The end of the reply window; none where there is none, or it was not this turn that opened it.
+    pub(crate) window: Option<DateTime<Utc>>,
+}
+
 /// A reply: its message as queued, and the record that sends it.
 pub(crate) fn reply(
     turn: &mut Turn,
     cause: &Envelope<InboundEvent>,
     conversation: &Saved,
     content: Content,
-    not_after: DateTime<Utc>,
+    until: Until,
     ids: &dyn Ids,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let Until { not_after, window } = until;
     let message = MessageId::new(ids.next());
     turn.messages.push(NewMessage {
         id: message,
@@ -51,6 +61,8 @@ pub(crate) fn reply(
         reply_to: None,
         not_after,
         bulk: false,
+        window,
+        by_person: false,
     }));
     turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);
     Ok(())

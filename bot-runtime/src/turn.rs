@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use botbuilder_domain::{
-    ChannelKind, ContactId, Content, ConversationId, Ids, Inbound, MessageId, Outbound, Sender, TrailEvent,
+    ChannelId, ChannelKind, ContactId, Content, ConversationId, ConversationKey, Ids, Inbound, MessageId,
+    Outbound, Sender, TemplateChange, TrailEvent,
 };
 use botbuilder_flow::{
     Context, Effect, Email, Event, Input, Next, Priority, Session, Sprint, experiment::Experiment, step,
@@ -18,7 +19,7 @@ use botbuilder_store::{
     },
     experiments::{Conversion, Exposure},
     nlu::nlu_logs,
-    system::{dedupe_keys, outbox_events},
+    system::{dedupe_keys, held_messages::Heard, outbox_events},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ use crate::{
     load::{Loaded, reference_key},
     opt_out,
     recording::{self, Recorded},
-    records::{asked, outgoing, put_off, reply},
+    records::{Until, asked, outgoing, put_off, reply},
     trail::{arrival, status_entry},
 };
 
@@ -71,6 +72,10 @@ pub struct Turn {
     pub meant: Vec<nlu_logs::Meant>,
     /// Mails to be sent.
     pub mails: Vec<Mail>,
+    /// What the provider says of a template of the channel.
+    pub template: Option<(ChannelId, TemplateChange)>,
+    /// Messages that waited for the contact to write go out before the replies.
+    pub heard: Vec<Heard>,
     /// The conversation that a person takes over, and how urgent that is.
     pub handoff: Option<(ConversationId, Priority)>,
     /// What is kept of the step, to make it again.
@@ -174,6 +179,7 @@ pub fn decide(
         Inbound::ContactChanged { blocked, .. } => {
             turn.contact = Some(Seen { blocked: *blocked, ..contact(job, loaded, ids) });
         }
+        Inbound::Template(change) => turn.template = Some((job.envelope.channel, change.clone())),
         Inbound::Typing | Inbound::Account { .. } | Inbound::Service { .. } | Inbound::Unsupported { .. } => {
         }
     }
@@ -212,6 +218,9 @@ fn converse(
     contact.inbound = i32::from(received.is_some());
     if received.is_some() {
         contact.window_until = reply_window(envelope.kind).map(|window| now + window);
+        if contact.window_until.is_some() {
+            turn.heard = heard(job, &contact);
+        }
     }
 
     let mut record = None;
@@ -317,13 +326,11 @@ fn converse(
                 Some(until)
             }
         };
-        let not_after = contact
-            .window_until
-            .map_or(now + options.reply_lifetime, |end| end.min(now + options.reply_lifetime));
+        let until = Until { not_after: now + options.reply_lifetime, window: contact.window_until };
         for (index, effect) in effects.into_iter().enumerate() {
             match effect {
                 Effect::Reply(content) => {
-                    reply(turn, envelope, &saved, content, not_after, ids, now)?;
+                    reply(turn, envelope, &saved, content, until, ids, now)?;
                     saved.outbound += 1;
                 }
                 Effect::Email(Email { to, subject, text }) => {
@@ -438,6 +445,15 @@ fn contact(job: &Job, loaded: &Loaded, ids: &dyn Ids) -> Seen {
         blocked: None,
         external_id,
     }
+}
+
+/// The keys under which messages to a contact that wrote may be held: those of both addresses.
+fn heard(job: &Job, contact: &Seen) -> Vec<Heard> {
+    let envelope = &job.envelope;
+    let key = envelope.key.as_str().to_owned();
+    let addresses = std::iter::once(&contact.external_id).chain(&contact.alt_external_id);
+    let under = addresses.map(|address| ConversationKey::new(envelope.channel, address).as_str().to_owned());
+    under.map(|held_under| Heard { held_under, key: key.clone() }).collect()
 }
 
 /// How long after a contact's message anything may be sent (`channels.md` 1.10 and 3.6).

@@ -164,3 +164,29 @@ fn structured(payload: &Value) -> Result<Map<String, Value>, SendError> {
     }
     Err(refused("the payload holds no message"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_wrote_has_the_tag_and_an_action_has_none() {
+        let tagged = |body: Value| {
+            let Value::Object(body) = body else { unreachable!() };
+            let token = Secret::new("t".to_owned());
+            let base_url = "https://graph.instagram.com".to_owned();
+            let settings = Sending { base_url, api_version: "v26.0", sender: "me", access_token: &token };
+            match Instagram.by_person(request(&settings, body)).body {
+                RequestBody::Json(body) => body,
+                _ => unreachable!(),
+            }
+        };
+        let message =
+            tagged(json!({ "recipient": { "id": "1" }, "messaging_type": "RESPONSE", "message": {} }));
+        assert_eq!(
+            (&message["messaging_type"], &message["tag"]),
+            (&json!("MESSAGE_TAG"), &json!("HUMAN_AGENT"))
+        );
+        assert_eq!(tagged(json!({ "sender_action": "typing_on" })), json!({ "sender_action": "typing_on" }));
+    }
+}

@@ -33,7 +33,9 @@ pub(crate) fn encode(message: &TemplateMessage) -> Result<Value, SendError> {
     }
     for button in &message.buttons {
         let (kind, parameter) = match &button.value {
-            TemplateValue::Payload(payload) => ("quick_reply", json!({ "type": "payload", "payload": payload })),
+            TemplateValue::Payload(payload) => {
+                ("quick_reply", json!({ "type": "payload", "payload": payload }))
+            }
             TemplateValue::UrlSuffix(suffix) => ("url", json!({ "type": "text", "text": suffix })),
             TemplateValue::Code(code) => ("copy_code", json!({ "type": "coupon_code", "coupon_code": code })),
         };

@@ -40,7 +40,8 @@ impl Templates for Whatsapp {
     fn submitted(&self, before: &Template, response: &ProviderResponse) -> Result<Review, Trouble> {
         let body = setup::answered(response, classify)?;
         let id = body.get("id").and_then(as_text).or_else(|| before.provider_template_id.clone());
-        let id = id.ok_or(Trouble::passing("provider_unavailable", "meta does not say which template it is"))?;
+        let id =
+            id.ok_or(Trouble::passing("provider_unavailable", "meta does not say which template it is"))?;
         let word = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
         Ok(Review {
             provider_id: id,
@@ -181,7 +182,11 @@ fn read(item: &Value) -> Option<Template> {
         buttons: Vec::new(),
         variables: Vec::new(),
         status: status(word("status")?)?,
-        quality: item.pointer("/quality_score/score").and_then(Value::as_str).map(quality).unwrap_or_default(),
+        quality: item
+            .pointer("/quality_score/score")
+            .and_then(Value::as_str)
+            .map(quality)
+            .unwrap_or_default(),
         rejection_reason: word("rejected_reason").filter(|reason| *reason != "NONE").map(str::to_owned),
     };
     for component in item.get("components")?.as_array()? {
@@ -199,7 +204,7 @@ fn read(item: &Value) -> Option<Template> {
                 }
             }
             "BODY" => {
-                template.body = text?.to_owned();
+                text?.clone_into(&mut template.body);
                 let named = component.pointer("/example/body_text_named_params").and_then(Value::as_array);
                 let numbered = component.pointer("/example/body_text/0").and_then(Value::as_array);
                 template.variables = match (named, numbered) {
@@ -241,7 +246,9 @@ fn status(word: &str) -> Option<TemplateStatus> {
         "PENDING" | "IN_APPEAL" => TemplateStatus::Pending,
         "REJECTED" => TemplateStatus::Rejected,
         "PAUSED" | "FLAGGED" => TemplateStatus::Paused,
-        "DISABLED" | "PENDING_DELETION" | "DELETED" | "LIMIT_EXCEEDED" | "ARCHIVED" => TemplateStatus::Disabled,
+        "DISABLED" | "PENDING_DELETION" | "DELETED" | "LIMIT_EXCEEDED" | "ARCHIVED" => {
+            TemplateStatus::Disabled
+        }
         _ => return None,
     })
 }
@@ -340,7 +347,8 @@ mod tests {
     fn a_list_goes_on_where_graph_says() {
         let page = |paging: Value| {
             let body = json!({ "data": [listed(&template()), { "id": "8" }], "paging": paging }).to_string();
-            let response = ProviderResponse { status: 200, retry_after: None, body: body.into_bytes().into() };
+            let response =
+                ProviderResponse { status: 200, retry_after: None, body: body.into_bytes().into() };
             Whatsapp.listed(&response).unwrap()
         };
         let cursors = json!({ "cursors": { "after": "abc" }, "next": "https://graph.facebook.com/next" });

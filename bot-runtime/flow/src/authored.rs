@@ -11,7 +11,9 @@
 //! Of several of a kind the one in the contact's language and for its network is said, then the one in the bot's
 //! language, then the more important one. Texts are templates.
 
-use botbuilder_domain::{ChannelKind, Choice, ChoiceOption, ChoiceStyle, Content, Location, Media, TemplateMessage};
+use botbuilder_domain::{
+    ChannelKind, Choice, ChoiceOption, ChoiceStyle, Content, Location, Media, TemplateMessage,
+};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;

@@ -112,10 +112,7 @@ fn look(content: &Content, can: &Capabilities) -> Vec<(FindingCode, String)> {
                 }
             }
         }
-        Content::Location(_)
-        | Content::Contact(_)
-        | Content::Template(_)
-        | Content::Structured { .. } => {}
+        Content::Location(_) | Content::Contact(_) | Content::Template(_) | Content::Structured { .. } => {}
     }
     found
 }

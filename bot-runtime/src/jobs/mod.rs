@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod email;
+pub mod held;
 pub mod relay;
 pub mod retention;
 pub mod timers;

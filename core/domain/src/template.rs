@@ -226,7 +226,9 @@ mod tests {
     #[test]
     fn a_template_is_written_as_it_was_before_it_had_headers_and_buttons() {
         let old = json!({ "kind": "template", "name": "a", "language": "en", "variables": ["x"] });
-        let Content::Template(template) = serde_json::from_value(old.clone()).unwrap() else { unreachable!() };
+        let Content::Template(template) = serde_json::from_value(old.clone()).unwrap() else {
+            unreachable!()
+        };
         assert_eq!((template.header.is_none(), template.buttons.len()), (true, 0));
         assert_eq!(json!(Content::Template(template)), old);
     }

@@ -10,8 +10,10 @@
 //! | `GET`, `POST /__fake/behaviour` | how it misbehaves: see [`Behaviour`] |
 //! | `POST /__fake/forget` | empties what is kept |
 //! | `POST /__fake/webhook` | where events go: `{"url"}`, or null |
-//! | `POST /__fake/say` | a person writes: `{"from", "text"}`; sent to the webhook |
+//! | `POST /__fake/say` | a person writes: `{"from", "text"}`; sent to the webhook. WhatsApp: `without_number` |
 //! | `POST /__fake/tap` | a person chooses: `{"from", "payload", "title"}`; sent to the webhook |
+//! | `POST /__fake/template` | WhatsApp: a review, `{"name", "language", "status", "quality", "category"}`; sent to the webhook |
+//! | `POST /__fake/lapse` | WhatsApp: `{"from"}` has not written for a day |
 //! | `POST /__fake/command` | Slack: `{"from", "command", "text"}` |
 //! | `POST /__fake/mention` | Slack: `{"from", "channel", "text"}` |
 //! | `POST /__fake/disconnect` | Slack: `{"reason"}`; the sockets are announced to end, and end |

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botbuilder_adapter_kit::SendError;
+use botbuilder_adapter_kit::{SendError, templates::Unfit};
 use botbuilder_domain::{Failure, MessageId, Stage};
 use chrono::TimeDelta;
 
@@ -23,6 +23,9 @@ pub(super) enum Failed {
     NotPossible(String),
     Disconnected,
     Expired,
+    OutsideWindow,
+    NotHeard,
+    Unfit(Unfit),
 }
 
 impl Failed {
@@ -32,6 +35,15 @@ impl Failed {
             Self::NotPossible(reason) => ("not_possible", None, reason.clone()),
             Self::Disconnected => ("channel_disconnected", None, "the channel is not connected".to_owned()),
             Self::Expired => ("expired", None, "its time had passed before it could be sent".to_owned()),
+            Self::OutsideWindow => {
+                let message = "the contact has not written lately; the network takes only approved templates";
+                ("window_closed", None, message.to_owned())
+            }
+            Self::NotHeard => {
+                let message = "it was held outside the reply window, and the contact did not write in time";
+                ("expired", None, message.to_owned())
+            }
+            Self::Unfit(unfit) => (unfit.code, None, unfit.reason.clone()),
         };
         Failure { code: code.to_owned(), provider_code, message }
     }
@@ -39,8 +51,12 @@ impl Failed {
     pub(super) const fn stage(&self) -> Stage {
         match self {
             Self::Send(SendError::Uncertain { .. }) => Stage::Uncertain,
-            Self::Expired => Stage::Expired,
-            Self::Send(_) | Self::NotPossible(_) | Self::Disconnected => Stage::Refused,
+            Self::Expired | Self::NotHeard => Stage::Expired,
+            Self::Send(_)
+            | Self::NotPossible(_)
+            | Self::Disconnected
+            | Self::OutsideWindow
+            | Self::Unfit(_) => Stage::Refused,
         }
     }
 

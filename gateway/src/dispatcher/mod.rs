@@ -3,18 +3,22 @@
 //! Each partition has a [`partition::Worker`]; each conversation has one ordered lane in it, so a retry holds back
 //! only its own conversation. The [`gate`] says when a message may go; what waits for long is [`parked`]. The
 //! [`journal`] writes *attempt started* before each request and the outcome after it,
-//! many at a time. [`send`] is one message's way through planner, adapter and network.
+//! many at a time. [`send`] is one message's way through planner ([`parts`]), adapter and network; [`window`] says
+//! whether it may leave at all, [`outcome`] writes down what became of it.
 
 mod breaker;
 mod failed;
 mod gate;
 mod journal;
 mod multipart;
+mod outcome;
 mod parked;
 mod partition;
+mod parts;
 mod provider;
 mod send;
 mod throttle;
+mod window;
 
 use std::sync::Arc;
 

@@ -2,45 +2,44 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Account, Change, Channel, Downgrade, HttpChannel, Part, SendError, plan};
-use botbuilder_domain::{
-    Content, Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage, TrailEvent,
-};
+use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError};
+use botbuilder_domain::{Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
-    OrgScope,
+    Error,
     bots::{widget_configs::NewFrame, widget_messages::Shown},
-    channels::{
-        channel_messages::{Claim, Outcome, Settled},
-        channels::{self, Health},
-    },
+    channels::channel_messages::{Claim, Settled},
 };
-use botbuilder_stream::{Record, Stream};
+use botbuilder_stream::Stream;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
-use super::{breaker, failed::Failed, gate::Gate, journal::Journal, provider::ProviderHttp};
-use crate::{
-    Gateway,
-    hub::Frame,
-    media::outgoing::{self, Ready},
+use super::{
+    failed::Failed,
+    gate::Gate,
+    journal::Journal,
+    outcome::entry,
+    parts::Sending,
+    provider::ProviderHttp,
+    window::{Leave, Way},
 };
+use crate::{Gateway, hub::Frame};
 
 /// What waits for longer is put aside, so that it is not held in memory.
 const PATIENCE: TimeDelta = TimeDelta::seconds(5);
 /// The pause while accounts cannot be looked up.
 const PAUSE: Duration = Duration::from_millis(250);
 
-type Job = Envelope<OutboundEvent>;
+pub(super) type Job = Envelope<OutboundEvent>;
 
 /// Sends messages.
 pub(super) struct Sender {
-    gateway: Gateway,
-    http: Arc<ProviderHttp>,
-    journal: Journal,
-    gate: Arc<Gate>,
+    pub(super) gateway: Gateway,
+    pub(super) http: Arc<ProviderHttp>,
+    pub(super) journal: Journal,
+    pub(super) gate: Arc<Gate>,
 }
 
 /// What became of a message in hand.
@@ -60,11 +59,11 @@ pub(super) enum Sent {
 }
 
 /// Outcome of all parts of a message, so far.
-struct Progress {
+pub(super) struct Progress {
     /// The provider's ids of the parts that it took.
-    taken: Vec<String>,
+    pub(super) taken: Vec<String>,
     /// A change that the provider asked for and that was made; made once.
-    changed: bool,
+    pub(super) changed: bool,
 }
 
 impl Sender {
@@ -168,13 +167,35 @@ impl Sender {
         halt: &CancellationToken,
     ) -> Result<Sent, String> {
         let mut progress = Progress { taken: Vec::new(), changed: false };
-        let mut scheduled = scheduled;
+        let (mut scheduled, mut doubted) = (scheduled, false);
         loop {
             let Some(account) = self.account(job, halt).await else { return Ok(Sent::Halted) };
             let now = self.gateway.clock.now();
+            let mut leave = Leave::Now(Box::new(Way::plain(&message.content)));
+            if let Some(account) = &account
+                && now <= message.not_after
+            {
+                leave = match self.way(job, message, channel, account, doubted).await {
+                    Ok(leave) => leave,
+                    Err(error) if error.is_passing() || matches!(error, Error::Stale) => {
+                        warn!(message.id = %message.message, error = %error, "message waits for the database");
+                        tokio::select! {
+                            () = halt.cancelled() => return Ok(Sent::Halted),
+                            () = tokio::time::sleep(PAUSE) => continue,
+                        }
+                    }
+                    Err(error) => return Err(error.to_string()),
+                };
+            }
+            let way = match leave {
+                Leave::Now(way) => Ok(way),
+                Leave::Held => return Ok(Sent::Done),
+                Leave::Not(failed) => Err(failed),
+            };
             // Asked before the attempt is written down as started: what waits here has not been tried.
             if let Some(account) = &account
                 && now <= message.not_after
+                && way.is_ok()
                 && let Some(wait) =
                     self.gate.wait(channel, account, &job.body.to, message.bulk, &mut scheduled)
             {
@@ -221,10 +242,11 @@ impl Sender {
             let result = if started > message.not_after {
                 Err(Failed::Expired)
             } else {
-                match &account {
-                    None => Err(Failed::Disconnected),
-                    Some(account) => {
-                        let sending = Sending { job, message, channel, http, account };
+                match (&account, way) {
+                    (None, _) => Err(Failed::Disconnected),
+                    (_, Err(failed)) => Err(failed),
+                    (Some(account), Ok(way)) => {
+                        let sending = Sending { job, message, way: &way, channel, http, account };
                         self.parts(&sending, &mut progress).await
                     }
                 }
@@ -245,7 +267,15 @@ impl Sender {
                 Err(failed) => {
                     let now = self.gateway.clock.now();
                     let failure = failed.failure();
-                    match failed.retry(message.message, attempt) {
+                    let first_doubt =
+                        !doubted && matches!(failed, Failed::Send(SendError::WindowClosed { .. }));
+                    doubted |= first_doubt;
+                    // Where something else is done outside the window, that is done at once.
+                    let retry = match &account {
+                        Some(account) if first_doubt && has_policy(account) => Some(TimeDelta::zero()),
+                        _ => failed.retry(message.message, attempt),
+                    };
+                    match retry {
                         Some(wait) if now + wait < message.not_after => {
                             let until = later(now + wait, self.gate.retry(job.channel));
                             let retry = Settled::Retry { at: until, failure, taken: progress.taken.clone() };
@@ -312,185 +342,11 @@ impl Sender {
             }
         }
     }
-
-    /// Sends the parts that the provider has not taken yet, in order.
-    async fn parts(&self, sending: &Sending<'_>, progress: &mut Progress) -> Result<Vec<Downgrade>, Failed> {
-        let message = sending.message;
-        let ready =
-            outgoing::prepare(&self.gateway, &self.http, sending.account, sending.channel, &message.content)
-                .await
-                .map_err(Failed::Send)?;
-        let plan = plan(&ready.content, &sending.channel.capabilities())
-            .map_err(|error| Failed::NotPossible(error.to_string()))?;
-        for (index, content) in plan.parts.into_iter().enumerate().skip(progress.taken.len()) {
-            let mut part = Part {
-                message: message.message,
-                index,
-                to: sending.job.body.to.clone(),
-                thread: sending.job.body.thread.clone(),
-                content,
-                reply_to: message.reply_to.clone(),
-            };
-            let id = match self.part(sending, &ready, &part).await {
-                Err(SendError::RetryChanged { change, code }) if !progress.changed => {
-                    debug!(message.id = %message.message, code, "provider wants the message changed");
-                    progress.changed = true;
-                    match change {
-                        Change::Address(address) => part.to = address,
-                        Change::WithoutReply => {
-                            part.reply_to = None;
-                            part.thread.clear();
-                        }
-                        Change::PlainText => part.content = text_only(part.content),
-                        Change::LinkText => part.content = link_text(part.content),
-                    }
-                    self.part(sending, &ready, &part).await
-                }
-                done => done,
-            };
-            if matches!(id, Err(SendError::Permanent { .. })) {
-                ready.refused(&self.gateway, sending.account.channel);
-            }
-            progress.taken.push(id.map_err(Failed::Send)?);
-        }
-        Ok(plan.downgrades)
-    }
-
-    async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
-        let requests = ready.attach(sending.channel, sending.http.encode(sending.account, part)?);
-        let mut id = None;
-        for request in requests {
-            let answered = self.http.call(request).await;
-            let result = answered.and_then(|response| sending.http.interpret(&response));
-            if let Some(change) = self.gate.report(sending.account.channel, &result) {
-                self.tell_health(sending.job, change, result.as_ref().err()).await;
-            }
-            id = Some(result?.0);
-        }
-        id.ok_or_else(|| SendError::Permanent {
-            code: "empty".to_owned(),
-            message: "the channel has no request for this content".to_owned(),
-        })
-    }
-
-    /// Shows operators that the account stopped working, or works again.
-    async fn tell_health(&self, job: &Job, change: breaker::Change, error: Option<&SendError>) {
-        let health = match (change, error) {
-            (breaker::Change::Closed, _) => Health::Healthy,
-            (
-                breaker::Change::Opened,
-                Some(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }),
-            ) => Health::Down,
-            (breaker::Change::Opened, _) => Health::Degraded,
-        };
-        warn!(channel.id = %job.channel, health = health.as_str(), "health of the account changed");
-        let failure = error.map(|error| (error.code(), error.to_string()));
-        let (gateway, scope) = (&self.gateway, OrgScope::of_service(job.org));
-        let told = async {
-            let mut tx = gateway.store.begin(&scope).await?;
-            let (channel, now) = (job.channel, gateway.clock.now());
-            channels::set_health(&mut tx, &scope, channel, health, failure.as_ref(), now).await?;
-            tx.commit().await
-        };
-        if let Err(error) = told.await {
-            warn!(channel.id = %job.channel, error = %error, "health of the account was not written");
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one row of the journal")]
-    async fn settle(
-        &self,
-        job: &Job,
-        message: &SendMessage,
-        attempt: u32,
-        result: Settled,
-        stage: Stage,
-        detail: Map<String, Value>,
-        started: Option<DateTime<Utc>>,
-    ) -> Result<(), String> {
-        let now = self.gateway.clock.now();
-        metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str())
-            .increment(1);
-        let mut trail = Vec::new();
-        if let Some(started) = started {
-            trail.push(entry(job, message, started, Stage::Attempt, attempt));
-        }
-        let failure = match &result {
-            Settled::Sent { .. } => None,
-            Settled::Failed(failure) | Settled::Retry { failure, .. } | Settled::Uncertain(failure) => {
-                Some(failure)
-            }
-        };
-        let mut detail = detail;
-        if let Some(downgrades) = detail.remove("downgrades") {
-            let mut downgraded = entry(job, message, now, Stage::Downgraded, attempt);
-            downgraded.detail.insert("downgrades".to_owned(), downgrades);
-            trail.push(downgraded);
-        }
-        let mut last = entry(job, message, now, stage, attempt);
-        last.duration_us = started.and_then(|started| micros(now - started));
-        last.detail = detail;
-        if let Some(failure) = failure {
-            last.provider_code.clone_from(&failure.provider_code);
-            last.detail.insert("code".to_owned(), json!(failure.code));
-            last.detail.insert("reason".to_owned(), json!(failure.message));
-        }
-        if let Settled::Retry { at, .. } = &result {
-            last.detail.insert("next_attempt_at".to_owned(), json!(at));
-        }
-        trail.push(last);
-        let outcome = Outcome { id: message.message, channel: job.channel, result, at: now };
-        self.journal.settle(job.org, outcome, trail).await.map_err(|error| error.to_string())
-    }
-
-    /// Puts a record aside whose outcome the database refuses. Returns whether that is durable.
-    async fn bury(&self, job: &Job, reason: &str) -> bool {
-        let Ok(payload) = job.encode() else { return false };
-        let record = Record {
-            key: job.key.as_str().to_owned(),
-            payload,
-            headers: vec![(botbuilder_stream::REASON.to_owned(), reason.to_owned())],
-        };
-        match self.gateway.stream.append("outbound.dead", vec![record]).await {
-            Ok(_) => true,
-            Err(error) => {
-                error!(error = %error, "dead letter was not stored");
-                false
-            }
-        }
-    }
 }
 
-/// A message on its way to a provider.
-struct Sending<'a> {
-    job: &'a Job,
-    message: &'a SendMessage,
-    channel: &'a dyn Channel,
-    http: &'a dyn HttpChannel,
-    account: &'a Account,
-}
-
-/// Options as numbered lines, which a typed number answers; anything else as it is, since texts carry no markup.
-fn text_only(content: Content) -> Content {
-    match content {
-        Content::Choice(choice) => {
-            let lines = choice.options.iter().enumerate();
-            let lines = lines.map(|(index, option)| format!("{}. {}", index + 1, option.title));
-            Content::text([choice.text].into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
-        }
-        other => link_text(other),
-    }
-}
-
-/// A file the provider could not fetch, as a text with its address.
-fn link_text(content: Content) -> Content {
-    match content {
-        Content::Media(media) => {
-            let lines = [media.caption, media.url];
-            Content::text(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))
-        }
-        other => other,
-    }
+/// Whether a message outside the window is not simply refused.
+fn has_policy(account: &Account) -> bool {
+    !matches!(OutsideWindow::of(&account.settings), Ok(OutsideWindow::Refuse) | Err(_))
 }
 
 /// So much later; as late as can be said if that is beyond it.
@@ -499,24 +355,4 @@ fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
         .ok()
         .and_then(|wait| now.checked_add_signed(wait))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-fn micros(span: TimeDelta) -> Option<u64> {
-    span.num_microseconds().and_then(|micros| u64::try_from(micros).ok())
-}
-
-fn entry(job: &Job, message: &SendMessage, at: DateTime<Utc>, stage: Stage, attempt: u32) -> TrailEvent {
-    TrailEvent {
-        org: job.org,
-        message: message.message,
-        conversation: Some(message.conversation),
-        channel: Some(job.channel),
-        at,
-        stage,
-        attempt,
-        provider_code: None,
-        duration_us: None,
-        detail: Map::new(),
-        trace_id: job.trace.trace_id().map(str::to_owned),
-    }
 }

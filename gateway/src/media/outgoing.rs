@@ -9,7 +9,7 @@ use std::{
 use botbuilder_adapter_kit::{
     Account, Carried, Carry, Channel, ProviderRequest, SendError, Uploaded, files::ATTACHED,
 };
-use botbuilder_domain::{ChannelId, Content, Media, MediaKind};
+use botbuilder_domain::{ChannelId, Content, Media, MediaKind, TemplateHeader, TemplateMessage};
 use botbuilder_media::{kind, referred};
 
 use crate::{Gateway, dispatcher::ProviderHttp};
@@ -80,8 +80,31 @@ impl Ready {
     }
 }
 
-/// Makes a content ready. One without a file of ours is ready as it is.
+/// Makes a content ready. One without a file of ours is ready as it is. The file in a template's header goes as a
+/// message's own does.
 pub(crate) async fn prepare(
+    gateway: &Gateway,
+    http: &ProviderHttp,
+    account: &Account,
+    channel: &dyn Channel,
+    content: &Content,
+) -> Result<Ready, SendError> {
+    let Content::Template(template) = content else {
+        return prepare_file(gateway, http, account, channel, content).await;
+    };
+    let Some(TemplateHeader::Media(file)) = template.header.as_deref() else {
+        return prepare_file(gateway, http, account, channel, content).await;
+    };
+    let file = Content::Media(file.clone());
+    let mut ready = prepare_file(gateway, http, account, channel, &file).await?;
+    if let Content::Media(file) = ready.content {
+        let header = Some(Box::new(TemplateHeader::Media(file)));
+        ready.content = Content::Template(TemplateMessage { header, ..template.clone() });
+    }
+    Ok(ready)
+}
+
+async fn prepare_file(
     gateway: &Gateway,
     http: &ProviderHttp,
     account: &Account,

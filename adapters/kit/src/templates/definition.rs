@@ -142,7 +142,8 @@ fn body(template: &Template) -> Result<(), Broken> {
     if text.starts_with("{{") || text.ends_with("}}") {
         return broken("body", "must neither begin nor end with a gap");
     }
-    let examples = template.variables.iter().filter(|example| example.as_str().is_some_and(|it| !it.is_empty()));
+    let examples =
+        template.variables.iter().filter(|example| example.as_str().is_some_and(|it| !it.is_empty()));
     if examples.count() != gaps.count() || template.variables.len() != gaps.count() {
         return broken("variables", format!("must have an example for each of the {} gaps", gaps.count()));
     }
@@ -248,8 +249,9 @@ mod tests {
 
     #[test]
     fn what_a_provider_would_refuse_is_refused_by_its_field() {
+        type Change = fn(&mut Value);
         assert_eq!(check(&template(|_| {})), Ok(()));
-        let cases: [(&str, fn(&mut Value)); 13] = [
+        let cases: [(&str, Change); 13] = [
             ("name", |it| it["name"] = "Order".into()),
             ("language", |it| it["language"] = "en-US".into()),
             ("header", |it| it["header"]["text"] = "x".repeat(61).into()),

@@ -43,13 +43,17 @@ pub fn fit(
     };
     let Some(template) = chosen else {
         let known: Vec<&str> = translations.iter().map(|template| template.language.as_str()).collect();
-        let reason = format!("the template has no approved translation for it; there are: {}", known.join(", "));
+        let reason =
+            format!("the template has no approved translation for it; there are: {}", known.join(", "));
         return unfit("template_language", reason);
     };
     match template.status {
         TemplateStatus::Approved => {}
         TemplateStatus::Paused => {
-            return unfit("template_paused", "the provider has paused the template, because people disliked it");
+            return unfit(
+                "template_paused",
+                "the provider has paused the template, because people disliked it",
+            );
         }
         other => {
             let reason = format!("the template is {}; only approved ones are sent", other.as_str());
@@ -68,7 +72,8 @@ fn suiting<'a>(translations: &'a [Template], locale: Option<&str>) -> Option<&'a
     let wanted = locale.unwrap_or_default().replace('-', "_").to_lowercase();
     let tongue = |code: &str| code.split('_').next().unwrap_or_default().to_lowercase();
     let exact = approved().find(|template| template.language.to_lowercase() == wanted);
-    let near = || approved().find(|template| !wanted.is_empty() && tongue(&template.language) == tongue(&wanted));
+    let near =
+        || approved().find(|template| !wanted.is_empty() && tongue(&template.language) == tongue(&wanted));
     exact.or_else(near).or_else(|| approved().next()).or_else(|| translations.first())
 }
 
@@ -178,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_language_that_is_named_is_that_one_and_one_that_is_not_suits_the_contact() {
-        let all = [translation("en_US", "approved"), translation("de", "approved"), translation("fr", "paused")];
+        let all =
+            [translation("en_US", "approved"), translation("de", "approved"), translation("fr", "paused")];
         let chosen = |locale| fit(&message(""), &all, locale).unwrap().language;
         assert_eq!(chosen(Some("de-AT")), "de");
         assert_eq!(chosen(Some("en")), "en_US");

@@ -2,7 +2,9 @@
 
 mod table;
 
-use botbuilder_domain::{ChannelId, MessageId, OrgId, TemplateChange};
+use botbuilder_domain::{
+    ChannelId, MessageId, OrgId, TemplateCategory, TemplateChange, TemplateQuality, TemplateStatus,
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -95,9 +97,9 @@ pub async fn change(
         change.name,
         change.language,
         change.provider_id,
-        change.status.map(|status| status.as_str()),
-        change.quality.map(|quality| quality.as_str()),
-        change.category.map(|category| category.as_str()),
+        change.status.map(TemplateStatus::as_str),
+        change.quality.map(TemplateQuality::as_str),
+        change.category.map(TemplateCategory::as_str),
         change.reason,
         now,
     )
@@ -187,16 +189,16 @@ pub async fn sync(
     )
     .execute(&mut *tx.inner)
     .await?;
-    Ok(Synced {
-        added: added.rows_affected(),
-        updated: updated.rows_affected(),
-        gone: gone.rows_affected(),
-    })
+    Ok(Synced { added: added.rows_affected(), updated: updated.rows_affected(), gone: gone.rows_affected() })
 }
 
 /// The connected channels of every organization whose templates can be read. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.channel_templates.channels", skip_all)]
-pub async fn channels(tx: &mut Tx, after: Option<ChannelId>, most: i64) -> Result<Vec<(OrgId, ChannelId)>, Error> {
+pub async fn channels(
+    tx: &mut Tx,
+    after: Option<ChannelId>,
+    most: i64,
+) -> Result<Vec<(OrgId, ChannelId)>, Error> {
     let rows = sqlx::query!(
         r#"
         SELECT organization_id, id FROM channels

@@ -202,6 +202,9 @@ async fn set_webhook(State(control): State<Arc<Control>>, Json(Webhook { url }):
 pub(super) struct Said {
     pub(super) from: String,
     pub(super) text: String,
+    /// WhatsApp: the person's number is not shown.
+    #[serde(default)]
+    pub(super) without_number: bool,
 }
 
 /// What a person chooses, as `/__fake/tap` takes it.

@@ -1,9 +1,37 @@
-//! What the fakes of Meta's two networks have alike: who may call, and how an address for callbacks is tried.
+//! What the fakes of Meta's two networks have alike: who may call, how an address for callbacks is tried, and people who
+//! write and choose.
 
-use axum::http::{HeaderMap, header};
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, header},
+    routing::post,
+};
 use botbuilder_domain::{Ids as _, SystemIds};
 
-use super::{Error, caller::Caller};
+use super::{
+    Error,
+    caller::Caller,
+    control::{Said, Tapped, taken},
+};
+
+/// A fake whose people write and choose.
+pub(super) trait People: Send + Sync + 'static {
+    /// A person writes; resolves once the webhook has taken it.
+    fn say(&self, said: Said) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// A person chooses.
+    fn tap(&self, tapped: Tapped) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// `/__fake/say` and `/__fake/tap`.
+pub(super) fn people<P: People>(fake: Arc<P>) -> Router {
+    let say = async |State(fake): State<Arc<P>>, Json(said): Json<Said>| taken(fake.say(said).await);
+    let tap = async |State(fake): State<Arc<P>>, Json(tapped): Json<Tapped>| taken(fake.tap(tapped).await);
+    Router::new().route("/__fake/say", post(say)).route("/__fake/tap", post(tap)).with_state(fake)
+}
 
 /// Whether a call carries the token.
 pub(super) fn is_authorized(headers: &HeaderMap, token: &str) -> bool {

@@ -30,7 +30,7 @@ pub use self::webhook::SIGNATURE_HEADER;
 use super::{
     Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
-    control::{self, Control, Said, Tapped, lock, taken},
+    control::{self, Control, Said, Tapped, lock},
     faults::{self, Worded},
     graph,
     journal::{Arrived, Journal},
@@ -39,6 +39,8 @@ use super::{
 
 /// How long after a person's last word anything may be sent.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
+/// The same for what a person wrote.
+const WINDOW_OF_PERSONS: TimeDelta = TimeDelta::days(7);
 
 /// How a fake is set up.
 #[derive(Debug, Clone)]
@@ -100,9 +102,8 @@ impl Fake {
             .route("/{version}/{account}", get(node))
             .route("/{version}/{account}/subscribed_apps", post(subscribe).delete(unsubscribe))
             .route("/cdn/{file_id}", get(download))
-            .route("/__fake/say", post(say))
-            .route("/__fake/tap", post(tap))
             .with_state(Arc::clone(&state))
+            .merge(graph::people(Arc::clone(&state)))
             .merge(control::routes(control));
         Ok(Self { state, server: server::serve(bind, router).await? })
     }
@@ -213,9 +214,21 @@ impl Inner {
         self.item(from, "postback", &value).await
     }
 
-    fn is_open(&self, person: &str) -> bool {
+    /// Whether a person may be sent anything; longer with the tag for what a person wrote.
+    fn is_open(&self, person: &str, by_person: bool) -> bool {
         let last = lock(&self.heard).get(person).copied();
-        last.is_some_and(|last| SystemClock.now() - last <= WINDOW)
+        let window = if by_person { WINDOW_OF_PERSONS } else { WINDOW };
+        last.is_some_and(|last| SystemClock.now() - last <= window)
+    }
+}
+
+impl graph::People for Inner {
+    async fn say(&self, said: Said) -> Result<(), Error> {
+        Self::say(self, &said.from, &said.text).await
+    }
+
+    async fn tap(&self, tapped: Tapped) -> Result<(), Error> {
+        Self::tap(self, &tapped.from, &tapped.payload, &tapped.title).await
     }
 }
 
@@ -254,7 +267,8 @@ async fn send(
     }
     // A private reply answers a comment, whenever that was.
     let answers_a_comment = body.pointer("/recipient/comment_id").is_some();
-    if !answers_a_comment && !state.is_open(&to) {
+    let by_person = body["messaging_type"] == "MESSAGE_TAG" && body["tag"] == "HUMAN_AGENT";
+    if !answers_a_comment && !state.is_open(&to, by_person) {
         let words = "This message is sent outside of allowed window.";
         return refuse(control, StatusCode::FORBIDDEN, &Refusal::new(10, Some(2_534_022), words));
     }
@@ -345,12 +359,4 @@ fn answer(status: StatusCode, refusal: &Refusal) -> Response {
 fn refuse(control: &Control, status: StatusCode, refusal: &Refusal) -> Response {
     control.count(|counters| counters.refused += 1);
     answer(status, refusal)
-}
-
-async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
-    taken(state.say(&said.from, &said.text).await)
-}
-
-async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
-    taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
 }

@@ -1,13 +1,16 @@
-//! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`, `GET` of the number, `subscribed_apps`.
+//! A WhatsApp Cloud API of our own: `POST /{version}/{phone_number_id}/messages`, `GET` of the number, `subscribed_apps`,
+//! `message_templates`.
 
 mod limits;
 mod media;
 mod statuses;
+mod templates;
 mod webhook;
 
 use std::{
+    collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use axum::{
@@ -21,15 +24,20 @@ use axum::{
 use botbuilder_domain::{Ids as _, SystemIds};
 use serde_json::{Value, json};
 
-pub use self::webhook::{SIGNATURE_HEADER, WABA_ID, message_webhook, tap_webhook};
 use self::{
     limits::{Refusal, Taken, check},
     statuses::Statuses,
+    templates::Templates,
+    webhook::{Who, of_user_id, user_id},
+};
+pub use self::{
+    templates::Reviewed,
+    webhook::{SIGNATURE_HEADER, WABA_ID, message_webhook},
 };
 use super::{
     Accepted, Behaviour, Counters, Delivered, Error, File,
     caller::Caller,
-    control::{self, Control, Said, Tapped, taken},
+    control::{self, Control, Said, Tapped, lock},
     faults::{self, Worded},
     graph,
     journal::{Arrived, Journal},
@@ -51,6 +59,8 @@ pub struct Options {
     pub app_secret: String,
     /// Where it sends webhooks; can be set later.
     pub webhook_url: Option<String>,
+    /// Whether people have business-scoped ids beside their numbers: the number `1555` has `US.1555`.
+    pub user_ids: bool,
 }
 
 impl Default for Options {
@@ -62,6 +72,7 @@ impl Default for Options {
             default_phone_number_id: "106540352242922".into(),
             app_secret: "fake-app-secret".into(),
             webhook_url: None,
+            user_ids: false,
         }
     }
 }
@@ -78,24 +89,39 @@ struct Inner {
     options: Options,
     control: Arc<Control>,
     statuses: Statuses,
+    templates: Templates,
+    /// People who have not written for a day.
+    lapsed: Mutex<HashSet<String>>,
 }
 
 impl Fake {
     /// Starts one.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
-        let statuses = Statuses::start(Arc::clone(&control), options.app_secret.clone());
+        let statuses = Statuses::start(Arc::clone(&control), options.app_secret.clone(), options.user_ids);
         let bind = options.bind;
-        let state = Arc::new(Inner { options, control: Arc::clone(&control), statuses });
+        let state = Arc::new(Inner {
+            options,
+            control: Arc::clone(&control),
+            statuses,
+            templates: Templates::default(),
+            lapsed: Mutex::default(),
+        });
+        let people = graph::people(Arc::clone(&state));
         let router = Router::new()
             .route("/{version}/{phone_number_id}/messages", post(send))
-            .route("/{version}/{node}", get(node))
+            .route("/{version}/{node}", get(node).post(templates::edit))
+            .route(
+                "/{version}/{waba}/message_templates",
+                get(templates::list).post(templates::submit).delete(templates::remove),
+            )
             .route("/{version}/{waba}/subscribed_apps", post(subscribe).delete(unsubscribe))
             .route("/{version}/{phone_number_id}/media", post(media::upload))
             .route("/media/{media_id}", get(media::download))
-            .route("/__fake/say", post(say))
-            .route("/__fake/tap", post(tap))
+            .route("/__fake/template", post(templates::reviewed))
+            .route("/__fake/lapse", post(lapse))
             .with_state(Arc::clone(&state))
+            .merge(people)
             .merge(control::routes(control));
         Ok(Self { state, server: server::serve(bind, router).await? })
     }
@@ -142,7 +168,23 @@ impl Fake {
 
     /// A person writes; returns once the webhook has taken it.
     pub async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
-        self.state.say(from, text).await
+        self.state.say(from, text, false).await
+    }
+
+    /// A person whose number is not shown writes; returns once the webhook has taken it. Only where people have
+    /// business-scoped ids.
+    pub async fn say_without_number(&self, from: &str, text: &str) -> Result<(), Error> {
+        self.state.say(from, text, true).await
+    }
+
+    /// A person has not written for a day: until they do, only templates are taken for them.
+    pub fn lapse(&self, person: &str) {
+        lock(&self.state.lapsed).insert(person.to_owned());
+    }
+
+    /// A template is reviewed; returns once the webhook has taken what is said of that.
+    pub async fn review(&self, review: &Reviewed) -> Result<(), Error> {
+        self.state.review(review).await
     }
 
     /// A person sends a file; returns its id once the webhook has taken it.
@@ -178,17 +220,39 @@ impl Inner {
         format!("wamid.in.{}", SystemIds.next().simple())
     }
 
-    async fn say(&self, from: &str, text: &str) -> Result<(), Error> {
-        let id = Self::inbound_id();
-        let (body, signature) = message_webhook(&self.options.app_secret, self.number(), from, &id, text);
+    /// A person as notifications name them; who writes has an open window again.
+    fn who(&self, from: &str, without_number: bool) -> Who {
+        lock(&self.lapsed).remove(from);
+        Who {
+            user_id: self.options.user_ids.then(|| user_id(from)),
+            phone: (!(without_number && self.options.user_ids)).then(|| from.to_owned()),
+        }
+    }
+
+    async fn post(&self, who: &Who, message: Value) -> Result<(), Error> {
+        let (secret, number) = (&self.options.app_secret, self.number());
+        let (body, signature) = webhook::one_message(secret, number, who, &Self::inbound_id(), message);
         self.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await
     }
 
+    async fn say(&self, from: &str, text: &str, without_number: bool) -> Result<(), Error> {
+        let message = json!({ "type": "text", "text": { "body": text } });
+        self.post(&self.who(from, without_number), message).await
+    }
+
     async fn tap(&self, from: &str, payload: &str, title: &str) -> Result<(), Error> {
-        let id = Self::inbound_id();
-        let secret = &self.options.app_secret;
-        let (body, signature) = tap_webhook(secret, self.number(), from, &id, payload, title);
-        self.control.caller.post(body, (SIGNATURE_HEADER, &signature)).await
+        let reply = json!({ "type": "button_reply", "button_reply": { "id": payload, "title": title } });
+        self.post(&self.who(from, false), json!({ "type": "interactive", "interactive": reply })).await
+    }
+}
+
+impl graph::People for Inner {
+    async fn say(&self, said: Said) -> Result<(), Error> {
+        Self::say(self, &said.from, &said.text, said.without_number).await
+    }
+
+    async fn tap(&self, tapped: Tapped) -> Result<(), Error> {
+        Self::tap(self, &tapped.from, &tapped.payload, &tapped.title).await
     }
 }
 
@@ -220,8 +284,25 @@ async fn send(
         }
         Err(Refusal { code, details }) => return refuse(control, StatusCode::BAD_REQUEST, code, &details),
     };
+    let by_user_id = body.get("recipient").is_some();
+    // Where people have both, what they were sent is found under their number.
+    let to = if state.options.user_ids { of_user_id(&to).map_or(to.clone(), str::to_owned) } else { to };
     if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
         return refuse(control, StatusCode::BAD_REQUEST, 131_026, "Message Undeliverable.");
+    }
+    if kind == "template" {
+        match state.templates.check(&body["template"]) {
+            Ok(category) if category == "AUTHENTICATION" && by_user_id => {
+                let details = "authentication templates need a phone number";
+                return refuse(control, StatusCode::BAD_REQUEST, 131_062, details);
+            }
+            Ok(_) => {}
+            Err(Refusal { code, details }) => {
+                return refuse(control, StatusCode::BAD_REQUEST, code, &details);
+            }
+        }
+    } else if lock(&state.lapsed).contains(&to) {
+        return refuse(control, StatusCode::BAD_REQUEST, 131_047, "Re-engagement message");
     }
     let arrived = Arrived { to, tag, kind, text, body };
     let accepted = control.accept(arrived, |place, _| format!("wamid.fake.{place}"));
@@ -229,9 +310,13 @@ async fn send(
     if let Some(response) = faults::after(fault).await {
         return response;
     }
+    let mut contact = json!({ "input": accepted.to, "wa_id": accepted.to.trim_start_matches('+') });
+    if state.options.user_ids {
+        contact["user_id"] = user_id(&accepted.to).into();
+    }
     let body = json!({
         "messaging_product": "whatsapp",
-        "contacts": [{ "input": accepted.to, "wa_id": accepted.to.trim_start_matches('+') }],
+        "contacts": [contact],
         "messages": [{ "id": accepted.id, "message_status": "accepted" }],
     });
     Json(body).into_response()
@@ -306,10 +391,13 @@ fn refuse(control: &Control, status: StatusCode, code: i64, details: &str) -> Re
     answer(status, code, details)
 }
 
-async fn say(State(state): State<Arc<Inner>>, Json(said): Json<Said>) -> Response {
-    taken(state.say(&said.from, &said.text).await)
+/// Who is meant, as `/__fake/lapse` takes it.
+#[derive(Debug, serde::Deserialize)]
+struct Lapsed {
+    from: String,
 }
 
-async fn tap(State(state): State<Arc<Inner>>, Json(tapped): Json<Tapped>) -> Response {
-    taken(state.tap(&tapped.from, &tapped.payload, &tapped.title).await)
+async fn lapse(State(state): State<Arc<Inner>>, Json(person): Json<Lapsed>) -> Json<Value> {
+    lock(&state.lapsed).insert(person.from);
+    Json(json!({ "lapsed": true }))
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
-use botbuilder_testkit::fake::{slack, telegram};
+use botbuilder_testkit::fake::{slack, telegram, whatsapp};
 use serde_json::{Value, json};
 
 /// The folder of what a client needs, installed if need be; none where it cannot be had. Each file is pinned by its digest
@@ -173,4 +173,39 @@ async fn a_bot_of_telegrams_framework_fetches_its_updates() {
     assert_eq!(found["heard"], json!([["message", "early"], ["message", "hello"], ["tap", "yes"]]));
     let told = fake.conversation("42").into_iter().filter_map(|sent| sent.text);
     assert_eq!(told.collect::<Vec<_>>(), ["you said early", "you said hello"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_of_another_framework_believes_the_fake_whatsapp() {
+    let Some(package) = packages("whatsapp") else { return };
+    let options = whatsapp::Options { user_ids: true, ..whatsapp::Options::default() };
+    let fake = whatsapp::Fake::start(options.clone()).await.unwrap();
+    let asked = json!({
+        "base_url": fake.base_url(), "token": options.access_token, "app_secret": options.app_secret,
+        "phone_number_id": options.default_phone_number_id, "waba_id": whatsapp::WABA_ID,
+        "person": "15550001111", "user_id": "US.15550001111",
+    });
+    let run = move || run("whatsapp_bot.py", &package, &asked);
+    let found = tokio::task::spawn_blocking(run).await.unwrap();
+    assert_eq!(found["sent"].as_array().map(Vec::len), Some(3), "{found}");
+    assert_eq!(found["refusals"], json!([100, 131_009]), "{found}");
+    assert_eq!(
+        found["heard"],
+        json!([
+            ["message", "hello", "15550001111", "US.15550001111"],
+            ["message", "who am I?", null, "US.15550001111"],
+            ["button", "yes", "15550001111"],
+        ])
+    );
+    assert_eq!((&found["created"], &found["listed"]), (&json!("PENDING"), &json!(["order_is_ready"])));
+    assert_eq!(found["template_refusals"], json!([132_001, 132_000]), "{found}");
+    assert_eq!(found["approved"], json!(["template", "order_is_ready", "APPROVED"]));
+    assert_eq!((&found["outside"], &found["of_template"]), (&json!(131_047), &json!(true)), "{found}");
+    let words: Vec<&str> =
+        found["statuses"].as_array().unwrap().iter().filter_map(|it| it[1].as_str()).collect();
+    assert_eq!(words, ["sent", "delivered", "read"]);
+    // Whichever of the two it was sent to.
+    assert_eq!(fake.conversation("15550001111").len(), 7);
+    let by_id = fake.messages().into_iter().find(|sent| sent.text.as_deref() == Some("by id")).unwrap();
+    assert_eq!(by_id.body["recipient"], "US.15550001111");
 }

@@ -225,8 +225,9 @@ impl Work<'_> {
         for place in conversations::whereabouts(tx, &self.caller.scope, &ids).await? {
             let Some((_, contact)) = ended.iter().find(|(id, _)| *id == place.id) else { continue };
             let Some(kind) = ChannelKind::parse(&place.kind) else { continue };
-            let (scope, content) = (self.caller.scope, Content::text(text));
-            outgoing::queue(self.api, tx, scope, &place, kind, (*contact).into(), content).await?;
+            let scope = self.caller.scope;
+            let said = outgoing::Said { content: Content::text(text), by_person: false };
+            outgoing::queue(self.api, tx, scope, &place, kind, (*contact).into(), said).await?;
         }
         Ok(())
     }

@@ -20,7 +20,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::outgoing::{self, LIFETIME, Timing};
+use super::{
+    outgoing::{self, LIFETIME, Timing},
+    window,
+};
 use crate::{
     Api,
     auth::Caller,
@@ -104,8 +107,8 @@ struct Over {
     bot: Option<BotId>,
     /// The time between two turns.
     every: TimeDelta,
-    /// Whether anything but a template needs the contact to have written lately.
-    has_window: bool,
+    /// Whether anything but a template needs the contact to have written lately, and is refused without.
+    refuses_outside: bool,
 }
 
 /// A message that is to be queued: its place in the call, whom it is for, and what it says.
@@ -184,7 +187,7 @@ async fn channel(api: &Api, tx: &mut Tx, caller: &Caller, id: ChannelId) -> Resu
         kind,
         bot: word("bot_id").parse::<Uuid>().ok().map(BotId::from),
         every: every.unwrap_or(APART),
-        has_window: capabilities.reply_window_hours.is_some(),
+        refuses_outside: capabilities.reply_window_hours.is_some() && window::refuses(settings),
     })
 }
 
@@ -269,7 +272,7 @@ async fn queue(
             turn + LIFETIME,
         ));
         let record = EnvelopeId::new(api.ids.next());
-        let timing = Timing { at: turn, bulk: true };
+        let timing = Timing { at: turn, bulk: true, window: recipient.window_until, by_person: false };
         let record = (record, trace.clone());
         events.push(outgoing::event(scope, &to, over.kind, message, wanted.content, record, now, timing)?);
         conversations.push(conversation);
@@ -307,7 +310,7 @@ fn admit(
         return Err(("blocked", "the contact is blocked, or has blocked the account"));
     }
     let open = recipient.window_until.is_some_and(|until| turn < until);
-    if over.has_window && !open && !matches!(content, Content::Template(_)) {
+    if over.refuses_outside && !open && !matches!(content, Content::Template(_)) {
         return Err((
             "window_closed",
             "the contact has not written lately; the network takes only an approved template",

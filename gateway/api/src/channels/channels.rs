@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::connecting;
+use super::{connecting, window};
 use crate::{
     Api,
     auth::Caller,
@@ -33,6 +33,7 @@ use crate::{
 pub fn routes() -> Routes {
     let object = json!({ "type": "object" });
     let resource = Resource::new(&TABLE, "channel", Area::Channel, "/v1/channels")
+        .prepared(|values, _| window::check(values.get("settings")))
         .log()
         .updatable()
         .restorable()
@@ -165,6 +166,7 @@ async fn create(
         return Err(ApiError::invalid("webhook_secret", "must be a text of 8 to 512 characters"));
     }
     check(&TABLE, &values, Mode::Create, &[])?;
+    window::check(values.get("settings"))?;
     values.retain(|_, value| !value.is_null());
     let kind = kind_of(values.get("type").and_then(Value::as_str).unwrap_or_default())?;
     let id = api.ids.next();

@@ -149,7 +149,8 @@ async fn send(
     let kind = ChannelKind::parse(&place.kind).ok_or(ApiError::NotAvailable("this kind of channel"))?;
     let contact = held.get("contact_id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
     let contact = contact.ok_or_else(|| ApiError::defect("a conversation without a contact"))?;
-    let message = outgoing::queue(&api, &mut tx, caller.scope, &place, kind, contact.into(), content).await?;
+    let said = outgoing::Said { content, by_person: true };
+    let message = outgoing::queue(&api, &mut tx, caller.scope, &place, kind, contact.into(), said).await?;
     inbox::by_person(&mut tx, &caller.scope, message, caller.user()).await?;
     inbox::answered(&mut tx, &caller.scope, id).await?;
     let place = Place { parent: Some(conversation), id: message.uuid() };

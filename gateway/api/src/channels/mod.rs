@@ -11,6 +11,7 @@ pub mod messages;
 pub(crate) mod outgoing;
 pub mod retry;
 pub mod templates;
+mod window;
 
 use crate::routes::Routes;
 

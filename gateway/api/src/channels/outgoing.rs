@@ -15,6 +15,7 @@ use botbuilder_store::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::window;
 use crate::{Api, error::ApiError};
 
 /// How long a message is tried.
@@ -29,6 +30,19 @@ pub struct Timing {
     pub at: DateTime<Utc>,
     /// Whether it is one of many: it gives way to everything else of its account.
     pub bulk: bool,
+    /// The end of the reply window, where it is known.
+    pub window: Option<DateTime<Utc>>,
+    /// Whether a person wrote it.
+    pub by_person: bool,
+}
+
+/// What a message holds, and who wrote it.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// What it holds.
+    pub content: Content,
+    /// Whether a person wrote it, and not a program.
+    pub by_person: bool,
 }
 
 /// Queues a message. The relay publishes its record once the transaction is committed.
@@ -39,15 +53,18 @@ pub async fn queue(
     to: &Whereabouts,
     kind: ChannelKind,
     contact: ContactId,
-    content: Content,
+    said: Said,
 ) -> Result<MessageId, ApiError> {
+    let Said { content, by_person } = said;
     let now = api.clock.now();
     let message = MessageId::new(api.ids.next());
     let record = EnvelopeId::new(api.ids.next());
     let trace = TraceContext::starting(record);
+    // Of what a program wrote the dispatcher decides when it is to leave.
+    let window = if by_person { window::admit(api, tx, &scope, to, kind, &content).await? } else { None };
     let row = row(message, to, contact, &content, &trace, now + LIFETIME);
     channel_messages::insert_many(tx, &scope, &[row]).await?;
-    let timing = Timing { at: now, bulk: false };
+    let timing = Timing { at: now, bulk: false, window, by_person };
     let event = event(scope, to, kind, message, content, (record, trace), now, timing)?;
     outbox_events::insert_many(tx, &scope, &[event]).await?;
     Ok(message)
@@ -92,7 +109,9 @@ pub fn event(
     timing: Timing,
 ) -> Result<outbox_events::New, ApiError> {
     let not_after = timing.at + LIFETIME;
-    let send = Send { message, conversation: to.id, content, reply_to: None, not_after, bulk: timing.bulk };
+    let Timing { bulk, window, by_person, .. } = timing;
+    let conversation = to.id;
+    let send = Send { message, conversation, content, reply_to: None, not_after, bulk, window, by_person };
     let envelope = Envelope {
         schema: botbuilder_domain::envelope::SCHEMA,
         id: record,

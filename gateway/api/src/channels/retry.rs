@@ -80,7 +80,7 @@ async fn retry(
         Some(digits) => TraceContext(format!("00-{digits}-{}-01", &record.uuid().simple().to_string()[..16])),
         None => TraceContext::starting(record),
     };
-    let timing = Timing { at: now, bulk: false };
+    let timing = Timing { at: now, bulk: false, window: None, by_person: false };
     let entry = TrailEvent {
         org: caller.scope.org(),
         message: id,

@@ -25,7 +25,7 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Body, Id},
-    permission::{Area, Verb, delete as may_delete, read, write},
+    permission::{Area, delete as may_delete, publish, read, write},
     resource::{
         Answer, Mode, Resource, Transition,
         act::{act, fields, set},
@@ -45,7 +45,6 @@ fn resource() -> Resource {
 /// The routes of this resource.
 pub fn routes() -> Routes {
     let item = |action: &str| format!("{PATH}/{{id}}/{action}");
-    let publish = crate::permission::Permission::new(Area::Template, Verb::Publish);
     let fillings = json!({
         "type": "object",
         "properties": {
@@ -56,7 +55,8 @@ pub fn routes() -> Routes {
         "additionalProperties": false,
     });
     let count = json!({ "type": "integer" });
-    let synced = json!({ "type": "object", "properties": { "added": count, "updated": count, "gone": count } });
+    let synced =
+        json!({ "type": "object", "properties": { "added": count, "updated": count, "gone": count } });
     resource()
         .log()
         .creatable()
@@ -65,16 +65,29 @@ pub fn routes() -> Routes {
         .moving(Transition::new("disable", &["approved", "paused", "rejected", "draft"], "disabled"))
         .routes()
         .add(
-            Operation::delete(format!("{PATH}/{{id}}"), may_delete(Area::Template), "deletes one template, at the provider too"),
+            Operation::delete(
+                format!("{PATH}/{{id}}"),
+                may_delete(Area::Template),
+                "deletes one template, at the provider too",
+            ),
             remove,
         )
         .add(
-            Operation::post(item("submit"), publish, "asks the provider to approve the template").gives(of_row(&TABLE)),
+            Operation::post(
+                item("submit"),
+                publish(Area::Template),
+                "asks the provider to approve the template",
+            )
+            .gives(of_row(&TABLE)),
             submit,
         )
         .add(
-            Operation::post(item("sync"), write(Area::Template), "reads how far the provider is with the template")
-                .gives(of_row(&TABLE)),
+            Operation::post(
+                item("sync"),
+                write(Area::Template),
+                "reads how far the provider is with the template",
+            )
+            .gives(of_row(&TABLE)),
             sync_one,
         )
         .add(
@@ -87,9 +100,13 @@ pub fn routes() -> Routes {
             sync_all,
         )
         .add(
-            Operation::post(item("preview"), read(Area::Template), "what the template says with these values")
-                .takes(fillings)
-                .gives(json!({ "type": "object" })),
+            Operation::post(
+                item("preview"),
+                read(Area::Template),
+                "what the template says with these values",
+            )
+            .takes(fillings)
+            .gives(json!({ "type": "object" })),
             preview,
         )
 }

@@ -44,7 +44,8 @@ pub(super) fn message(
     let mut message = json!({ "type": kind });
     message[&kind] = object;
     let (secret, number) = (&state.options.app_secret, state.number());
-    let (body, signature) = webhook::one_message(secret, number, from, &Inner::inbound_id(), message);
+    let (body, signature) =
+        webhook::one_message(secret, number, &state.who(from, false), &Inner::inbound_id(), message);
     (body, signature, id)
 }
 

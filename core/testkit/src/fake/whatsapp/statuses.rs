@@ -25,6 +25,7 @@ const CALLS_MAX: usize = 8;
 pub(super) struct Statuses {
     sender: mpsc::Sender<Status>,
     task: JoinHandle<()>,
+    user_ids: bool,
 }
 
 #[derive(Debug)]
@@ -40,9 +41,9 @@ impl Drop for Statuses {
 }
 
 impl Statuses {
-    pub(super) fn start(control: Arc<Control>, app_secret: String) -> Self {
+    pub(super) fn start(control: Arc<Control>, app_secret: String, user_ids: bool) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        Self { sender, task: tokio::spawn(send(control, app_secret, receiver)) }
+        Self { sender, task: tokio::spawn(send(control, app_secret, receiver)), user_ids }
     }
 
     /// Queues what a message goes through, as the behaviour says.
@@ -73,7 +74,11 @@ impl Statuses {
             words
         });
         for word in words.drain(..) {
-            let status = Status { phone_number_id: phone_number_id.to_owned(), body: body(message, word) };
+            let mut body = body(message, word);
+            if self.user_ids {
+                body["recipient_user_id"] = webhook::user_id(&message.to).into();
+            }
+            let status = Status { phone_number_id: phone_number_id.to_owned(), body };
             if self.sender.try_send(status).is_err() {
                 control.count(|counters| counters.statuses_dropped += 1);
             }

@@ -15,6 +15,23 @@ pub(super) fn timestamp() -> String {
     SystemClock.now().timestamp().to_string()
 }
 
+/// A person as a notification names them: by a telephone number, a business-scoped id, or both.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    pub(super) phone: Option<String>,
+    pub(super) user_id: Option<String>,
+}
+
+/// The business-scoped id of a number.
+pub(super) fn user_id(phone: &str) -> String {
+    format!("US.{}", phone.trim_start_matches('+'))
+}
+
+/// The number of a business-scoped id.
+pub(super) fn of_user_id(id: &str) -> Option<&str> {
+    id.strip_prefix("US.")
+}
+
 /// A person's text. Gives the body and the value of `X-Hub-Signature-256`.
 pub fn message_webhook(
     app_secret: &str,
@@ -24,36 +41,32 @@ pub fn message_webhook(
     text: &str,
 ) -> (String, String) {
     let message = json!({ "type": "text", "text": { "body": text } });
-    one_message(app_secret, phone_number_id, from, id, message)
-}
-
-/// A person's tap on a reply button. Gives the body and the value of `X-Hub-Signature-256`.
-pub fn tap_webhook(
-    app_secret: &str,
-    phone_number_id: &str,
-    from: &str,
-    id: &str,
-    payload: &str,
-    title: &str,
-) -> (String, String) {
-    let reply = json!({ "type": "button_reply", "button_reply": { "id": payload, "title": title } });
-    one_message(app_secret, phone_number_id, from, id, json!({ "type": "interactive", "interactive": reply }))
+    let who = Who { phone: Some(from.to_owned()), user_id: None };
+    one_message(app_secret, phone_number_id, &who, id, message)
 }
 
 pub(super) fn one_message(
     app_secret: &str,
     phone_number_id: &str,
-    from: &str,
+    who: &Who,
     id: &str,
     mut message: Value,
 ) -> (String, String) {
-    message["from"] = from.into();
+    let shown = who.phone.as_deref().or(who.user_id.as_deref()).unwrap_or_default();
+    let mut contact = json!({ "profile": { "name": format!("Person {shown}") } });
+    if let Some(phone) = &who.phone {
+        message["from"] = phone.as_str().into();
+        contact["wa_id"] = phone.as_str().into();
+    }
+    if let Some(user_id) = &who.user_id {
+        message["from_user_id"] = user_id.as_str().into();
+        contact["user_id"] = user_id.as_str().into();
+    }
     message["id"] = id.into();
     message["timestamp"] = timestamp().into();
-    let contacts = json!([{ "profile": { "name": format!("Person {from}") }, "wa_id": from }]);
     signed(
         app_secret,
-        &notification(phone_number_id, &json!({ "contacts": contacts, "messages": [message] })),
+        &notification(phone_number_id, &json!({ "contacts": [contact], "messages": [message] })),
     )
 }
 

@@ -1,0 +1,136 @@
+//! What became of a message, written down: its state, its trail, the health of its account, the dead letter.
+
+use botbuilder_adapter_kit::SendError;
+use botbuilder_domain::{Send as SendMessage, Stage, TrailEvent};
+use botbuilder_store::{
+    OrgScope,
+    channels::{
+        channel_messages::{Outcome, Settled},
+        channels::{self, Health},
+    },
+};
+use botbuilder_stream::Record;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use tracing::{error, warn};
+
+use super::{
+    breaker,
+    send::{Job, Sender},
+};
+
+impl Sender {
+    /// Shows operators that the account stopped working, or works again.
+    pub(super) async fn tell_health(&self, job: &Job, change: breaker::Change, error: Option<&SendError>) {
+        let health = match (change, error) {
+            (breaker::Change::Closed, _) => Health::Healthy,
+            (
+                breaker::Change::Opened,
+                Some(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }),
+            ) => Health::Down,
+            (breaker::Change::Opened, _) => Health::Degraded,
+        };
+        warn!(channel.id = %job.channel, health = health.as_str(), "health of the account changed");
+        let failure = error.map(|error| (error.code(), error.to_string()));
+        let (gateway, scope) = (&self.gateway, OrgScope::of_service(job.org));
+        let told = async {
+            let mut tx = gateway.store.begin(&scope).await?;
+            let (channel, now) = (job.channel, gateway.clock.now());
+            channels::set_health(&mut tx, &scope, channel, health, failure.as_ref(), now).await?;
+            tx.commit().await
+        };
+        if let Err(error) = told.await {
+            warn!(channel.id = %job.channel, error = %error, "health of the account was not written");
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one row of the journal")]
+    pub(super) async fn settle(
+        &self,
+        job: &Job,
+        message: &SendMessage,
+        attempt: u32,
+        result: Settled,
+        stage: Stage,
+        detail: Map<String, Value>,
+        started: Option<DateTime<Utc>>,
+    ) -> Result<(), String> {
+        let now = self.gateway.clock.now();
+        metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str())
+            .increment(1);
+        let mut trail = Vec::new();
+        if let Some(started) = started {
+            trail.push(entry(job, message, started, Stage::Attempt, attempt));
+        }
+        let failure = match &result {
+            Settled::Sent { .. } => None,
+            Settled::Failed(failure) | Settled::Retry { failure, .. } | Settled::Uncertain(failure) => {
+                Some(failure)
+            }
+        };
+        let mut detail = detail;
+        if let Some(downgrades) = detail.remove("downgrades") {
+            let mut downgraded = entry(job, message, now, Stage::Downgraded, attempt);
+            downgraded.detail.insert("downgrades".to_owned(), downgrades);
+            trail.push(downgraded);
+        }
+        let mut last = entry(job, message, now, stage, attempt);
+        last.duration_us = started.and_then(|started| micros(now - started));
+        last.detail = detail;
+        if let Some(failure) = failure {
+            last.provider_code.clone_from(&failure.provider_code);
+            last.detail.insert("code".to_owned(), json!(failure.code));
+            last.detail.insert("reason".to_owned(), json!(failure.message));
+        }
+        if let Settled::Retry { at, .. } = &result {
+            last.detail.insert("next_attempt_at".to_owned(), json!(at));
+        }
+        trail.push(last);
+        let outcome = Outcome { id: message.message, channel: job.channel, result, at: now };
+        self.journal.settle(job.org, outcome, trail).await.map_err(|error| error.to_string())
+    }
+
+    /// Puts a record aside whose outcome the database refuses. Returns whether that is durable.
+    pub(super) async fn bury(&self, job: &Job, reason: &str) -> bool {
+        let Ok(payload) = job.encode() else { return false };
+        let record = Record {
+            key: job.key.as_str().to_owned(),
+            payload,
+            headers: vec![(botbuilder_stream::REASON.to_owned(), reason.to_owned())],
+        };
+        match self.gateway.stream.append("outbound.dead", vec![record]).await {
+            Ok(_) => true,
+            Err(error) => {
+                error!(error = %error, "dead letter was not stored");
+                false
+            }
+        }
+    }
+}
+
+fn micros(span: TimeDelta) -> Option<u64> {
+    span.num_microseconds().and_then(|micros| u64::try_from(micros).ok())
+}
+
+/// An entry of the trail of a message.
+pub(super) fn entry(
+    job: &Job,
+    message: &SendMessage,
+    at: DateTime<Utc>,
+    stage: Stage,
+    attempt: u32,
+) -> TrailEvent {
+    TrailEvent {
+        org: job.org,
+        message: message.message,
+        conversation: Some(message.conversation),
+        channel: Some(job.channel),
+        at,
+        stage,
+        attempt,
+        provider_code: None,
+        duration_us: None,
+        detail: Map::new(),
+        trace_id: job.trace.trace_id().map(str::to_owned),
+    }
+}

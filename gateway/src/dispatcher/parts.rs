@@ -1,0 +1,117 @@
+//! The parts of one message: planned, encoded, called one after the other, changed once if the provider wants that.
+
+use botbuilder_adapter_kit::{Account, Change, Channel, Downgrade, HttpChannel, Part, SendError, plan};
+use botbuilder_domain::{Content, Send as SendMessage};
+use tracing::debug;
+
+use super::{
+    failed::Failed,
+    send::{Job, Progress, Sender},
+    window::Way,
+};
+use crate::media::outgoing::{self, Ready};
+
+/// A message on its way to a provider.
+pub(super) struct Sending<'a> {
+    pub(super) job: &'a Job,
+    pub(super) message: &'a SendMessage,
+    pub(super) way: &'a Way,
+    pub(super) channel: &'a dyn Channel,
+    pub(super) http: &'a dyn HttpChannel,
+    pub(super) account: &'a Account,
+}
+
+impl Sender {
+    /// Sends the parts that the provider has not taken yet, in order.
+    pub(super) async fn parts(
+        &self,
+        sending: &Sending<'_>,
+        progress: &mut Progress,
+    ) -> Result<Vec<Downgrade>, Failed> {
+        let message = sending.message;
+        let ready = outgoing::prepare(
+            &self.gateway,
+            &self.http,
+            sending.account,
+            sending.channel,
+            &sending.way.content,
+        )
+        .await
+        .map_err(Failed::Send)?;
+        let plan = plan(&ready.content, &sending.channel.capabilities())
+            .map_err(|error| Failed::NotPossible(error.to_string()))?;
+        for (index, content) in plan.parts.into_iter().enumerate().skip(progress.taken.len()) {
+            let mut part = Part {
+                message: message.message,
+                index,
+                to: sending.job.body.to.clone(),
+                thread: sending.job.body.thread.clone(),
+                content,
+                reply_to: message.reply_to.clone(),
+            };
+            let id = match self.part(sending, &ready, &part).await {
+                Err(SendError::RetryChanged { change, code }) if !progress.changed => {
+                    debug!(message.id = %message.message, code, "provider wants the message changed");
+                    progress.changed = true;
+                    match change {
+                        Change::Address(address) => part.to = address,
+                        Change::WithoutReply => {
+                            part.reply_to = None;
+                            part.thread.clear();
+                        }
+                        Change::PlainText => part.content = text_only(part.content),
+                        Change::LinkText => part.content = link_text(part.content),
+                    }
+                    self.part(sending, &ready, &part).await
+                }
+                done => done,
+            };
+            if matches!(id, Err(SendError::Permanent { .. })) {
+                ready.refused(&self.gateway, sending.account.channel);
+            }
+            progress.taken.push(id.map_err(Failed::Send)?);
+        }
+        Ok(sending.way.downgrade.iter().cloned().chain(plan.downgrades).collect())
+    }
+
+    async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
+        let requests = ready.attach(sending.channel, sending.http.encode(sending.account, part)?);
+        let mut id = None;
+        for request in requests {
+            let request = if sending.way.by_person { sending.http.by_person(request) } else { request };
+            let answered = self.http.call(request).await;
+            let result = answered.and_then(|response| sending.http.interpret(&response));
+            if let Some(change) = self.gate.report(sending.account.channel, &result) {
+                self.tell_health(sending.job, change, result.as_ref().err()).await;
+            }
+            id = Some(result?.0);
+        }
+        id.ok_or_else(|| SendError::Permanent {
+            code: "empty".to_owned(),
+            message: "the channel has no request for this content".to_owned(),
+        })
+    }
+}
+
+/// Options as numbered lines, which a typed number answers; anything else as it is, since texts carry no markup.
+fn text_only(content: Content) -> Content {
+    match content {
+        Content::Choice(choice) => {
+            let lines = choice.options.iter().enumerate();
+            let lines = lines.map(|(index, option)| format!("{}. {}", index + 1, option.title));
+            Content::text([choice.text].into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
+        }
+        other => link_text(other),
+    }
+}
+
+/// A file the provider could not fetch, as a text with its address.
+fn link_text(content: Content) -> Content {
+    match content {
+        Content::Media(media) => {
+            let lines = [media.caption, media.url];
+            Content::text(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+        }
+        other => other,
+    }
+}
