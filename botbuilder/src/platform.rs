@@ -14,6 +14,7 @@ use botbuilder_gateway::{
     dispatcher, hub,
     ingress::app::PlatformApps,
     internal, media, public, sources,
+    templates::TemplateSync,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -290,6 +291,9 @@ async fn build(
                 supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));
                 let client = http::Client::new(&config.outbound)?;
                 supervisor.start(media::fetch::Fetcher::new(gateway.clone(), client));
+                let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
+                let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
+                supervisor.start(TemplateSync::new(gateway.clone(), connecting, root.clone()));
             }
             Role::Runtime => {
                 supervisor.start(worker::Workers::new(runtime.clone()));

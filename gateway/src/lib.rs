@@ -15,6 +15,7 @@ pub mod media;
 pub mod pages;
 pub mod public;
 pub mod sources;
+pub mod templates;
 pub mod webhooks_out;
 pub mod widget;
 

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::Runtime;
 
 /// How often it is looked.
-const EVERY: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_secs(5);
 
 /// The job.
 pub struct Held {

@@ -19,6 +19,7 @@ mod timers;
 mod trail;
 mod understanding;
 mod webhooks;
+mod windows;
 
 mod program;
 

@@ -13,6 +13,8 @@ use botbuilder_store::{
 };
 use serde_json::{Value, json};
 
+use crate::fake::whatsapp::WABA_ID;
+
 /// What the organization is made of.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -207,6 +209,7 @@ fn channels_of(plan: &Plan, seeded: &Seeded) -> [channels::New; 3] {
             settings: json!({
                 "base_url": plan.whatsapp_url,
                 "phone_number_id": plan.phone_number_id,
+                "waba_id": WABA_ID,
                 "limits": no_limits(),
             }),
             credentials: Some(Secret::new(

@@ -182,6 +182,11 @@ impl Fake {
         lock(&self.state.lapsed).insert(person.to_owned());
     }
 
+    /// A template is approved, and nobody is told.
+    pub fn approve(&self, name: &str, language: &str) {
+        self.state.templates.approve(name, language);
+    }
+
     /// A template is reviewed; returns once the webhook has taken what is said of that.
     pub async fn review(&self, review: &Reviewed) -> Result<(), Error> {
         self.state.review(review).await
