@@ -75,7 +75,7 @@ def refusal(call):
     try:
         call()
     except WhatsAppError as error:
-        return error.error_code
+        return error.code
     return None
 
 
@@ -110,7 +110,7 @@ def templates():
         category=TemplateCategory.UTILITY,
         components=[
             body,
-            FooterText("The shop"),
+            FooterText(text="The shop"),
             Buttons(
                 buttons=[
                     QuickReplyButton(text="Thanks"),

@@ -10,6 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
+use botbuilder_domain::{Clock as _, SystemClock};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,6 +39,7 @@ impl Default for Templates {
             json!({
                 "id": (1_000 + place).to_string(), "name": name, "language": language, "category": "UTILITY",
                 "status": "APPROVED", "quality_score": { "score": "GREEN" }, "rejected_reason": "NONE",
+                "parameter_format": "POSITIONAL",
                 "components": [{ "type": "BODY", "text": text }],
             })
         };
@@ -159,7 +161,10 @@ impl Inner {
         for (field, value) in told {
             let body = json!({
                 "object": "whatsapp_business_account",
-                "entry": [{ "id": WABA_ID, "changes": [{ "field": field, "value": value }] }],
+                "entry": [{
+                    "id": WABA_ID, "time": SystemClock.now().timestamp(),
+                    "changes": [{ "field": field, "value": value }],
+                }],
             });
             let (body, signature) = webhook::signed(&self.options.app_secret, &body);
             self.control.caller.post(body, (webhook::SIGNATURE_HEADER, &signature)).await?;
@@ -280,6 +285,9 @@ pub(super) async fn submit(
     template["id"] = json!(id);
     template["status"] = json!("PENDING");
     template["rejected_reason"] = json!("NONE");
+    if template.get("parameter_format").is_none() {
+        template["parameter_format"] = json!("POSITIONAL");
+    }
     template["quality_score"] = json!({ "score": "UNKNOWN" });
     let answer = json!({ "id": id, "status": "PENDING", "category": template["category"] });
     all.push(template);
