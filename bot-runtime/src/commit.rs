@@ -91,6 +91,9 @@ pub async fn commit(
     for reports in once_each(reports) {
         channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
     }
+    for (message, file) in fresh.iter().filter_map(|turn| turn.part.as_ref()) {
+        channel_messages::append_file(&mut tx, scope, *message, file).await?;
+    }
     for (message, content) in fresh.iter().filter_map(|turn| turn.amendment.as_ref()) {
         channel_messages::amend(&mut tx, scope, *message, content.as_ref(), now).await?;
     }

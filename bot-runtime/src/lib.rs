@@ -10,12 +10,14 @@ pub mod bots;
 pub mod commit;
 mod events;
 pub mod executors;
+mod files;
 pub mod jobs;
 pub mod load;
 mod opt_out;
 pub mod publish;
 pub mod recording;
 mod records;
+mod stored;
 mod trail;
 pub mod turn;
 pub mod worker;
@@ -23,6 +25,7 @@ pub mod worker;
 use std::sync::Arc;
 
 use botbuilder_domain::{Clock, Ids};
+use botbuilder_media::Media;
 use botbuilder_store::Store;
 use botbuilder_stream::Stream;
 use botbuilder_understanding::Understandings;
@@ -57,7 +60,7 @@ pub struct Runtime {
 }
 
 /// What can be set about the runtime.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Most records of one batch, and so most turns of one transaction.
     pub batch: usize,
@@ -71,6 +74,8 @@ pub struct Options {
     pub record_turns: bool,
     /// How long they are kept.
     pub turns_kept: TimeDelta,
+    /// Where files are kept, so that bots are told where; without it they are told the network's own address.
+    pub files: Option<Media>,
 }
 
 impl Default for Options {
@@ -82,6 +87,7 @@ impl Default for Options {
             keep_webhooks: true,
             record_turns: true,
             turns_kept: TimeDelta::days(30),
+            files: None,
         }
     }
 }

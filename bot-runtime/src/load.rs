@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use botbuilder_domain::{Inbound, MessageId, VersionId};
+use botbuilder_domain::{Inbound, MessageId, VersionId, is_option_key};
 use botbuilder_flow::{Bot, Session};
 use botbuilder_store::{
     Error, OrgScope,
@@ -12,7 +12,7 @@ use botbuilder_store::{
 
 use serde::Deserialize as _;
 
-use crate::{Runtime, batch::Job};
+use crate::{Runtime, batch::Job, stored};
 
 /// What is known about a job's surroundings.
 #[derive(Default)]
@@ -21,8 +21,10 @@ pub struct Loaded {
     pub known: Option<Known>,
     /// The bot that answers, in the version the conversation is pinned to, or the current one.
     pub bot: Option<Arc<Bot>>,
-    /// The message that the event is about, for reports, edits and removals.
+    /// The message that the event is about, for reports, edits and removals, and for the parts of one message.
     pub subject: Option<MessageId>,
+    /// What the event means, where only what is stored tells: the option behind a key, the message whose parts have come.
+    pub meant: Option<Inbound>,
 }
 
 /// Loads what these jobs need, in order.
@@ -46,6 +48,10 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
 
     let mut loaded = Vec::with_capacity(jobs.len());
     for ((job, known), subject) in jobs.iter().zip(known).zip(subjects) {
+        let (subject, meant) = match subject {
+            Some(message) => stored::meaning(&mut tx, scope, job, message).await?,
+            None => (None, None),
+        };
         let bot = match job.envelope.bot {
             Some(bot) => {
                 let pinned = known
@@ -67,7 +73,7 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
             }
             (_, bot) => bot,
         };
-        loaded.push(Loaded { known, bot, subject });
+        loaded.push(Loaded { known, bot, subject, meant });
     }
     tx.commit().await?;
     Ok(loaded)
@@ -103,6 +109,16 @@ async fn subjects(
                     places.push(place);
                 }
             }
+            // Only a message of ours can have offered the option.
+            Inbound::Postback { payload, reply_to: Some(offered), .. } if is_option_key(payload) => {
+                wanted.push((dedupe_keys::outbound_scope(channel), offered.clone()));
+                places.push(place);
+            }
+            Inbound::Part { album, .. } => {
+                wanted.push((dedupe_keys::inbound_scope(channel), album_key(album)));
+                places.push(place);
+            }
+            Inbound::Joined { message } => found[place] = Some(*message),
             Inbound::Edit { provider_id, .. } | Inbound::Delete { provider_id } => {
                 for key in [provider_id.clone(), reference_key(provider_id)] {
                     wanted.push((dedupe_keys::inbound_scope(channel), key));
@@ -116,6 +132,16 @@ async fn subjects(
         found[place] = found[place].or(message);
     }
     Ok(found)
+}
+
+/// The key under which the message of an album is found by its parts.
+pub fn album_key(album: &str) -> String {
+    format!("album:{album}")
+}
+
+/// What makes the end of the wait for a message's parts the same when it comes again.
+pub fn joined_key(message: MessageId) -> String {
+    format!("joined:{message}")
 }
 
 /// The key under which a message is found by the provider's id of it, where that is not what makes it unique.

@@ -1,7 +1,8 @@
 //! The records that a turn leaves in the outbox: replies, signals, questions, events put off.
 
 use botbuilder_domain::{
-    Content, ConversationId, Envelope, Id, Ids, InboundEvent, MessageId, Outbound, OutboundEvent, Send,
+    Content, ConversationId, Envelope, Id, Ids, Inbound, InboundEvent, MessageId, Outbound, OutboundEvent,
+    Send,
 };
 use botbuilder_flow::Question;
 use botbuilder_store::{
@@ -9,7 +10,7 @@ use botbuilder_store::{
         channel_messages::{Direction, New as NewMessage},
         conversations::Saved,
     },
-    system::outbox_events,
+    system::{dedupe_keys, outbox_events},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::{
     INBOUND, OUTBOUND, Options, QUESTIONS,
     batch::Job,
     executors::Asked,
+    load::{album_key, joined_key},
     turn::{Error, Turn},
 };
 
@@ -140,6 +142,37 @@ pub(crate) fn asked(
         payload: serde_json::to_value(&record).map_err(Error::Encode)?,
         available_at: now,
     })
+}
+
+/// The parts of a message are waited for: the record that ends the wait, and the key by which they find the message.
+pub(crate) fn wait_for_parts(
+    turn: &mut Turn,
+    job: &Job,
+    album: &str,
+    wait: TimeDelta,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let Some(message) = turn.messages.first().map(|message| message.id) else { return Ok(()) };
+    turn.keys.push(dedupe_keys::New {
+        scope: dedupe_keys::inbound_scope(job.envelope.channel),
+        key: album_key(album),
+        message: Some(message),
+    });
+    let mut record = job.envelope.clone();
+    record.id = Id::new(ids.next());
+    record.body.dedupe = joined_key(message);
+    record.body.what = Inbound::Joined { message };
+    turn.outbox.push(outbox_events::New {
+        id: record.id.uuid(),
+        topic: INBOUND,
+        partition_key: record.key.as_str().to_owned(),
+        event_type: "message.joined",
+        entity: Some(message.uuid()),
+        payload: serde_json::to_value(&record).map_err(Error::Encode)?,
+        available_at: now + wait,
+    });
+    Ok(())
 }
 
 /// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is

@@ -44,10 +44,7 @@ pub(crate) fn arrival(
         entries.push(entry(Stage::Unsupported, now, now, Map::from_iter([("kind".to_owned(), name)])));
     }
     let detail = match sprint {
-        Some(sprint) => Map::from_iter([
-            ("replies".to_owned(), json!(sprint.effects.len())),
-            ("events".to_owned(), json!(sprint.events)),
-        ]),
+        Some(sprint) => of_sprint(sprint),
         None => Map::from_iter([("bot".to_owned(), json!("silent"))]),
     };
     entries.push(entry(Stage::Turn, now, appended, detail));
@@ -78,4 +75,34 @@ pub(crate) fn status_entry(
         ]),
         trace_id: job.envelope.trace.trace_id().map(str::to_owned),
     }
+}
+
+/// The bot's turn over a message whose parts have come.
+pub(crate) fn over_whole(
+    job: &Job,
+    message: MessageId,
+    conversation: ConversationId,
+    sprint: &Sprint,
+    now: DateTime<Utc>,
+) -> TrailEvent {
+    TrailEvent {
+        org: job.envelope.org,
+        message,
+        conversation: Some(conversation),
+        channel: Some(job.envelope.channel),
+        at: now,
+        stage: Stage::Turn,
+        attempt: 0,
+        provider_code: None,
+        duration_us: None,
+        detail: of_sprint(sprint),
+        trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+    }
+}
+
+fn of_sprint(sprint: &Sprint) -> Map<String, Value> {
+    Map::from_iter([
+        ("replies".to_owned(), json!(sprint.effects.len())),
+        ("events".to_owned(), json!(sprint.events)),
+    ])
 }

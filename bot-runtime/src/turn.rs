@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use botbuilder_domain::{
-    ChannelId, ChannelKind, ContactId, Content, ConversationId, ConversationKey, Ids, Inbound, MessageId,
-    Outbound, Sender, TemplateChange, TrailEvent,
+    ChannelId, ChannelKind, ContactId, Content, ConversationId, ConversationKey, Ids, Inbound, Media,
+    MessageId, Outbound, Sender, TemplateChange, TrailEvent,
 };
 use botbuilder_flow::{
     Context, Effect, Email, Event, Input, Next, Priority, Session, Sprint, experiment::Experiment, step,
@@ -28,11 +28,12 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     INBOUND, Options,
     batch::Job,
+    files,
     load::{Loaded, reference_key},
     opt_out,
     recording::{self, Recorded},
-    records::{Until, asked, outgoing, put_off, reply},
-    trail::{arrival, status_entry},
+    records::{Until, asked, outgoing, put_off, reply, wait_for_parts},
+    trail::{arrival, over_whole, status_entry},
 };
 
 /// Everything one event changes. Written in one transaction, or not at all.
@@ -50,6 +51,8 @@ pub struct Turn {
     pub report: Option<Reported>,
     /// A message that the contact changed or took back.
     pub amendment: Option<(MessageId, Option<Content>)>,
+    /// A file that belongs to a message that is there already.
+    pub part: Option<(MessageId, Media)>,
     /// Records to publish, in order.
     pub outbox: Vec<outbox_events::New>,
     /// Entries of the trail.
@@ -106,12 +109,28 @@ pub fn decide(
         turn.webhook = job.webhook.as_deref().map(|body| webhook(job, body, ids));
     }
     let event = &job.envelope.body;
-    match &event.what {
-        Inbound::Message { provider_id, content, .. } => {
-            let text = content.plain_text().map(str::to_owned);
-            let received = Received { kind: content.kind(), text, payload: json!(content), provider_id };
-            converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+    match loaded.meant.as_ref().unwrap_or(&event.what) {
+        // The message is there; this is the bot's turn over it.
+        Inbound::Message { .. } if matches!(event.what, Inbound::Joined { .. }) => {
+            turn.keys = vec![event_key(job, loaded.subject)];
+            converse(&mut turn, job, loaded, None, options, ids, now)?;
         }
+        Inbound::Message { provider_id, content, .. } => {
+            converse(&mut turn, job, loaded, Some(said(content, provider_id)), options, ids, now)?;
+        }
+        Inbound::Part { provider_id, content, album, join_ms } => match (loaded.subject, content) {
+            (Some(message), Content::Media(file)) => {
+                turn.keys = vec![event_key(job, Some(message)), known_as(job, provider_id, message)];
+                turn.part = Some((message, file.clone()));
+            }
+            (None, Content::Media(file)) if *join_ms > 0 => {
+                let content = Content::Album { items: vec![file.clone()] };
+                let received = said(&content, provider_id);
+                converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
+                wait_for_parts(&mut turn, job, album, TimeDelta::milliseconds((*join_ms).into()), ids, now)?;
+            }
+            _ => converse(&mut turn, job, loaded, Some(said(content, provider_id)), options, ids, now)?,
+        },
         Inbound::Postback { provider_id, payload, title, .. } => {
             // The person sees at once that the choice arrived, before the replies to it.
             let seen = Outbound::MarkRead { provider_id: provider_id.clone() };
@@ -180,8 +199,12 @@ pub fn decide(
             turn.contact = Some(Seen { blocked: *blocked, ..contact(job, loaded, ids) });
         }
         Inbound::Template(change) => turn.template = Some((job.envelope.channel, change.clone())),
-        Inbound::Typing | Inbound::Account { .. } | Inbound::Service { .. } | Inbound::Unsupported { .. } => {
-        }
+        // A message whose parts were waited for and that was emptied meanwhile is nothing either.
+        Inbound::Joined { .. }
+        | Inbound::Typing
+        | Inbound::Account { .. }
+        | Inbound::Service { .. }
+        | Inbound::Unsupported { .. } => {}
     }
     Ok(turn)
 }
@@ -192,6 +215,12 @@ pub(crate) struct Received<'a> {
     text: Option<String>,
     pub(crate) payload: Value,
     provider_id: &'a str,
+}
+
+/// A content as it is stored.
+fn said<'a>(content: &Content, provider_id: &'a str) -> Received<'a> {
+    let text = content.plain_text().map(str::to_owned);
+    Received { kind: content.kind(), text, payload: json!(content), provider_id }
 }
 
 /// The bot's turn over an event of a conversation.
@@ -213,6 +242,7 @@ fn converse(
         channel: envelope.kind,
         attributes: attributes(loaded),
     };
+    let message = MessageId::new(ids.next());
     let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
     let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
     contact.inbound = i32::from(received.is_some());
@@ -230,9 +260,17 @@ fn converse(
                 Some(open) => recording::session(&open.state).map_err(Error::Session)?,
                 None => Session::default(),
             };
-            let input = Input::from_event(&envelope.body.what, context);
+            let what = loaded.meant.as_ref().unwrap_or(&envelope.body.what);
+            let what = match (&options.files, what) {
+                (Some(files), Inbound::Message { .. }) => {
+                    let message = loaded.subject.unwrap_or(message);
+                    &files::with_links(files, envelope.org, message, what.clone(), now)
+                }
+                _ => what,
+            };
+            let input = Input::from_event(what, context);
             // A message that comes while an answer is awaited waits in the session, as long as there is room.
-            if received.is_some()
+            if (received.is_some() || matches!(what, Inbound::Message { .. }))
                 && session.waits_for_answer().is_some()
                 && input.as_ref().is_some_and(|input| !session.can_keep(input))
             {
@@ -254,21 +292,17 @@ fn converse(
     // What the turn is about: the message that came, or the one before whose turn goes on.
     let mut about = match &envelope.body.what {
         Inbound::Answer { message, .. } => *message,
+        Inbound::Joined { message } => Some(*message),
         _ => None,
     };
     if let Some(received) = received {
-        let message = MessageId::new(ids.next());
         about = Some(message);
         if received.text.as_deref().is_some_and(opt_out::is_meant) {
             turn.opted_out = Some(contact.id);
         }
         turn.keys = vec![event_key(job, Some(message))];
         if received.provider_id != envelope.body.dedupe {
-            turn.keys.push(dedupe_keys::New {
-                scope: dedupe_keys::inbound_scope(envelope.channel),
-                key: reference_key(received.provider_id),
-                message: Some(message),
-            });
+            turn.keys.push(known_as(job, received.provider_id, message));
         }
         turn.trail.extend(arrival(job, message, conversation, &received, sprint.as_ref(), now));
         turn.messages.push(NewMessage {
@@ -308,6 +342,9 @@ fn converse(
         recorded_since: record.as_ref().map(|record| record.since),
     };
     turn.recorded = record.map(|record| record.of(conversation));
+    if let (Inbound::Joined { message }, Some(sprint)) = (&envelope.body.what, &sprint) {
+        turn.trail.push(over_whole(job, *message, conversation, sprint, now));
+    }
     if let (Some(sprint), Some(bot)) = (&sprint, &loaded.bot) {
         turn.conversions = reached(&bot.settings.experiments, &envelope.body.what, sprint, contact.id);
         if bot.orchestration.is_some() && sprint.session.has_ended() {
@@ -419,6 +456,15 @@ fn event_key(job: &Job, message: Option<MessageId>) -> dedupe_keys::New {
         scope: dedupe_keys::inbound_scope(job.envelope.channel),
         key: job.envelope.body.dedupe.clone(),
         message,
+    }
+}
+
+/// The key under which a message is found by the provider's id of it.
+fn known_as(job: &Job, provider_id: &str, message: MessageId) -> dedupe_keys::New {
+    dedupe_keys::New {
+        scope: dedupe_keys::inbound_scope(job.envelope.channel),
+        key: reference_key(provider_id),
+        message: Some(message),
     }
 }
 

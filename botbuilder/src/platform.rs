@@ -268,6 +268,7 @@ async fn build(
         options: Options {
             batch: config.runtime.commit_batch,
             reply_lifetime: TimeDelta::from_std(config.dispatcher.reply_expires_after)?,
+            files: Some(gateway.media.clone()),
             ..Options::default()
         },
     };
@@ -291,6 +292,7 @@ async fn build(
                 supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));
                 let client = http::Client::new(&config.outbound)?;
                 supervisor.start(media::fetch::Fetcher::new(gateway.clone(), client));
+                supervisor.start(media::sweep::Sweeper::new(gateway.clone()));
                 let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
                 let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
                 supervisor.start(TemplateSync::new(gateway.clone(), connecting, root.clone()));

@@ -41,6 +41,7 @@ impl Channel for Instagram {
             row_title_max: 0,
             row_description_max: 0,
             media: true,
+            album_max: 0,
             location: false,
             contact_card: false,
             delivered_receipts: false,

@@ -96,6 +96,7 @@ fn content(content: &Content) -> Result<Map<String, Value>, SendError> {
         Content::Text { text } => Ok(message(json!({ "text": text }))),
         Content::Choice(choice) => Ok(message(self::choice(choice))),
         Content::Media(file) => Ok(message(media(file)?)),
+        Content::Album { .. } => Err(refused("this channel has no albums")),
         Content::Location(_) | Content::Contact(_) => {
             Err(refused("this channel shows neither maps nor contact cards"))
         }

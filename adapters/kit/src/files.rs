@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Account, ProviderRequest, ProviderResponse, SendError};
 
-/// The address that stands in a request for the file that rides along with it.
+/// How the address begins that stands in a request for a file that rides along with it; its number follows, from 0.
 pub const ATTACHED: &str = "attach://file";
 
 /// A channel that carries files.
@@ -36,8 +36,9 @@ pub trait Files: Send + Sync {
         Err(unreadable(response))
     }
 
-    /// The request that sends a message with the file in it, for [`Carry::Attach`].
-    fn attach(&self, request: ProviderRequest, _file: &Carried) -> ProviderRequest {
+    /// The request that sends a message with the files in it that it names, for [`Carry::Attach`]. Each file comes with
+    /// the address that stands for it in the request.
+    fn attach(&self, request: ProviderRequest, _files: &[(String, Carried)]) -> ProviderRequest {
         request
     }
 }
@@ -116,7 +117,7 @@ impl std::fmt::Debug for Carried {
 pub enum Carry {
     /// The provider fetches it by a link.
     Link,
-    /// It rides in the request that sends the message; [`ATTACHED`] stands for its address.
+    /// It rides in the request that sends the message; [`ATTACHED`] with a number stands for its address.
     Attach,
     /// It is uploaded first; the message then has the provider's reference to it.
     Upload {

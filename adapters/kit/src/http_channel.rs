@@ -45,14 +45,12 @@ pub struct ProviderRequest {
 pub enum RequestBody {
     /// JSON.
     Json(Value),
-    /// Fields and a file.
+    /// Fields and files.
     Multipart {
         /// The fields, in order.
         fields: Vec<(String, String)>,
-        /// The field that the file is in.
-        field: &'static str,
-        /// The file.
-        file: crate::Carried,
+        /// The files, each by the name of its field.
+        files: Vec<(String, crate::Carried)>,
     },
     /// A file by itself.
     File(crate::Carried),

@@ -4,6 +4,7 @@
 //! would read is lost without a record, and the ids of options stay: a typed number or title resolves to the
 //! same option ([`botbuilder_domain::Choice::resolve`]).
 
+mod album;
 mod choice;
 mod split;
 
@@ -62,6 +63,7 @@ pub fn plan(content: &Content, capabilities: &Capabilities) -> Result<Plan, Plan
         }
         Content::Choice(choice) => choice::plan(choice, capabilities),
         Content::Media(file) => media(file, capabilities),
+        Content::Album { items } => album::plan(items, capabilities),
         Content::Location(_) if capabilities.location => Ok(as_it_is(content)),
         Content::Location(place) => {
             in_words("location", "maps_link", "the channel shows no maps", &map_link(place), capabilities)

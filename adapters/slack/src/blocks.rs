@@ -14,6 +14,9 @@ const ESCAPED_MAX: usize = 5;
 const LIST_LABEL: &str = "Options";
 /// The longest placeholder.
 const PLACEHOLDER_MAX: usize = 150;
+/// The longest values of a button and of an entry of a menu, in bytes. In the place of a longer one stands its key.
+const BUTTON_VALUE_MAX: usize = 2000;
+const OPTION_VALUE_MAX: usize = 150;
 /// The longest description of an image.
 const ALT_MAX: usize = 2000;
 
@@ -41,14 +44,15 @@ pub(crate) fn choice(choice: &Choice) -> Value {
                     "type": "button",
                     "action_id": format!("choice_{index}"),
                     "text": plain(&option.title),
-                    "value": option.id,
+                    "value": option.key(BUTTON_VALUE_MAX),
                 })
             });
             buttons.collect()
         }
         ChoiceStyle::List => {
             let options = choice.options.iter().map(|option| {
-                let mut shown = json!({ "text": plain(&option.title), "value": option.id });
+                let mut shown =
+                    json!({ "text": plain(&option.title), "value": option.key(OPTION_VALUE_MAX) });
                 if let Some(description) = &option.description {
                     shown["description"] = plain(description);
                 }

@@ -43,13 +43,14 @@ impl Channel for Slack {
             caption_max: 3000,
             buttons_max: 25,
             button_title_max: 75,
-            // A button could carry 2 000; an option of a list carries 150, and a choice may become either.
-            button_payload_max: 150,
+            // A button carries 2 000, an option of a list 150; a longer id goes as its key, by which it is found again.
+            button_payload_max: 4096,
             choice_text_max: 3000,
             list_rows_max: 100,
             row_title_max: 75,
             row_description_max: 75,
             media: true,
+            album_max: 0,
             location: false,
             contact_card: false,
             delivered_receipts: false,

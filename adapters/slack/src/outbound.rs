@@ -123,6 +123,7 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
         Content::Text { text } => json!({ "text": escape(text) }),
         Content::Choice(choice) => json!({ "text": escape(&choice.text), "blocks": blocks::choice(choice) }),
         Content::Media(file) => media(file)?,
+        Content::Album { .. } => return Err(refused("this channel has no albums")),
         Content::Location(_) | Content::Contact(_) => {
             return Err(refused("this channel shows neither maps nor contact cards"));
         }

@@ -20,6 +20,10 @@ use crate::{
 /// The header in which Telegram sends back the secret token that we set, in lower case.
 pub const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
+/// Telegram sends the parts of an album one after the other, within a second.
+const JOIN_MS: u32 = 1_000;
+const JOIN_MS_MAX: u32 = 10_000;
+
 /// What the thread of a business account's chat begins with.
 pub(crate) const BUSINESS: &str = "business:";
 
@@ -45,9 +49,9 @@ impl Webhook for Telegram {
         if known { Ok(Verified::proved(request)) } else { Err(Rejection::SignatureMismatch) }
     }
 
-    fn decode(&self, _account: &Account, request: Verified<'_>) -> Result<Received, DecodeError> {
+    fn decode(&self, account: &Account, request: Verified<'_>) -> Result<Received, DecodeError> {
         let update = json::object(&request.request().body, "telegram update")?;
-        Ok(Received { events: events(&update)?, skipped: 0, reply: Reply::ok() })
+        Ok(Received { events: events(&update, join_ms(account))?, skipped: 0, reply: Reply::ok() })
     }
 }
 
@@ -56,10 +60,17 @@ struct Update<'u> {
     id: String,
     kind: &'u str,
     raw: &'u Value,
+    join_ms: u32,
+}
+
+/// How long the parts of an album are waited for, in milliseconds: the channel's `join_parts_ms`, at most ten seconds.
+pub(crate) fn join_ms(account: &Account) -> u32 {
+    let set = account.settings.get("join_parts_ms").and_then(Value::as_u64);
+    set.and_then(|set| u32::try_from(set).ok()).map_or(JOIN_MS, |set| set.min(JOIN_MS_MAX))
 }
 
 /// The events of one update.
-pub(crate) fn events(update: &Map<String, Value>) -> Result<Vec<InboundEvent>, DecodeError> {
+pub(crate) fn events(update: &Map<String, Value>, join_ms: u32) -> Result<Vec<InboundEvent>, DecodeError> {
     let Some(id) = update.get("update_id").and_then(as_text) else {
         return Err(DecodeError::Malformed {
             expected: "telegram update",
@@ -69,14 +80,14 @@ pub(crate) fn events(update: &Map<String, Value>) -> Result<Vec<InboundEvent>, D
     // Exactly one kind stands beside the number today; should there be more one day, the known one counts.
     let mut first = None;
     for (kind, raw) in update.iter().filter(|(key, _)| *key != "update_id") {
-        let update = Update { id: id.clone(), kind, raw };
+        let update = Update { id: id.clone(), kind, raw, join_ms };
         if let Some(events) = update.read() {
             return Ok(events);
         }
         first = first.or(Some(update));
     }
     let whole = Value::Object(update.clone());
-    let unknown = first.unwrap_or(Update { id, kind: "empty", raw: &whole });
+    let unknown = first.unwrap_or(Update { id, kind: "empty", raw: &whole, join_ms });
     Ok(vec![unknown.unsupported(unknown.kind)])
 }
 
@@ -132,7 +143,11 @@ impl Update<'_> {
                 let replied = message.reply_to_message.as_ref();
                 let reply_to =
                     replied.and_then(|replied| self::provider_id(chat, replied.message_id.as_deref()));
-                Inbound::Message { provider_id, content, reply_to }
+                // Several files that were sent at once share the id of a group.
+                match self::provider_id(chat, message.media_group_id.as_deref()) {
+                    Some(album) => Inbound::Part { provider_id, content, album, join_ms: self.join_ms },
+                    None => Inbound::Message { provider_id, content, reply_to },
+                }
             }
             Holds::Start(_) if edited => Inbound::Unsupported {
                 provider_id: Some(provider_id),

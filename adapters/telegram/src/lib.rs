@@ -37,13 +37,15 @@ impl Channel for Telegram {
             // Not published; 100 buttons are what clients have been seen to show.
             buttons_max: 100,
             button_title_max: 64,
-            button_payload_max: 64,
+            // Telegram takes 64 bytes; a longer id goes as its key, by which the button is found again.
+            button_payload_max: 4096,
             choice_text_max: 4096,
             // Rows of an inline keyboard are buttons.
             list_rows_max: 0,
             row_title_max: 0,
             row_description_max: 0,
             media: true,
+            album_max: 10,
             location: true,
             contact_card: true,
             delivered_receipts: false,

@@ -54,15 +54,24 @@ impl Files for Telegram {
         Ok(Carry::Attach)
     }
 
-    fn attach(&self, request: ProviderRequest, file: &Carried) -> ProviderRequest {
+    fn attach(&self, request: ProviderRequest, files: &[(String, Carried)]) -> ProviderRequest {
         let body = match request.body {
             RequestBody::Json(Value::Object(parameters)) => {
                 let written = |value: Value| match value {
                     Value::String(text) => text,
                     other => other.to_string(),
                 };
-                let fields = parameters.into_iter().map(|(name, value)| (name, written(value))).collect();
-                RequestBody::Multipart { fields, field: "file", file: file.clone() }
+                let fields: Vec<(String, String)> =
+                    parameters.into_iter().map(|(name, value)| (name, written(value))).collect();
+                let is_named = |address: &str| {
+                    let quoted = format!("\"{address}\"");
+                    fields.iter().any(|(_, value)| value == address || value.contains(&quoted))
+                };
+                let named = files.iter().filter(|(address, _)| is_named(address));
+                let files = named.filter_map(|(address, file)| {
+                    Some((address.strip_prefix("attach://")?.to_owned(), file.clone()))
+                });
+                RequestBody::Multipart { files: files.collect(), fields }
             }
             other => other,
         };

@@ -99,6 +99,7 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
             ("sendMessage", json!({ "text": choice.text, "reply_markup": keyboard(choice) }))
         }
         Content::Media(file) => media(file)?,
+        Content::Album { items } => ("sendMediaGroup", album(items)?),
         Content::Location(place) => match (&place.name, &place.address) {
             (None, None) => {
                 ("sendLocation", json!({ "latitude": place.latitude, "longitude": place.longitude }))
@@ -128,12 +129,15 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
     }
 }
 
+/// Longest payload of a button, in bytes. In the place of a longer one stands its key.
+const CALLBACK_MAX: usize = 64;
+
 /// One button a row: titles of any length stay readable.
 fn keyboard(choice: &Choice) -> Value {
     let rows: Vec<_> = choice
         .options
         .iter()
-        .map(|option| json!([{ "text": option.title, "callback_data": option.id }]))
+        .map(|option| json!([{ "text": option.title, "callback_data": option.key(CALLBACK_MAX) }]))
         .collect();
     json!({ "inline_keyboard": rows })
 }
@@ -154,6 +158,27 @@ fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
         body["caption"] = caption.as_str().into();
     }
     Ok((method, body))
+}
+
+/// Files that stand together: 2 to 10, documents and sound only among themselves, which the planner has seen to.
+fn album(items: &[Media]) -> Result<Value, SendError> {
+    let described = items.iter().map(|file| {
+        let kind = match file.media {
+            MediaKind::Image => "photo",
+            MediaKind::Video => "video",
+            MediaKind::Audio => "audio",
+            MediaKind::Document => "document",
+            MediaKind::Sticker => return Err(refused("stickers stand alone")),
+        };
+        let source = file.provider_ref.as_ref().or(file.url.as_ref());
+        let source = source.ok_or(refused("a file has neither a reference nor an address"))?;
+        let mut item = json!({ "type": kind, "media": source });
+        if let Some(caption) = &file.caption {
+            item["caption"] = caption.as_str().into();
+        }
+        Ok(item)
+    });
+    Ok(json!({ "media": described.collect::<Result<Vec<Value>, SendError>>()? }))
 }
 
 /// A payload for this channel: `method` (one that sends), and its parameters beside it.

@@ -1,6 +1,6 @@
 //! What an account of this channel holds.
 //!
-//! `channels.settings`: `base_url`, `polling`, `allowed_updates`. Credentials: `bot_token`. The secret token that Telegram sends back in a
+//! `channels.settings`: `base_url`, `polling`, `allowed_updates`, `join_parts_ms`. Credentials: `bot_token`. The secret token that Telegram sends back in a
 //! header is one of the webhook secrets.
 
 use botbuilder_adapter_kit::{Account, SendError};

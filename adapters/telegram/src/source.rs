@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Telegram,
-    inbound::events,
+    inbound::{events, join_ms},
     outbound::request,
     settings::{ALLOWED_UPDATES, Calling},
 };
@@ -59,7 +59,7 @@ impl Poll for Telegram {
         done(response)
     }
 
-    fn read(&self, _account: &Account, response: &ProviderResponse) -> Result<Polled, Trouble> {
+    fn read(&self, account: &Account, response: &ProviderResponse) -> Result<Polled, Trouble> {
         if response.body.len() > ANSWER_MAX {
             return Err(Trouble::passing("provider_unavailable", "the answer is too large"));
         }
@@ -75,7 +75,7 @@ impl Poll for Telegram {
         for update in updates {
             let number = update.get("update_id").and_then(as_text).and_then(|id| id.parse::<i64>().ok());
             last = last.max(number);
-            match update.as_object().map(events) {
+            match update.as_object().map(|update| events(update, join_ms(account))) {
                 Some(Ok(events)) => {
                     let body = update.to_string().into();
                     polled.deliveries.push(Delivery { events, body });

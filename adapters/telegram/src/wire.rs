@@ -56,6 +56,8 @@ pub(crate) struct Message {
     pub(crate) chat: Option<Chat>,
     #[serde(default)]
     pub(crate) from: Option<User>,
+    #[serde(default, deserialize_with = "opt_text")]
+    pub(crate) media_group_id: Option<String>,
     #[serde(default, deserialize_with = "opt_integer")]
     pub(crate) date: Option<i64>,
     #[serde(default, deserialize_with = "opt_integer")]

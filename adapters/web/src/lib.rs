@@ -29,6 +29,7 @@ impl Channel for Web {
             row_title_max: 80,
             row_description_max: 200,
             media: true,
+            album_max: 0,
             location: true,
             contact_card: true,
             delivered_receipts: true,

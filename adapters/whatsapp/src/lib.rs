@@ -44,6 +44,7 @@ impl Channel for Whatsapp {
             row_title_max: 24,
             row_description_max: 72,
             media: true,
+            album_max: 0,
             location: true,
             contact_card: true,
             delivered_receipts: true,

@@ -72,8 +72,7 @@ impl Files for Whatsapp {
                     ("messaging_product".to_owned(), "whatsapp".to_owned()),
                     ("type".to_owned(), file.mime_type.clone()),
                 ],
-                field: "file",
-                file: file.clone(),
+                files: vec![("file".to_owned(), file.clone())],
             },
         };
         let request = Box::new(request);

@@ -85,6 +85,7 @@ fn content(body: &mut Map<String, Value>, content: &Content) -> Result<(), SendE
     let (kind, object) = match content {
         Content::Text { text } => ("text", json!({ "body": text })),
         Content::Media(file) => media(file)?,
+        Content::Album { .. } => return Err(refused("this channel has no albums")),
         Content::Location(place) => {
             let mut object = json!({ "latitude": place.latitude, "longitude": place.longitude });
             set(&mut object, "name", place.name.as_deref());

@@ -137,7 +137,10 @@ impl Input {
                 let data = Value::from_json(data).unwrap_or_default();
                 Some(Self::Event { name: name.clone(), data, context })
             }
-            Inbound::Edit { .. }
+            // A part alone is nothing yet; the message is, once its parts have been waited for.
+            Inbound::Part { .. }
+            | Inbound::Joined { .. }
+            | Inbound::Edit { .. }
             | Inbound::Delete { .. }
             | Inbound::Reaction { .. }
             | Inbound::Status { .. }

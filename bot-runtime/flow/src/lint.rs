@@ -79,6 +79,10 @@ fn look(content: &Content, can: &Capabilities) -> Vec<(FindingCode, String)> {
                 ));
             }
         }
+        Content::Album { items } if items.len() > can.album_max.max(1) => {
+            let message = format!("{} files, sent as several messages", items.len());
+            found.push((FindingCode::Unsupported, message));
+        }
         Content::Location(_) if !can.location => {
             found.push((FindingCode::Unsupported, "places are not shown on a map".to_owned()));
         }
@@ -112,7 +116,11 @@ fn look(content: &Content, can: &Capabilities) -> Vec<(FindingCode, String)> {
                 }
             }
         }
-        Content::Location(_) | Content::Contact(_) | Content::Template(_) | Content::Structured { .. } => {}
+        Content::Album { .. }
+        | Content::Location(_)
+        | Content::Contact(_)
+        | Content::Template(_)
+        | Content::Structured { .. } => {}
     }
     found
 }

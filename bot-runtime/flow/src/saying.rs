@@ -56,7 +56,10 @@ impl Saying {
                 let fillings = message.fillings().map(Template::parse).collect::<Result<_, _>>()?;
                 Self::Template { message, fillings }
             }
-            Content::Location(_) | Content::Contact(_) | Content::Structured { .. } => Self::Fixed(content),
+            Content::Album { .. }
+            | Content::Location(_)
+            | Content::Contact(_)
+            | Content::Structured { .. } => Self::Fixed(content),
         })
     }
 

@@ -94,6 +94,8 @@ pub struct Capabilities {
     pub row_description_max: usize,
     /// Whether it shows images, video, audio and files.
     pub media: bool,
+    /// Most files of one message.
+    pub album_max: usize,
     /// Whether it shows a place on a map.
     pub location: bool,
     /// Whether it shows a contact card.

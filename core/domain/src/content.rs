@@ -1,6 +1,9 @@
 //! What a message holds, in words that no single network owns.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{Failure, template::TemplateMessage};
 
@@ -15,6 +18,11 @@ pub enum Content {
     },
     /// An image, video, voice note or file.
     Media(Media),
+    /// Several files that belong together.
+    Album {
+        /// The files, in order.
+        items: Vec<Media>,
+    },
     /// A place.
     Location(Location),
     /// A person's card.
@@ -84,6 +92,19 @@ pub enum MediaKind {
     Sticker,
 }
 
+impl MediaKind {
+    /// The word in `channel_messages.kind`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Document => "document",
+            Self::Sticker => "sticker",
+        }
+    }
+}
+
 /// A file, known by the provider's reference, by an address, or by both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
@@ -147,7 +168,40 @@ pub struct ContactCard {
     pub emails: Vec<String>,
 }
 
+/// How the key of an option begins whose id is too long for its network.
+const KEY: char = '~';
+
+/// Whether this may be the key of an option in the place of its id.
+pub fn is_option_key(payload: &str) -> bool {
+    payload.strip_prefix(KEY).is_some_and(|digits| {
+        digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+impl ChoiceOption {
+    /// What a button carries on a network that takes `max` bytes (at least 33): the id, or a key made of it. The key is
+    /// the same every time, so whoever has the message that offered it finds the option again ([`Choice::by_key`]).
+    pub fn key(&self, max: usize) -> Cow<'_, str> {
+        if self.id.len() <= max {
+            return Cow::Borrowed(&self.id);
+        }
+        let digest = Sha256::digest(self.id.as_bytes());
+        let mut key = String::with_capacity(33);
+        key.push(KEY);
+        for byte in &digest[..16] {
+            // Writing to a text cannot fail.
+            let _written = write!(key, "{byte:02x}");
+        }
+        Cow::Owned(key)
+    }
+}
+
 impl Choice {
+    /// The option whose [key](ChoiceOption::key) this is.
+    pub fn by_key(&self, key: &str) -> Option<&ChoiceOption> {
+        self.options.iter().find(|option| option.key(0) == key)
+    }
+
     /// The option meant by a typed answer: its title (letter case and outer space aside), or its number from 1,
     /// as in `2`, `2.`, `2)` or `#2`. A title wins over a number, so that an option called "3" can be typed.
     pub fn resolve(&self, typed: &str) -> Option<&ChoiceOption> {
@@ -173,19 +227,25 @@ impl Content {
         Self::Text { text: text.into() }
     }
 
-    /// The word in `channel_messages.kind`.
-    pub const fn kind(&self) -> &'static str {
+    /// The word in `channel_messages.kind`. Several files are of the kind of the first.
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Text { .. } => "text",
-            Self::Media(Media { media: MediaKind::Image, .. }) => "image",
-            Self::Media(Media { media: MediaKind::Video, .. }) => "video",
-            Self::Media(Media { media: MediaKind::Audio, .. }) => "audio",
-            Self::Media(Media { media: MediaKind::Document, .. }) => "document",
-            Self::Media(Media { media: MediaKind::Sticker, .. }) => "sticker",
+            Self::Media(file) => file.media.as_str(),
+            Self::Album { items } => items.first().map_or("image", |file| file.media.as_str()),
             Self::Location(_) => "location",
             Self::Contact(_) => "contact",
             Self::Choice(_) | Self::Structured { .. } => "interactive",
             Self::Template { .. } => "template",
+        }
+    }
+
+    /// The files in it, in order.
+    pub fn files(&self) -> &[Media] {
+        match self {
+            Self::Media(file) => std::slice::from_ref(file),
+            Self::Album { items } => items,
+            _ => &[],
         }
     }
 
@@ -194,6 +254,7 @@ impl Content {
         match self {
             Self::Text { text } => Some(text),
             Self::Media(media) => media.caption.as_deref(),
+            Self::Album { items } => items.iter().find_map(|file| file.caption.as_deref()),
             Self::Choice(choice) => Some(&choice.text),
             Self::Location(place) => place.name.as_deref().or(place.address.as_deref()),
             Self::Contact(card) => card.name.as_deref(),
@@ -233,6 +294,21 @@ mod tests {
         let choice = colours(&["Red", "Green"]);
         for typed in ["", " ", "0", "3", "-1", "+1", "1.5", "99999999999999999999999", "re", ".", "#"] {
             assert_eq!(resolved(&choice, typed), None, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_too_long_has_a_key_that_leads_back_to_it() {
+        let long = "order:".repeat(20);
+        let mut choice = colours(&["Red", "Green"]);
+        choice.options[1].id.clone_from(&long);
+        assert_eq!(choice.options[0].key(64), "id1");
+        let key = choice.options[1].key(64).into_owned();
+        assert!(is_option_key(&key) && key.len() == 33, "{key}");
+        assert_eq!(choice.by_key(&key).map(|option| option.id.as_str()), Some(long.as_str()));
+        assert_eq!(choice.by_key("~00000000000000000000000000000000"), None);
+        for other in ["", "~", "id1", "~0000000000000000000000000000000G"] {
+            assert!(!is_option_key(other), "{other}");
         }
     }
 

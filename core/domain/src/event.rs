@@ -75,6 +75,25 @@ pub enum Inbound {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<String>,
     },
+    /// The person sent several files at once, and this is one of them. Those that come within the time given are one
+    /// message.
+    #[serde(rename = "part.1")]
+    Part {
+        /// The provider's id of it.
+        provider_id: String,
+        /// What it holds.
+        content: Content,
+        /// The provider's id of what it is a part of.
+        album: String,
+        /// How long the other parts are waited for, in milliseconds.
+        join_ms: u32,
+    },
+    /// The parts of a message have been waited for. Made by ourselves.
+    #[serde(rename = "joined.1")]
+    Joined {
+        /// Our id of the message.
+        message: MessageId,
+    },
     /// The person chose an option.
     #[serde(rename = "postback.1")]
     Postback {
@@ -212,6 +231,8 @@ impl Inbound {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Message { .. } => "message",
+            Self::Part { .. } => "part",
+            Self::Joined { .. } => "joined",
             Self::Postback { .. } => "postback",
             Self::Edit { .. } => "edit",
             Self::Delete { .. } => "delete",

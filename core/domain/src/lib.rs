@@ -17,7 +17,9 @@ pub mod trail;
 
 pub use channel::{Capabilities, ChannelKind};
 pub use clock::{Clock, Ids, ManualClock, SystemClock, SystemIds};
-pub use content::{Choice, ChoiceOption, ChoiceStyle, ContactCard, Content, Location, Media, MediaKind};
+pub use content::{
+    Choice, ChoiceOption, ChoiceStyle, ContactCard, Content, Location, Media, MediaKind, is_option_key,
+};
 pub use envelope::{ConversationKey, DecodeError, Envelope, Times, TraceContext};
 pub use event::{Inbound, InboundEvent, Outbound, OutboundEvent, Send, Sender, Speaker};
 pub use id::{

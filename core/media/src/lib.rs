@@ -11,10 +11,11 @@ mod incoming;
 pub mod kind;
 pub mod links;
 mod objects;
+mod unsent;
 
 use std::{path::Path as FilePath, sync::Arc, time::Duration};
 
-use botbuilder_domain::{Media as File, OrgId, Secret};
+use botbuilder_domain::{Media as File, MessageId, OrgId, Secret};
 use botbuilder_service::config;
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::{ObjectStore, memory::InMemory};
@@ -25,10 +26,14 @@ pub use self::{
     error::Error,
     incoming::{Incoming, Stored},
     objects::{Body, Found, Range},
+    unsent::Unsent,
 };
 
 /// How an address of our own copy begins.
 const SCHEME: &str = "object:";
+
+/// How long a link to a file of a message is good.
+const MESSAGE_LINK: TimeDelta = TimeDelta::days(7);
 
 /// What a key for the signatures is derived with.
 pub const LINK_KEY: &str = "botbuilder.media-link.1";
@@ -48,6 +53,12 @@ pub struct Media {
     pub upload_bytes: u64,
     /// Largest document of a knowledge base, in bytes.
     pub document_bytes: u64,
+}
+
+impl std::fmt::Debug for Media {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Media").field("objects", &self.objects).finish_non_exhaustive()
+    }
 }
 
 /// The address of our own copy of a file.
@@ -128,6 +139,29 @@ impl Media {
         Ok(format!("{}/media/{}", self.base_url, self.links.sign(&link)?))
     }
 
+    /// A link to a file of a message, by its place among the message's files. It leads to the file as soon as that is
+    /// kept, and is good for a week: whoever a bot tells of a file looks for it later than a person would.
+    pub fn message_link(
+        &self,
+        org: OrgId,
+        message: MessageId,
+        index: usize,
+        now: DateTime<Utc>,
+    ) -> Result<String, Error> {
+        let link = links::OfMessage { org, message, index, end: (now + MESSAGE_LINK).timestamp() };
+        Ok(format!("{}/media/{}", self.base_url, self.links.sign(&link)?))
+    }
+
+    /// What a link to a file of a message names, if it is good now.
+    pub fn open_message_link(&self, token: &str, now: DateTime<Utc>) -> Option<links::OfMessage> {
+        self.links.open::<links::OfMessage>(token).filter(|link| link.end > now.timestamp())
+    }
+
+    /// The token in a link of ours; none if the address is another's.
+    pub fn token_in<'u>(&self, url: &'u str) -> Option<&'u str> {
+        url.strip_prefix(&*self.base_url)?.strip_prefix("/media/").filter(|token| token.contains('.'))
+    }
+
     /// What a link names, if it is good now.
     pub fn open_link(&self, token: &str, now: DateTime<Utc>) -> Option<Link> {
         self.links.open::<Link>(token).filter(|link| link.end > now.timestamp() && is_digest(&link.sha256))
@@ -140,11 +174,34 @@ impl Media {
         Ok(File { url: Some(link), ..file })
     }
 
-    /// The same for a content as JSON: a file's `url` becomes a link. Whatever has none stays as it is.
+    /// The same for a content as JSON: the `url` of each file becomes a link. Whatever has none stays as it is.
     pub fn show(&self, org: OrgId, content: &mut Value, now: DateTime<Utc>) {
+        if content.get("kind").and_then(Value::as_str) == Some("album") {
+            let items = content.get_mut("items").and_then(Value::as_array_mut);
+            for item in items.into_iter().flatten() {
+                self.show_file(org, item, now);
+            }
+            return;
+        }
         if content.get("kind").and_then(Value::as_str) != Some("media") {
             return;
         }
+        self.show_file(org, content, now);
+    }
+
+    /// The entries of a message's `media`, each with a link as `url` if its file is kept.
+    pub fn show_files(&self, org: OrgId, files: &mut Value, now: DateTime<Utc>) {
+        for file in files.as_array_mut().into_iter().flatten() {
+            let text = |name: &str| file.get(name).and_then(Value::as_str);
+            let Some(digest) = text("sha256").filter(|digest| is_digest(digest)) else { continue };
+            let link = self.link(org, digest, text("type"), text("name"), now);
+            if let (Ok(link), Some(fields)) = (link, file.as_object_mut()) {
+                fields.insert("url".to_owned(), link.into());
+            }
+        }
+    }
+
+    fn show_file(&self, org: OrgId, content: &mut Value, now: DateTime<Utc>) {
         let text = |name: &str| content.get(name).and_then(Value::as_str);
         let Some(digest) = text("url").and_then(referred) else { return };
         let link = self.link(org, digest, text("mime_type"), text("file_name"), now);

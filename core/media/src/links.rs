@@ -1,7 +1,7 @@
 //! Signed texts: what a link to a file says, and what an upload is claimed by. Nothing has to be stored to check them.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use botbuilder_domain::{OrgId, Secret};
+use botbuilder_domain::{MessageId, OrgId, Secret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::Sha256;
@@ -26,6 +26,23 @@ pub struct Link {
     /// Its name.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The end, in seconds since 1970.
+    #[serde(rename = "e")]
+    pub end: i64,
+}
+
+/// What a link to a file of a message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfMessage {
+    /// Whose message it is.
+    #[serde(rename = "o")]
+    pub org: OrgId,
+    /// The message.
+    #[serde(rename = "m")]
+    pub message: MessageId,
+    /// Which of its files, from 0.
+    #[serde(rename = "i")]
+    pub index: usize,
     /// The end, in seconds since 1970.
     #[serde(rename = "e")]
     pub end: i64,

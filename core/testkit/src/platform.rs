@@ -210,7 +210,7 @@ impl TestPlatform {
             understandings: Arc::new(Understandings::new(gateway.store.clone(), models())),
             clock,
             ids,
-            options: RuntimeOptions::default(),
+            options: RuntimeOptions { files: Some(gateway.media.clone()), ..RuntimeOptions::default() },
         };
         let mut platform = Self {
             gateway,

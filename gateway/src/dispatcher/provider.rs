@@ -70,8 +70,8 @@ fn prepare(request: ProviderRequest) -> Result<http::Request, SendError> {
             let call = call.body("application/octet-stream", file.bytes).timeout(FILE_TIMEOUT);
             call.header(header::CONTENT_TYPE, &file.mime_type).map_err(refused)
         }
-        RequestBody::Multipart { fields, field, file } => {
-            let (content_type, body) = multipart::write(&fields, field, &file);
+        RequestBody::Multipart { fields, files } => {
+            let (content_type, body) = multipart::write(&fields, &files);
             let call = call.body("multipart/form-data", body).timeout(FILE_TIMEOUT);
             call.header(header::CONTENT_TYPE, &content_type).map_err(refused)
         }

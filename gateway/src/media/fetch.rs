@@ -98,51 +98,57 @@ impl Fetcher {
 
     async fn deal(&self, awaited: Awaited) -> Result<(), botbuilder_store::Error> {
         let scope = OrgScope::of_service(awaited.org);
-        let file = match serde_json::from_value::<Content>(awaited.payload.clone()) {
-            Ok(Content::Media(file)) => Some(file),
-            _ => None,
-        };
-        let result = match &file {
-            Some(file) => self.get(&awaited, file).await,
-            None => Err(never("no_file", "the message holds no file")),
-        };
-        let described = |status: &str| {
-            let of = |pick: fn(&Media) -> Option<String>| file.as_ref().and_then(pick);
-            json!({
-                "status": status,
-                "name": of(|file| file.file_name.clone()),
-                "type": of(|file| file.mime_type.clone()),
-                "provider_ref": of(|file| file.provider_ref.clone()),
-            })
-        };
-        let mut tx = self.gateway.store.begin(&scope).await?;
-        match result {
-            Ok(stored) => {
-                let mut entry = described("stored");
-                entry["sha256"] = stored.sha256.as_str().into();
-                entry["type"] = stored.mime_type.as_str().into();
-                entry["size"] = stored.size.into();
-                let kept = media::stored(&mut tx, &scope, awaited.id, &entry).await?;
-                tx.commit().await?;
-                if kept {
-                    debug!(message.id = %awaited.id, bytes = stored.size, "file is kept");
-                } else {
-                    self.drop_unless_used(&scope, &stored).await;
+        let content = serde_json::from_value::<Content>(awaited.payload.clone()).ok();
+        let files = content.as_ref().map_or(&[][..], Content::files);
+        let mut entries = Vec::with_capacity(files.len().max(1));
+        let mut kept = Vec::with_capacity(files.len());
+        let mut first = None;
+        for file in files {
+            let mut entry = json!({
+                "status": "failed", "name": file.file_name, "type": file.mime_type, "provider_ref": file.provider_ref,
+            });
+            match self.get(&awaited, file).await {
+                Ok(stored) => {
+                    entry["status"] = "stored".into();
+                    entry["sha256"] = stored.sha256.as_str().into();
+                    entry["type"] = stored.mime_type.as_str().into();
+                    entry["size"] = stored.size.into();
+                    kept.push(stored);
+                }
+                Err(Failed::NotNow { code, reason }) if pause(code, awaited.attempt).is_some() => {
+                    // All of them are tried again, so that they come to stand in their order; what is had is had.
+                    let at = self.gateway.clock.now() + pause(code, awaited.attempt).unwrap_or_default();
+                    let mut tx = self.gateway.store.begin(&scope).await?;
+                    media::put_off(&mut tx, &scope, awaited.id, at, code, &reason).await?;
+                    tx.commit().await?;
+                    info!(message.id = %awaited.id, code, attempt = awaited.attempt, "file was not had");
+                    return Ok(());
+                }
+                Err(Failed::NotNow { code, reason } | Failed::Never { code, reason }) => {
+                    entry["reason"] = reason.as_str().into();
+                    warn!(message.id = %awaited.id, code, "file will not be had");
+                    first = first.or(Some((code, reason)));
                 }
             }
-            Err(Failed::NotNow { code, reason }) if pause(code, awaited.attempt).is_some() => {
-                let at = self.gateway.clock.now() + pause(code, awaited.attempt).unwrap_or_default();
-                media::put_off(&mut tx, &scope, awaited.id, at, code, &reason).await?;
-                tx.commit().await?;
-                info!(message.id = %awaited.id, code, attempt = awaited.attempt, "file was not had");
+            entries.push(entry);
+        }
+        let mut tx = self.gateway.store.begin(&scope).await?;
+        if kept.is_empty() {
+            let (code, reason) = first.unwrap_or(("no_file", "the message holds no file".to_owned()));
+            if entries.is_empty() {
+                entries.push(json!({ "status": "failed", "reason": reason }));
             }
-            Err(Failed::NotNow { code, reason } | Failed::Never { code, reason }) => {
-                let mut entry = described("failed");
-                entry["reason"] = reason.as_str().into();
-                media::failed(&mut tx, &scope, awaited.id, &entry, code, &reason).await?;
-                tx.commit().await?;
-                warn!(message.id = %awaited.id, code, "file will not be had");
-            }
+            media::failed(&mut tx, &scope, awaited.id, &entries, code, &reason).await?;
+            return tx.commit().await;
+        }
+        let noted = media::stored(&mut tx, &scope, awaited.id, &entries).await?;
+        tx.commit().await?;
+        if noted {
+            debug!(message.id = %awaited.id, files = kept.len(), "files are kept");
+            return Ok(());
+        }
+        for stored in &kept {
+            self.drop_unless_used(&scope, stored).await;
         }
         Ok(())
     }

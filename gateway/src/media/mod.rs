@@ -1,8 +1,10 @@
 //! Files of messages. [`fetch`] gets what came in from its network, [`outgoing`] makes what goes out ready for its
-//! network, [`serve`] shows both by links that end.
+//! network, [`serve`] shows both by links that end, [`sweep`] removes what was uploaded and never sent.
 
 pub mod fetch;
 pub(crate) mod outgoing;
+mod owned;
 mod serve;
+pub mod sweep;
 
 pub use self::{outgoing::Uploads, serve::routes};

@@ -12,6 +12,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{ChannelId, Content, Media, MediaKind, TemplateHeader, TemplateMessage};
 use botbuilder_media::{kind, referred};
 
+use super::owned;
 use crate::{Gateway, dispatcher::ProviderHttp};
 
 /// More uploads than this are not remembered.
@@ -49,32 +50,33 @@ impl Uploads {
     }
 }
 
-/// A content whose file the channel can carry.
+/// A content whose files the channel can carry.
 pub(crate) struct Ready {
     pub(crate) content: Content,
-    attached: Option<Carried>,
-    /// The upload it uses.
-    uploaded: Option<String>,
+    /// Files that ride along, each with the address that stands for it.
+    attached: Vec<(String, Carried)>,
+    /// The uploads it uses.
+    uploaded: Vec<String>,
 }
 
 impl Ready {
-    /// The requests with the file in them, if it rides along.
+    /// The requests with the files in them that ride along.
     pub(crate) fn attach(
         &self,
         channel: &dyn Channel,
         requests: Vec<ProviderRequest>,
     ) -> Vec<ProviderRequest> {
-        match (&self.attached, channel.files()) {
-            (Some(file), Some(files)) => {
-                requests.into_iter().map(|request| files.attach(request, file)).collect()
+        match (self.attached.is_empty(), channel.files()) {
+            (false, Some(files)) => {
+                requests.into_iter().map(|request| files.attach(request, &self.attached)).collect()
             }
             _ => requests,
         }
     }
 
-    /// The provider refused the message for good: the next one uploads the file anew.
+    /// The provider refused the message for good: the next one uploads its files anew.
     pub(crate) fn refused(&self, gateway: &Gateway, channel: ChannelId) {
-        if let Some(sha256) = &self.uploaded {
+        for sha256 in &self.uploaded {
             gateway.sent_files.forget(channel, sha256);
         }
     }
@@ -89,47 +91,62 @@ pub(crate) async fn prepare(
     channel: &dyn Channel,
     content: &Content,
 ) -> Result<Ready, SendError> {
-    let Content::Template(template) = content else {
-        return prepare_file(gateway, http, account, channel, content).await;
+    let mut ready = Ready { content: content.clone(), attached: Vec::new(), uploaded: Vec::new() };
+    let files = match &mut ready.content {
+        Content::Media(file) => std::slice::from_mut(file),
+        Content::Album { items } => items.as_mut_slice(),
+        Content::Template(TemplateMessage { header: Some(header), .. }) => match &mut **header {
+            TemplateHeader::Media(file) => std::slice::from_mut(file),
+            _ => &mut [],
+        },
+        _ => &mut [],
     };
-    let Some(TemplateHeader::Media(file)) = template.header.as_deref() else {
-        return prepare_file(gateway, http, account, channel, content).await;
-    };
-    let file = Content::Media(file.clone());
-    let mut ready = prepare_file(gateway, http, account, channel, &file).await?;
-    if let Content::Media(file) = ready.content {
-        let header = Some(Box::new(TemplateHeader::Media(file)));
-        ready.content = Content::Template(TemplateMessage { header, ..template.clone() });
+    for file in files {
+        if let Some(ours) = owned::named(gateway, account.org, file).await {
+            *file = ours;
+        }
+        let made = Made { attached: &mut ready.attached, uploaded: &mut ready.uploaded };
+        *file = carried(gateway, http, account, channel, file, made).await?;
     }
     Ok(ready)
 }
 
-async fn prepare_file(
+/// What becomes of a file beside its place in the content.
+struct Made<'a> {
+    attached: &'a mut Vec<(String, Carried)>,
+    uploaded: &'a mut Vec<String>,
+}
+
+/// One file as the channel takes it.
+async fn carried(
     gateway: &Gateway,
     http: &ProviderHttp,
     account: &Account,
     channel: &dyn Channel,
-    content: &Content,
-) -> Result<Ready, SendError> {
-    let ready = |content| Ready { content, attached: None, uploaded: None };
-    let Content::Media(file) = content else { return Ok(ready(content.clone())) };
-    let Some(sha256) = file.url.as_deref().and_then(referred) else { return Ok(ready(content.clone())) };
-    let by_reference = |file: &Media, reference: String, kind| {
-        Content::Media(Media { media: kind, provider_ref: Some(reference), url: None, ..file.clone() })
+    file: &Media,
+    made: Made<'_>,
+) -> Result<Media, SendError> {
+    let Some(sha256) = file.url.as_deref().and_then(referred) else { return Ok(file.clone()) };
+    let by_reference = |reference: String, kind| Media {
+        media: kind,
+        provider_ref: Some(reference),
+        url: None,
+        ..file.clone()
     };
     let (Some(files), true) = (channel.files(), channel.capabilities().media) else {
-        return by_link(gateway, account, file).map(ready);
+        return by_link(gateway, account, file);
     };
     if let Some(Upload { kind, reference, .. }) = gateway.sent_files.get(account.channel, sha256) {
-        let content = by_reference(file, reference, kind);
-        return Ok(Ready { content, attached: None, uploaded: Some(sha256.to_owned()) });
+        made.uploaded.push(sha256.to_owned());
+        return Ok(by_reference(reference, kind));
     }
     let carried = read(gateway, account, file, sha256).await?;
     match files.carry(account, &carried)? {
-        Carry::Link => by_link(gateway, account, file).map(ready),
+        Carry::Link => by_link(gateway, account, file),
         Carry::Attach => {
-            let content = Media { provider_ref: None, url: Some(ATTACHED.to_owned()), ..file.clone() };
-            Ok(Ready { content: Content::Media(content), attached: Some(carried), uploaded: None })
+            let address = format!("{ATTACHED}{}", made.attached.len());
+            made.attached.push((address.clone(), carried));
+            Ok(Media { provider_ref: None, url: Some(address), ..file.clone() })
         }
         Carry::Upload { request, reusable, kind } => {
             let answer = http.call(*request).await.map_err(safe)?;
@@ -147,16 +164,16 @@ async fn prepare_file(
             if let Some(lives) = reusable {
                 let upload = Upload { kind, reference: reference.clone(), until: Instant::now() + lives };
                 gateway.sent_files.keep(account.channel, sha256, upload);
+                made.uploaded.push(sha256.to_owned());
             }
-            let uploaded = reusable.map(|_| sha256.to_owned());
-            Ok(Ready { content: by_reference(file, reference, kind), attached: None, uploaded })
+            Ok(by_reference(reference, kind))
         }
     }
 }
 
-fn by_link(gateway: &Gateway, account: &Account, file: &Media) -> Result<Content, SendError> {
+fn by_link(gateway: &Gateway, account: &Account, file: &Media) -> Result<Media, SendError> {
     let shown = gateway.media.shown(account.org, file.clone(), gateway.clock.now());
-    shown.map(Content::Media).map_err(|error| gone(&error.to_string()))
+    shown.map_err(|error| gone(&error.to_string()))
 }
 
 async fn read(

@@ -11,8 +11,10 @@ use axum::{
     routing::get,
 };
 use botbuilder_media::{Found, Range, kind, links::Link};
+use chrono::{DateTime, Utc};
 use tracing::warn;
 
+use super::owned::{self, Owned};
 use crate::Gateway;
 
 /// Nothing in a file may run, load or be framed with a life of its own.
@@ -25,8 +27,12 @@ pub fn routes() -> Router<Gateway> {
 
 async fn serve(State(gateway): State<Gateway>, Path(token): Path<String>, headers: HeaderMap) -> Response {
     let now = gateway.clock.now();
-    let Some(link) = gateway.media.open_link(&token, now) else {
-        return (StatusCode::NOT_FOUND, "the link is not good, or not any more\n").into_response();
+    let link = match gateway.media.open_link(&token, now) {
+        Some(link) => link,
+        None => match of_message(&gateway, &token, now).await {
+            Ok(link) => link,
+            Err(answer) => return answer,
+        },
     };
     let tag = format!("\"{}\"", link.sha256);
     let seen = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -52,6 +58,30 @@ async fn serve(State(gateway): State<Gateway>, Path(token): Path<String>, header
             warn!(error = %error, "file cannot be read");
             let retry = [(header::RETRY_AFTER, "1")];
             (StatusCode::SERVICE_UNAVAILABLE, retry, "try again in a moment\n").into_response()
+        }
+    }
+}
+
+/// What a link to a file of a message leads to, or why it leads nowhere (yet).
+async fn of_message(gateway: &Gateway, token: &str, now: DateTime<Utc>) -> Result<Link, Response> {
+    let gone = |words: &'static str| (StatusCode::NOT_FOUND, words).into_response();
+    let again = || {
+        let retry = [(header::RETRY_AFTER, "1")];
+        (StatusCode::SERVICE_UNAVAILABLE, retry, "the file is on its way; try again in a moment\n")
+            .into_response()
+    };
+    let Some(asked) = gateway.media.open_message_link(token, now) else {
+        return Err(gone("the link is not good, or not any more\n"));
+    };
+    match owned::of_message(gateway, asked).await {
+        Ok(Owned::Kept { sha256, mime_type, name }) => {
+            Ok(Link { org: asked.org, sha256, mime_type, name, end: asked.end })
+        }
+        Ok(Owned::Awaited) => Err(again()),
+        Ok(Owned::Gone) => Err(gone("the file was not to be had, or is not there any more\n")),
+        Err(error) => {
+            warn!(error = %error, "file of a message cannot be looked up");
+            Err(again())
         }
     }
 }

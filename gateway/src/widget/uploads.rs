@@ -219,6 +219,7 @@ async fn store(
         return Err(Refused::FileType(kind));
     }
     let stored = incoming.finish(declared.as_deref()).await?;
+    gateway.media.note_upload(widget.org, &stored.sha256).await?;
     let name = named.name.as_deref().and_then(kind::name);
     let instant = gateway.clock.now();
     let seconds = i64::try_from(SENDABLE_FOR.as_secs()).unwrap_or(i64::MAX);

@@ -1,10 +1,12 @@
 //! The gateway from outside, with the rest of the platform behind it.
 
+mod albums;
 mod app_webhook;
 mod files;
 mod handshake;
 mod ingress;
 mod instances;
+mod operators;
 mod outage;
 mod unsupported;
 mod uploads;

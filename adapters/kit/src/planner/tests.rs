@@ -16,6 +16,7 @@ const FULL: Capabilities = Capabilities {
     row_title_max: 12,
     row_description_max: 30,
     media: true,
+    album_max: 0,
     location: true,
     contact_card: true,
     delivered_receipts: true,

@@ -19,12 +19,14 @@
 //! | `choice` | one of `options`, as in a menu (`style`, `label`) | the option's id |
 //! | `rating` | `4`, `4/5`, stars; buttons from 1 to `max` (2 to 10, 5 if not given) are offered | a number |
 //! | `location` | a place that is shared, or `48.137, 11.575` | `latitude`, `longitude`, `name`, `address` |
-//! | `file` | a file of one of the kinds in `media`, of up to `max_bytes` | `kind`, `url`, `reference`, `type`, `name`, `size`, `caption` |
+//! | `file` | a file of one of the kinds in `media`, of up to `max_bytes` | `kind`, `url`, `reference`, `type`, `name`, `size`, `caption`; of several sent together that of the first, and `files` with all |
 //!
 //! `earliest` and `latest` are templates. `valid` is an expression over `input.value` that must hold as well. The kinds
 //! of files are `image`, `video`, `audio`, `document` and `sticker`.
 //!
 //! Ports: `next`, `other` (asked in vain `retries` times), `timeout`, `error`.
+
+use std::sync::Arc;
 
 use botbuilder_domain::{ChoiceOption, ChoiceStyle, Content, Location, Media, MediaKind};
 use regex::Regex;
@@ -187,10 +189,17 @@ impl Input {
     }
 
     fn file(&self, input: &TurnInput) -> Option<Value> {
-        let TurnInput::Message { content: Content::Media(file), .. } = input else { return None };
-        let fits = (self.media.is_empty() || self.media.contains(&file.media))
-            && self.max_bytes.is_none_or(|max| file.size.is_none_or(|size| size <= max));
-        fits.then(|| described(file))
+        let TurnInput::Message { content, .. } = input else { return None };
+        let fits = |file: &&Media| {
+            (self.media.is_empty() || self.media.contains(&file.media))
+                && self.max_bytes.is_none_or(|max| file.size.is_none_or(|size| size <= max))
+        };
+        let files: Vec<Value> = content.files().iter().filter(fits).map(described).collect();
+        let mut answer = files.first()?.clone();
+        if let (Value::Object(fields), true) = (&mut answer, files.len() > 1) {
+            Arc::make_mut(fields).insert("files".into(), Value::List(Arc::new(files)));
+        }
+        Some(answer)
     }
 
     /// Whether a value of the right format is also within its bounds, and valid.

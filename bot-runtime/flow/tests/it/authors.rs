@@ -26,6 +26,7 @@ const SMALL: Capabilities = Capabilities {
     row_title_max: 0,
     row_description_max: 0,
     media: false,
+    album_max: 0,
     location: false,
     contact_card: false,
     delivered_receipts: false,

@@ -7,10 +7,11 @@ mod attempts;
 pub use attempts::{Claim, Outcome, Settled, claim_many, settle_many};
 
 use botbuilder_domain::{
-    BotId, ChannelId, ContactId, Content, ConversationId, DeliveryStatus, Failure, MessageId, VersionId,
+    BotId, ChannelId, ContactId, Content, ConversationId, DeliveryStatus, Failure, Media, MessageId,
+    VersionId,
 };
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::table::TABLE;
@@ -63,6 +64,22 @@ pub enum Direction {
     },
 }
 
+/// The files of ours that a message carries, as they stand in `media`: there already, as none has to be fetched.
+fn own_files(payload: &Value) -> Value {
+    let items = match payload.get("items").and_then(Value::as_array) {
+        Some(items) => items.as_slice(),
+        None => std::slice::from_ref(payload),
+    };
+    let files = items.iter().filter_map(|item| {
+        let digest = item.get("url").and_then(Value::as_str)?.strip_prefix("object:")?;
+        Some(json!({
+            "status": "stored", "sha256": digest, "type": item.get("mime_type"), "size": item.get("size"),
+            "name": item.get("file_name"),
+        }))
+    });
+    files.collect()
+}
+
 /// Writes messages: those that came in as received, those that go out as queued and due at once.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.insert_many", skip_all)]
 pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(), Error> {
@@ -84,6 +101,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
     let mut provider_times: Vec<Option<DateTime<Utc>>> = Vec::with_capacity(new.len());
     let mut versions: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
     let mut expiries: Vec<Option<DateTime<Utc>>> = Vec::with_capacity(new.len());
+    let mut files: Vec<Value> = Vec::with_capacity(new.len());
     for message in new {
         ids.push(message.id.uuid());
         created.push(message.id.created_at());
@@ -98,6 +116,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         match &message.direction {
             Direction::Inbound { provider_id, provider_ts } => {
                 inbound.push(true);
+                files.push(json!([]));
                 provider_ids.push(provider_id.as_deref());
                 provider_times.push(*provider_ts);
                 versions.push(None);
@@ -105,6 +124,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
             }
             Direction::Outbound { version, expires_at } => {
                 inbound.push(false);
+                files.push(own_files(&message.payload));
                 provider_ids.push(None);
                 provider_times.push(None);
                 versions.push(version.map(VersionId::uuid));
@@ -117,20 +137,20 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         INSERT INTO channel_messages
             (organization_id, id, created_at, channel_id, conversation_id, contact_id, bot_id, direction,
              sender_type, kind, text, payload, status, trace_id, provider_message_id, provider_ts,
-             flow_version_id, expires_at, next_attempt_at, client_ref)
+             flow_version_id, expires_at, media, next_attempt_at, client_ref)
         SELECT $1, k.id, k.created, k.channel, k.conversation, k.contact, k.bot,
                CASE WHEN k.inbound THEN 'inbound' ELSE 'outbound' END,
                CASE WHEN k.inbound THEN 'contact' ELSE 'bot' END,
                k.kind, left(k.text, 40000), k.payload,
                CASE WHEN k.inbound THEN 'received' ELSE 'queued' END,
-               k.trace, left(k.provider_id, 255), k.provider_ts, k.version, k.expires,
+               k.trace, left(k.provider_id, 255), k.provider_ts, k.version, k.expires, k.files,
                CASE WHEN NOT k.inbound THEN k.created END,
                CASE WHEN NOT k.inbound THEN k.id::text END
         FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bool[],
                     $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::timestamptz[],
-                    $15::uuid[], $16::timestamptz[])
+                    $15::uuid[], $16::timestamptz[], $17::jsonb[])
              AS k(id, created, channel, conversation, contact, bot, inbound, kind, text, payload, trace,
-                  provider_id, provider_ts, version, expires)
+                  provider_id, provider_ts, version, expires, files)
         "#,
         scope.org().uuid(),
         &ids,
@@ -148,6 +168,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         &provider_times as &[Option<DateTime<Utc>>],
         &versions as &[Option<Uuid>],
         &expiries as &[Option<DateTime<Utc>>],
+        &files,
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -232,11 +253,14 @@ pub async fn amend(
     content: Option<&Content>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let payload = content.map_or_else(|| serde_json::json!({}), |content| serde_json::json!(content));
+    let payload = content.map_or_else(|| json!({}), |content| json!(content));
     sqlx::query!(
         r#"
         UPDATE channel_messages SET
-            text = left($4, 40000), payload = $5,
+            text = left($4, 40000),
+            -- What was written below an album changes; its files stay.
+            payload = CASE WHEN payload ->> 'kind' = 'album' AND $5::jsonb ->> 'kind' = 'media' THEN payload
+                           ELSE $5 END,
             media = CASE WHEN $6 THEN '[]'::jsonb ELSE media END,
             edited_at = CASE WHEN $6 THEN edited_at ELSE $7 END,
             redacted_at = CASE WHEN $6 THEN $7 ELSE redacted_at END
@@ -249,6 +273,53 @@ pub async fn amend(
         payload,
         content.is_none(),
         now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// What a message holds.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Everything it holds.
+    pub payload: Value,
+    /// The provider's id of it.
+    pub provider_message_id: Option<String>,
+}
+
+/// What a message holds; none if there is no such message, or it was emptied.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.held", skip_all)]
+pub async fn held(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<Option<Held>, Error> {
+    Ok(sqlx::query_as!(
+        Held,
+        r#"
+        SELECT payload, provider_message_id FROM channel_messages
+        WHERE id = $2 AND created_at = $3 AND organization_id = $1 AND redacted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// Adds a file to a message of several. What was fetched of it so far is fetched anew, so that all stand in their order.
+#[tracing::instrument(level = "debug", name = "store.channel_messages.append_file", skip_all)]
+pub async fn append_file(tx: &mut Tx, scope: &OrgScope, id: MessageId, file: &Media) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        UPDATE channel_messages SET
+            payload = jsonb_set(payload, '{items}', coalesce(payload -> 'items', '[]'::jsonb) || $4::jsonb),
+            text = coalesce(text, left($5, 40000)), media = '[]', next_attempt_at = NULL, attempts = 0
+        WHERE id = $2 AND created_at = $3 AND organization_id = $1 AND redacted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+        json!([file]),
+        file.caption,
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -268,6 +339,12 @@ pub struct Summary {
     pub direction: String,
     /// What it holds.
     pub kind: String,
+    /// The text a person reads in it.
+    pub text: Option<String>,
+    /// Everything it holds.
+    pub payload: Value,
+    /// Its files: `status` (`stored` or `failed`), `sha256`, `type`, `size` in bytes, `name`.
+    pub media: Value,
     /// How far it has come.
     pub status: String,
     /// The provider's id of it.
@@ -310,8 +387,8 @@ pub async fn get(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<Option<
     Ok(sqlx::query_as!(
         Summary,
         r#"
-        SELECT id, conversation_id, channel_id, direction, kind, status, provider_message_id, attempts, created_at,
-               sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
+        SELECT id, conversation_id, channel_id, direction, kind, text, payload, media, status,
+               provider_message_id, attempts, created_at, sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
         FROM channel_messages WHERE id = $2 AND created_at = $3 AND organization_id = $1
         "#,
         scope.org().uuid(),
@@ -333,8 +410,8 @@ pub async fn of_trace(
     Ok(sqlx::query_as!(
         Summary,
         r#"
-        SELECT id, conversation_id, channel_id, direction, kind, status, provider_message_id, attempts, created_at,
-               sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
+        SELECT id, conversation_id, channel_id, direction, kind, text, payload, media, status,
+               provider_message_id, attempts, created_at, sent_at, delivered_at, read_at, failed_at, uncertain_at, error_code, error_message, trace_id
         FROM channel_messages WHERE conversation_id = $2 AND trace_id = $3 AND organization_id = $1
         ORDER BY created_at, id LIMIT 200
         "#,

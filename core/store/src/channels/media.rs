@@ -63,19 +63,21 @@ pub async fn claim(
         .collect())
 }
 
-/// Notes that a message's file is kept. False if the message was emptied meanwhile.
+/// Notes that a message's files are kept, or why not, in their order. False if the message was emptied meanwhile, or another
+/// part of it has come.
 #[tracing::instrument(level = "debug", name = "store.media.stored", skip_all)]
-pub async fn stored(tx: &mut Tx, scope: &OrgScope, id: MessageId, file: &Value) -> Result<bool, Error> {
+pub async fn stored(tx: &mut Tx, scope: &OrgScope, id: MessageId, files: &[Value]) -> Result<bool, Error> {
     let done = sqlx::query!(
         r#"
         UPDATE channel_messages
         SET media = $4, next_attempt_at = NULL, error_code = NULL, error_message = NULL
         WHERE organization_id = $1 AND id = $2 AND created_at = $3 AND redacted_at IS NULL
+          AND jsonb_array_length(coalesce(payload -> 'items', '[0]'::jsonb)) = jsonb_array_length($4)
         "#,
         scope.org().uuid(),
         id.uuid(),
         id.created_at(),
-        json!([file]),
+        json!(files),
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -110,13 +112,13 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Notes that a message's file will not be had.
+/// Notes that none of a message's files will be had.
 #[tracing::instrument(level = "debug", name = "store.media.failed", skip_all)]
 pub async fn failed(
     tx: &mut Tx,
     scope: &OrgScope,
     id: MessageId,
-    file: &Value,
+    files: &[Value],
     code: &str,
     reason: &str,
 ) -> Result<(), Error> {
@@ -125,11 +127,12 @@ pub async fn failed(
         UPDATE channel_messages
         SET media = $4, next_attempt_at = NULL, error_code = left($5, 64), error_message = left($6, 1000)
         WHERE organization_id = $1 AND id = $2 AND created_at = $3 AND media = '[]' AND redacted_at IS NULL
+          AND jsonb_array_length(coalesce(payload -> 'items', '[0]'::jsonb)) = jsonb_array_length($4)
         "#,
         scope.org().uuid(),
         id.uuid(),
         id.created_at(),
-        json!([file]),
+        json!(files),
         code,
         reason,
     )
@@ -151,8 +154,25 @@ pub async fn of_message(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<
     .await?)
 }
 
+/// Whether a message was emptied.
+#[tracing::instrument(level = "debug", name = "store.media.is_emptied", skip_all)]
+pub async fn is_emptied(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<bool, Error> {
+    let emptied = sqlx::query_scalar!(
+        r#"
+        SELECT redacted_at IS NOT NULL AS "emptied!" FROM channel_messages
+        WHERE organization_id = $1 AND id = $2 AND created_at = $3
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(emptied.unwrap_or(true))
+}
+
 /// The digests of the files that a contact's messages have, and nobody else's in the organization: no other contact's
-/// message, and no document that was uploaded.
+/// message, no document that was uploaded, and no flow, so that what a bot sends to everybody stays.
 #[tracing::instrument(level = "debug", name = "store.media.only_of_contact", skip_all)]
 pub async fn only_of_contact(
     tx: &mut Tx,
@@ -172,6 +192,14 @@ pub async fn only_of_contact(
               SELECT 1 FROM documents d
               WHERE d.organization_id = $1 AND d.source_type = 'upload'
                 AND d.content_hash = decode(f.file ->> 'sha256', 'hex'))
+          AND NOT EXISTS (
+              SELECT 1 FROM bot_flows b
+              WHERE b.organization_id = $1
+                AND strpos(b.draft_definition::text, 'object:' || (f.file ->> 'sha256')) > 0)
+          AND NOT EXISTS (
+              SELECT 1 FROM entity_versions v
+              WHERE v.organization_id = $1
+                AND strpos(v.data::text, 'object:' || (f.file ->> 'sha256')) > 0)
         "#,
         scope.org().uuid(),
         contact.uuid(),
@@ -180,7 +208,7 @@ pub async fn only_of_contact(
     .await?)
 }
 
-/// Whether any message or uploaded document of the organization has a file.
+/// Whether any message, flow or uploaded document of the organization has a file.
 #[tracing::instrument(level = "debug", name = "store.media.is_used", skip_all)]
 pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool, Error> {
     Ok(sqlx::query_scalar!(
@@ -190,7 +218,13 @@ pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool
             WHERE organization_id = $1 AND media <> '[]' AND media @> $2)
         OR EXISTS (
             SELECT 1 FROM documents
-            WHERE organization_id = $1 AND source_type = 'upload' AND content_hash = decode($3, 'hex')) AS "used!"
+            WHERE organization_id = $1 AND source_type = 'upload' AND content_hash = decode($3, 'hex'))
+        OR EXISTS (
+            SELECT 1 FROM bot_flows
+            WHERE organization_id = $1 AND strpos(draft_definition::text, 'object:' || $3) > 0)
+        OR EXISTS (
+            SELECT 1 FROM entity_versions
+            WHERE organization_id = $1 AND strpos(data::text, 'object:' || $3) > 0) AS "used!"
         "#,
         scope.org().uuid(),
         json!([{ "sha256": sha256 }]),

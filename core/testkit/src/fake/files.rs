@@ -69,21 +69,21 @@ impl Files {
     }
 }
 
-/// The fields of a form, and the file in it with the name of its field.
-pub(super) type Form = (Vec<(String, String)>, Option<(String, File)>);
+/// The fields of a form, and the files in it, each with the name of its field.
+pub(super) type Form = (Vec<(String, String)>, Vec<(String, File)>);
 
-/// The fields of a form with files, and the file in it, by its field.
+/// The fields and the files of a form.
 pub(super) fn multipart(headers: &HeaderMap, body: &Bytes) -> Option<Form> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let boundary = kind.strip_prefix("multipart/form-data")?.split("boundary=").nth(1)?.trim_matches('"');
-    let (mut fields, mut file) = (Vec::new(), None);
+    let (mut fields, mut files) = (Vec::new(), Vec::new());
     let delimiter = format!("--{boundary}");
     let mut rest = &body[..];
     loop {
         let begin = find(rest, delimiter.as_bytes())? + delimiter.len();
         rest = &rest[begin..];
         if rest.starts_with(b"--") {
-            return Some((fields, file));
+            return Some((fields, files));
         }
         let head_end = find(rest, b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&rest[..head_end]).into_owned();
@@ -102,7 +102,7 @@ pub(super) fn multipart(headers: &HeaderMap, body: &Bytes) -> Option<Form> {
                     name.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
                 });
                 let bytes = Bytes::copy_from_slice(value);
-                file = Some((field, File { name, mime_type: kind.unwrap_or_default(), bytes }));
+                files.push((field, File { name, mime_type: kind.unwrap_or_default(), bytes }));
             }
             None => fields.push((field, String::from_utf8_lossy(value).into_owned())),
         }

@@ -2,10 +2,12 @@
 //! `getUpdates` while none is set.
 
 mod limits;
+mod people;
 mod updates;
 mod webhook;
 
 use std::{
+    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
@@ -93,6 +95,7 @@ impl Fake {
             .route("/file/{bot}/documents/{file_id}", get(download))
             .route("/__fake/say", post(say))
             .route("/__fake/tap", post(tap))
+            .route("/__fake/file", post(people::file))
             .with_state(Arc::clone(&state))
             .merge(control::routes(control));
         Ok(Self { state, server: server::serve(bind, router).await? })
@@ -150,21 +153,6 @@ impl Fake {
         self.state.say(chat, text).await
     }
 
-    /// A person sends a file as a document; returns its id once the webhook has taken it.
-    pub async fn say_file(&self, chat: i64, file: File) -> Result<String, Error> {
-        let state = &self.state;
-        let mut document = json!({
-            "file_name": file.name, "mime_type": file.mime_type, "file_size": file.bytes.len(),
-        });
-        let id = state.control.files.keep(file);
-        document["file_id"] = id.as_str().into();
-        document["file_unique_id"] = id.as_str().into();
-        let secret = lock(&state.secret_token).clone();
-        let (body, secret) = webhook::document_webhook(&secret, state.next_update(), chat, &document);
-        state.control.caller.post(body, (SECRET_HEADER, &secret)).await?;
-        Ok(id)
-    }
-
     /// A file that was uploaded.
     pub fn file(&self, file_id: &str) -> Option<File> {
         self.state.control.files.get(file_id)
@@ -186,7 +174,8 @@ impl Inner {
     }
 
     async fn tap(&self, chat: i64, data: &str) -> Result<(), Error> {
-        self.send(&tap_webhook("", self.next_update(), chat, data).0).await
+        let message = people::offering(self, chat, data);
+        self.send(&webhook::tap_on(self.next_update(), chat, message, data)).await
     }
 
     /// To the webhook, or where none is set among what waits to be asked for.
@@ -222,12 +211,15 @@ async fn call(
         _ => return refuse(control, 404, "Not Found"),
     }
     let parameters = match files::multipart(&headers, &body) {
-        Some((fields, file)) => Some(with_file(control, fields, file)),
+        Some((fields, files)) => Some(with_files(control, fields, files)),
         None => parameters(&headers, &body),
     };
     let Some(body) = parameters else {
         return refuse(control, 400, "Bad Request: can't parse request");
     };
+    if method == "sendMediaGroup" {
+        return send_album(&state, fault, body).await;
+    }
     if limits::sends(&method) {
         return send(&state, fault, &method, body).await;
     }
@@ -278,21 +270,33 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<Map<String, Value>> {
     if body.is_empty() { Some(Map::new()) } else { serde_json::from_slice(body).ok() }
 }
 
-/// Fields of a form with a file in it: the file is kept, and stands under its id where its attachment was named.
-fn with_file(
+/// Fields of a form with files in it: the files are kept, and stand under their ids where their attachments were named.
+fn with_files(
     control: &Control,
     fields: Vec<(String, String)>,
-    file: Option<(String, File)>,
+    files: Vec<(String, File)>,
 ) -> Map<String, Value> {
-    let attached = file.map(|(field, file)| (format!("attach://{field}"), control.files.keep(file)));
-    let read = |value: String| match &attached {
-        Some((name, id)) if *name == value => id.clone().into(),
-        _ => {
-            let nested = value.starts_with(['{', '[']).then(|| serde_json::from_str(&value).ok()).flatten();
-            nested.unwrap_or_else(|| value.into())
-        }
+    let attached: HashMap<String, String> = files
+        .into_iter()
+        .map(|(field, file)| (format!("attach://{field}"), control.files.keep(file)))
+        .collect();
+    let read = |value: String| {
+        let nested = value.starts_with(['{', '[']).then(|| serde_json::from_str(&value).ok()).flatten();
+        named(nested.unwrap_or_else(|| value.into()), &attached)
     };
     fields.into_iter().map(|(name, value)| (name, read(value))).collect()
+}
+
+/// A value with the ids of files in the place of the names of attachments.
+fn named(value: Value, attached: &HashMap<String, String>) -> Value {
+    match value {
+        Value::String(text) => attached.get(&text).cloned().unwrap_or(text).into(),
+        Value::Array(items) => items.into_iter().map(|item| named(item, attached)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, named(value, attached))).collect()
+        }
+        other => other,
+    }
 }
 
 fn get_file(control: &Control, body: &Map<String, Value>) -> Response {
@@ -342,6 +346,35 @@ async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String
         }
     }
     result(message)
+}
+
+/// Several files at once: each is a message of its own, and they share a group.
+async fn send_album(state: &Inner, fault: super::Fault, body: Map<String, Value>) -> Response {
+    let control = &state.control;
+    let (to, items) = match limits::album(&body) {
+        Ok(taken) => taken,
+        Err(description) => return refuse(control, 400, &description),
+    };
+    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
+        return refuse(control, 403, "Forbidden: bot was blocked by the user");
+    }
+    let group = state.next_update().to_string();
+    let mut messages = Vec::with_capacity(items.len());
+    for item in items {
+        let text = item.get("caption").and_then(Value::as_str).map(str::to_owned);
+        let kind = item.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let arrived = Arrived { to: to.clone(), tag: None, kind, text, body: item };
+        let accepted = control.accept(arrived, |_, number| number.to_string());
+        let number: u64 = accepted.id.parse().unwrap_or(0);
+        messages.push(json!({
+            "message_id": number, "from": state.bot(), "chat": webhook::private(to.parse().unwrap_or(0)),
+            "date": accepted.at.timestamp(), "media_group_id": group,
+        }));
+    }
+    if let Some(response) = faults::after(fault).await {
+        return response;
+    }
+    result(messages.into())
 }
 
 /// Flags come as booleans, or as texts in a form.

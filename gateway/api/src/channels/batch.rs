@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
+    media,
     outgoing::{self, LIFETIME, Timing},
     window,
 };
@@ -127,10 +128,16 @@ async fn send(
         return Err(ApiError::invalid("messages", format!("must have 1 to {MOST} messages")));
     }
     let usual = content("", batch.text, batch.content)?;
+    if let Some(content) = &usual {
+        media::are_kept(&api, &caller, content).await?;
+    }
     let mut wanted = Vec::with_capacity(batch.messages.len());
     for (index, one) in batch.messages.into_iter().enumerate() {
         let field = format!("messages.{index}");
         let own = content(&format!("{field}."), one.text, one.content)?;
+        if let Some(content) = &own {
+            media::are_kept(&api, &caller, content).await?;
+        }
         let content = own.or_else(|| usual.clone()).ok_or_else(|| {
             ApiError::invalid(format!("{field}.text"), "text or content must be here, or beside messages")
         })?;

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{channel_contacts::found, outgoing};
+use super::{channel_contacts::found, media, outgoing};
 
 use crate::{
     Api,
@@ -43,6 +43,7 @@ pub fn routes() -> Routes {
     let message = of_row(&TABLE);
     Resource::new(&TABLE, "message", Area::Conversation, below)
         .log()
+        .shown(media::with_links)
         .routes()
         .add(
             Operation::post(below, write(Area::Conversation), "a person writes; the bot is silent from then on")
@@ -82,7 +83,9 @@ async fn read(
     let mut tx = api.store.begin(&caller.scope).await?;
     let message = channel_messages::get(&mut tx, &caller.scope, id).await?;
     tx.commit().await?;
-    Ok(Json(json!({ "data": message.ok_or(ApiError::NotFound)? })))
+    let mut message = json!(message.ok_or(ApiError::NotFound)?);
+    media::link_files(&api, &caller, &mut message);
+    Ok(Json(json!({ "data": message })))
 }
 
 /// The whole story of a message: what it is, what happened to it and when, and the messages of the same trace, which
@@ -105,6 +108,8 @@ async fn trail(
         None => Vec::new(),
     };
     tx.commit().await?;
+    let mut message = json!(message);
+    media::link_files(&api, &caller, &mut message);
     Ok(Json(json!({ "data": { "message": message, "events": events, "related": related } })))
 }
 
@@ -136,6 +141,7 @@ async fn send(
     Body(written): Body<Written>,
 ) -> Result<Answer, ApiError> {
     let content = written.content()?;
+    media::are_kept(&api, &caller, &content).await?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::lock(&mut tx, &caller.scope, &conversations::TABLE, at(conversation)).await?;
     let held = fields(&row.ok_or(ApiError::NotFound)?)?;
@@ -147,6 +153,12 @@ async fn send(
     let place = conversations::whereabouts(&mut tx, &caller.scope, &[id]).await?.into_iter().next();
     let place = place.ok_or(ApiError::NotFound)?;
     let kind = ChannelKind::parse(&place.kind).ok_or(ApiError::NotAvailable("this kind of channel"))?;
+    if kind == ChannelKind::Web && matches!(content, Content::Album { .. }) {
+        return Err(ApiError::invalid(
+            "content.kind",
+            "the chat shows one file a message: send each by itself",
+        ));
+    }
     let contact = held.get("contact_id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
     let contact = contact.ok_or_else(|| ApiError::defect("a conversation without a contact"))?;
     let said = outgoing::Said { content, by_person: true };
@@ -154,7 +166,8 @@ async fn send(
     inbox::by_person(&mut tx, &caller.scope, message, caller.user()).await?;
     inbox::answered(&mut tx, &caller.scope, id).await?;
     let place = Place { parent: Some(conversation), id: message.uuid() };
-    let row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
+    let mut row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
+    media::with_links(&api, &caller, &mut row)?;
     // What was written stands in the message, and not here.
     caller.audit(&api, &mut tx, Act::new("channel_messages.sent", TABLE.name, Some(message.uuid()))).await?;
     tx.commit().await?;

@@ -7,6 +7,7 @@ pub mod channel_webhooks;
 pub mod channels;
 mod connecting;
 pub mod conversations;
+pub mod media;
 pub mod messages;
 pub(crate) mod outgoing;
 pub mod retry;
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
         channel_contacts::routes(),
         conversations::routes(),
         messages::routes(),
+        media::routes(),
         batch::routes(),
         retry::routes(),
     ]

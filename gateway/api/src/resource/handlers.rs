@@ -161,7 +161,10 @@ pub(super) async fn list(
         other => other.into(),
     })?;
     tx.commit().await?;
-    let (rows, more) = asked.page.cut(rows);
+    let (mut rows, more) = asked.page.cut(rows);
+    if let Some(show) = resource.show {
+        rows.iter_mut().try_for_each(|row| show(api, caller, row))?;
+    }
     let next =
         rows.last().filter(|_| more).map(|last| Cursor::new(&asked.sort, last.sort_key.clone(), last.id));
     let data: Vec<&str> = rows.iter().map(|row| row.json.as_str()).collect();
@@ -208,13 +211,16 @@ pub(super) async fn get(
     let whole = rows::get(&mut tx, &caller.scope, resource.table, place, None).await?;
     let row = whole.ok_or(ApiError::NotFound)?;
     belongs(resource, &row)?;
-    let row = match fields {
+    let mut row = match fields {
         Some(fields) => rows::get(&mut tx, &caller.scope, resource.table, place, Some(&fields))
             .await?
             .ok_or(ApiError::NotFound)?,
         None => row,
     };
     tx.commit().await?;
+    if let Some(show) = resource.show {
+        show(api, caller, &mut row)?;
+    }
     Ok(answer(row))
 }
 

@@ -22,7 +22,10 @@ use axum::{
     extract::Request,
     http::{Method, StatusCode},
 };
-use botbuilder_store::{secret::Sealed, table::Table};
+use botbuilder_store::{
+    secret::Sealed,
+    table::{Table, rows::Row},
+};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +44,9 @@ pub use schema::{of_column, of_input, of_row};
 /// What is done to the fields of a new row or a change before they are written, after they were checked.
 pub type Prepare = fn(&mut Map<String, Value>, Mode) -> Result<(), ApiError>;
 
+/// What is done to a row before it is shown.
+pub type Show = fn(&Api, &Caller, &mut Row) -> Result<(), ApiError>;
+
 /// A plain resource.
 #[derive(Clone)]
 pub struct Resource {
@@ -58,6 +64,7 @@ pub(crate) struct Inner {
     /// The address of the collection. A parameter is the column that names the row above.
     pub path: &'static str,
     pub prepare: Option<Prepare>,
+    pub show: Option<Show>,
     /// Columns that every new row gets, and by which lists are narrowed: one table, several collections.
     pub fixed: &'static [(&'static str, &'static str)],
     pub limit: usize,
@@ -126,7 +133,7 @@ impl Resource {
     /// The resource of a table, without routes yet.
     pub fn new(table: &'static Table, name: &'static str, area: Area, path: &'static str) -> Self {
         let limit = crate::routes::BODY_LIMIT;
-        let inner = Inner { table, name, area, path, prepare: None, fixed: &[], limit };
+        let inner = Inner { table, name, area, path, prepare: None, show: None, fixed: &[], limit };
         Self { inner, routes: Vec::new() }
     }
 
@@ -183,6 +190,13 @@ impl Resource {
     #[must_use]
     pub fn prepared(mut self, prepare: Prepare) -> Self {
         self.inner.prepare = Some(prepare);
+        self
+    }
+
+    /// Completes rows before they are listed or read.
+    #[must_use]
+    pub fn shown(mut self, show: Show) -> Self {
+        self.inner.show = Some(show);
         self
     }
 

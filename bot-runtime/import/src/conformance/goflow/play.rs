@@ -277,6 +277,7 @@ impl Found {
                 self.replies.extend(choice.options.into_iter().map(|option| option.title));
             }
             Content::Media(media) => self.files.extend(media.url),
+            Content::Album { items } => self.files.extend(items.into_iter().filter_map(|file| file.url)),
             _ => {}
         }
     }

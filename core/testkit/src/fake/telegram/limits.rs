@@ -75,6 +75,37 @@ pub(super) fn check(method: &str, body: &Map<String, Value>) -> Checked<Taken> {
     Ok(Taken { to, text: text.or(caption).map(str::to_owned) })
 }
 
+/// Several files at once: 2 to 10, sound and documents only with their own kind, and no keyboard.
+pub(super) fn album(body: &Map<String, Value>) -> Checked<(String, Vec<Value>)> {
+    let to = chat(body)?;
+    if body.contains_key("reply_markup") {
+        return refused("reply markup is not allowed in an album");
+    }
+    let items = body.get("media").and_then(Value::as_array).cloned().unwrap_or_default();
+    if !(2..=10).contains(&items.len()) {
+        return refused("group of messages must include 2-10 items");
+    }
+    let text = |item: &Value, field: &str| item.get(field).and_then(Value::as_str).map(str::to_owned);
+    let kinds: Vec<String> = items.iter().filter_map(|item| text(item, "type")).collect();
+    let alone = |kind: &String| kind == "audio" || kind == "document";
+    let known = |kind: &String| alone(kind) || kind == "photo" || kind == "video";
+    if kinds.len() != items.len() || !kinds.iter().all(known) {
+        return refused("can't parse InputMedia: unknown type specified");
+    }
+    if kinds.iter().any(alone) && kinds.iter().any(|kind| *kind != kinds[0]) {
+        return refused("document can't be mixed with other media types");
+    }
+    for item in &items {
+        if text(item, "media").is_none_or(|media| media.is_empty() || media.starts_with("attach://")) {
+            return refused("wrong file identifier/HTTP URL specified");
+        }
+        if text(item, "caption").is_some_and(|caption| units(&caption) > 1024) {
+            return refused("message caption is too long");
+        }
+    }
+    Ok((to, items))
+}
+
 /// The chat of a call, as text.
 pub(super) fn chat(body: &Map<String, Value>) -> Checked<String> {
     match body.get("chat_id") {

@@ -27,30 +27,27 @@ pub fn message_webhook(secret_token: &str, update_id: u64, chat_id: i64, text: &
     (json!({ "update_id": update_id, "message": message }).to_string(), secret_token.to_owned())
 }
 
-/// A person's document in a private chat, as [`message_webhook`].
-pub(super) fn document_webhook(
-    secret_token: &str,
-    update_id: u64,
-    chat_id: i64,
-    document: &Value,
-) -> (String, String) {
-    let message = json!({
-        "message_id": update_id, "from": person(chat_id), "chat": private(chat_id), "date": now(), "document": document,
-    });
-    (json!({ "update_id": update_id, "message": message }).to_string(), secret_token.to_owned())
+/// A message of a person in a private chat, without what it holds.
+pub(super) fn message(update_id: u64, chat_id: i64) -> Value {
+    json!({ "message_id": update_id, "from": person(chat_id), "chat": private(chat_id), "date": now() })
 }
 
 /// A person's tap on a button below one of our messages. Gives the body and the value of
 /// `X-Telegram-Bot-Api-Secret-Token`.
 pub fn tap_webhook(secret_token: &str, update_id: u64, chat_id: i64, data: &str) -> (String, String) {
+    (tap_on(update_id, chat_id, 1, data), secret_token.to_owned())
+}
+
+/// The body of a tap on a button below the message of that number.
+pub(super) fn tap_on(update_id: u64, chat_id: i64, message: u64, data: &str) -> String {
     let query = json!({
         "id": format!("{update_id}{chat_id}").replace('-', ""),
         "from": person(chat_id),
-        "message": { "message_id": 1, "chat": private(chat_id), "date": now(), "text": "?" },
+        "message": { "message_id": message, "chat": private(chat_id), "date": now(), "text": "?" },
         "chat_instance": "1",
         "data": data,
     });
-    (json!({ "update_id": update_id, "callback_query": query }).to_string(), secret_token.to_owned())
+    json!({ "update_id": update_id, "callback_query": query }).to_string()
 }
 
 fn person(id: i64) -> Value {

@@ -98,7 +98,10 @@ pub(super) async fn upload(
     if !has_token(&state, &headers) {
         return refuse("invalid token");
     }
-    let Some((fields, Some((field, file)))) = files::multipart(&headers, &body) else {
+    let Some((fields, files)) = files::multipart(&headers, &body) else {
+        return refuse("(#100) The parameter file is required");
+    };
+    let Some((field, file)) = files.into_iter().next() else {
         return refuse("(#100) The parameter file is required");
     };
     let value = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());

@@ -1,0 +1,179 @@
+//! Several files at once, and buttons whose ids are longer than the network takes.
+
+use botbuilder_testkit::{
+    fake::{File, telegram},
+    local_client::Method,
+    platform::{Options, TestPlatform, eventually},
+};
+use serde_json::{Value, json};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR of a small picture";
+
+/// Pictures that differ.
+fn pictures(count: u8) -> Vec<File> {
+    let picture = |number: u8| {
+        let mut bytes = PNG.to_vec();
+        bytes.push(number);
+        File::new(&format!("{number}.png"), "image/png", bytes)
+    };
+    (0..count).map(picture).collect()
+}
+
+/// A flow that asks for a file and tells where it is.
+fn asking() -> Value {
+    json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "ask", "type": "input", "data": { "text": "Send it.", "variable": "file", "format": "file" } },
+            { "id": "tell", "type": "message", "data": { "text": "{{file.url}}" } },
+            { "id": "back", "type": "message", "data": { "content": {
+                "kind": "media", "media": "image", "url": "{{file.url}}", "caption": "yours" } } },
+        ],
+        "edges": [
+            { "source": "start", "port": "next", "target": "ask" },
+            { "source": "ask", "port": "next", "target": "tell" },
+            { "source": "tell", "port": "next", "target": "back" },
+        ],
+        "variables": [{ "name": "file", "type": "object" }],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_sent_at_once_are_one_message_and_are_answered_once() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    acme.telegram.say_album(42, pictures(3), "our garden").await.expect("three updates");
+    let message = eventually("the album", async || {
+        let rows = platform
+            .rows("SELECT kind, text, media, payload FROM channel_messages WHERE direction = 'inbound' AND media <> '[]'")
+            .await;
+        rows.into_iter().find(|row| row["media"].as_array().is_some_and(|files| files.len() == 3))
+    })
+    .await;
+    assert_eq!((message["kind"].as_str(), message["text"].as_str()), (Some("image"), Some("our garden")));
+    for (index, file) in message["media"].as_array().expect("files").iter().enumerate() {
+        assert_eq!(
+            (file["status"].as_str(), file["size"].as_u64()),
+            (Some("stored"), Some(PNG.len() as u64 + 1))
+        );
+        let digest = file["sha256"].as_str().expect("a digest");
+        let kept = platform.gateway.media.read(acme.seeded.org, digest, None).await.expect("a store");
+        let bytes = kept.expect("a file").all().await.expect("bytes");
+        assert_eq!(bytes.last().copied().map(usize::from), Some(index), "in their order");
+    }
+    acme.telegram_replies(42, 1).await;
+    platform.settled().await;
+    assert_eq!(platform.count("SELECT count(*) FROM channel_messages WHERE direction = 'inbound'").await, 1);
+    let turns = platform.count("SELECT count(*) FROM message_events WHERE stage = 'turn'").await;
+    assert_eq!(turns, 2, "its arrival, and the bot's turn over all of it");
+    let before = acme.telegram.conversation("42").len();
+
+    // One that comes when the bot has answered is a message of its own.
+    let group = message["payload"]["items"][0]["provider_ref"].clone();
+    assert!(group.is_string());
+    acme.telegram.say_album(42, pictures(1), "another").await.expect("an update");
+    acme.telegram_replies(42, before + 1).await;
+    assert_eq!(platform.count("SELECT count(*) FROM channel_messages WHERE direction = 'inbound'").await, 2);
+    platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_come_again_or_too_late_are_not_lost_and_not_doubled() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let part = |update: u64| {
+        json!({ "update_id": update, "message": {
+            "message_id": update, "date": 1_800_000_000, "media_group_id": "g1",
+            "chat": { "id": 42, "type": "private" }, "from": { "id": 42, "is_bot": false, "first_name": "Ada" },
+            "photo": [{ "file_id": format!("gone-{update}"), "width": 1, "height": 1 }],
+        }})
+    };
+    let post = async |update: u64| {
+        let headers = [(telegram::SECRET_HEADER, acme.telegram_secret.as_str())];
+        assert_eq!(platform.post(&acme.telegram_path(), &headers, &part(update)).await.status, 200);
+    };
+    for update in [1, 2, 1, 2, 2] {
+        post(update).await;
+    }
+    acme.telegram_replies(42, 1).await;
+    platform.settled().await;
+    let items = "SELECT jsonb_array_length(payload -> 'items') AS parts FROM channel_messages WHERE direction = 'inbound'";
+    assert_eq!(platform.rows(items).await, [json!({ "parts": 2 })]);
+    post(3).await;
+    eventually("the late one", async || {
+        let count = "SELECT count(*) FROM channel_messages WHERE direction = 'inbound'";
+        (platform.count(count).await == 2).then_some(())
+    })
+    .await;
+    platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bot_is_told_of_a_file_by_a_link_to_our_copy_and_can_send_it_on() {
+    let platform = TestPlatform::with(Options { flow: asking(), ..Options::default() }).await;
+    let acme = platform.acme();
+    acme.telegram.say(42, "hello").await.expect("an update");
+    acme.telegram_replies(42, 1).await;
+    acme.telegram.say_album(42, pictures(2), "look").await.expect("two updates");
+    let replies = acme.telegram_replies(42, 2).await;
+    assert!(replies[1].text.is_some());
+    let told = acme.telegram.messages()[1].text.clone().expect("a link");
+    let path = told[told.find("/media/").expect("a link of ours")..].to_owned();
+    let shown = eventually("the file", async || {
+        let shown = platform.call(Method::GET, &path, &[], "").await;
+        (shown.status == 200).then_some(shown)
+    })
+    .await;
+    assert_eq!(shown.header("content-type"), Some("image/png"));
+    assert_eq!(shown.header("content-length"), Some(&*(PNG.len() + 1).to_string()));
+    // Sent on, it is our copy that goes, and not the address.
+    acme.telegram_replies(42, 3).await;
+    let back = &acme.telegram.messages()[2];
+    assert_eq!(back.body["caption"], "yours");
+    let id = back.body["photo"].as_str().expect("a picture");
+    let uploaded = acme.telegram.file(id).map(|file| file.bytes.len());
+    assert!(uploaded == Some(PNG.len() + 1) || id.contains("/media/"), "{back:?}");
+    for wrong in [format!("{path}x"), path.replace("/media/", "/media/A")] {
+        assert_eq!(platform.call(Method::GET, &wrong, &[], "").await.status, 404);
+    }
+    platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn button_with_a_long_id_is_found_again_after_a_restart() {
+    let long = format!("order:{}", "1002-".repeat(30));
+    let flow = json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "ask", "type": "input", "data": {
+                "text": "Which?", "variable": "order", "format": "choice",
+                "options": [{ "id": long, "title": "The first" }, { "id": "other", "title": "Another" }],
+            } },
+            { "id": "tell", "type": "message", "data": { "text": "You chose {{order}}." } },
+        ],
+        "edges": [
+            { "source": "start", "port": "next", "target": "ask" },
+            { "source": "ask", "port": "next", "target": "tell" },
+        ],
+        "variables": [{ "name": "order", "type": "string" }],
+    });
+    let mut platform = TestPlatform::with(Options { flow, ..Options::default() }).await;
+    platform.acme().telegram.say(42, "hello").await.expect("an update");
+    platform.acme().telegram_replies(42, 1).await;
+    let sent = platform.acme().telegram.messages()[0].body.clone();
+    let button = sent.pointer("/reply_markup/inline_keyboard/0/0").expect("a button").clone();
+    let data = button["callback_data"].as_str().expect("its payload").to_owned();
+    assert!(data.len() <= 64 && data != long, "{data}");
+    platform.settled().await;
+    platform.stop().await;
+    platform.start_again();
+    let acme = platform.acme();
+    acme.telegram.tap(42, &data).await.expect("an update");
+    let replies = acme.telegram_replies(42, 2).await;
+    let wanted: String = format!("You chose {long}.").chars().take(100).collect();
+    assert!(replies[1].text.as_deref().is_some_and(|text| text.starts_with(&wanted)), "{replies:?}");
+    // A key that no button of the message has is nobody's choice.
+    platform.settled().await;
+}
