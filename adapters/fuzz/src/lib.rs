@@ -1,11 +1,7 @@
 //! What the targets share: an account of a network, and a request with given headers and body.
 //!
-//! ```text
-//! cargo +nightly fuzz run telegram adapters/telegram/fixtures/inbound -- -max_total_time=60
-//! ```
-//!
-//! run in `adapters/`, where `cargo fuzz` finds this folder. A target fails where a reader panics, takes long, or breaks a
-//! promise that every event keeps: no key is empty, and an acknowledgement names its envelope.
+//! How they are run stands in the README. A target fails where a reader panics, takes long, or breaks a promise that every
+//! event keeps: no key is empty, and an acknowledgement names its envelope.
 
 use botbuilder_adapter_kit::{
     Account, Channel, Frame, ProviderResponse, RawRequest, Source, Verified, account::Credentials,

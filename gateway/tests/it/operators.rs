@@ -122,13 +122,13 @@ async fn what_is_no_file_to_send_is_refused() {
     let post = async |path: &str, body: &[u8]| {
         call(&platform, Method::POST, path, "application/octet-stream", body.to_vec()).await
     };
-    assert_eq!(post("/v1/media", b"").await.status, 422);
-    assert_eq!(post("/v1/media?nam=x", b"x").await.status, 422);
+    assert_eq!(post("/v1/media", b"").await.status, 400);
+    assert_eq!(post("/v1/media?nam=x", b"x").await.status, 400);
     // A page is a page, whatever its name says.
     let page = post("/v1/media?name=a.pdf", b"<!doctype html><script>alert(1)</script>").await;
-    assert_eq!(page.status, 422, "{page:?}");
+    assert_eq!(page.status, 400, "{page:?}");
     let unknown = json!({ "kind": "media", "media": "image", "url": format!("object:{}", "ab".repeat(32)) });
-    assert_eq!(send(&platform, &conversation, &unknown).await.status, 422);
+    assert_eq!(send(&platform, &conversation, &unknown).await.status, 400);
     let nobody = platform.call(Method::POST, "/v1/media", &[], "x").await;
     assert_eq!(nobody.status, 401);
     let missing =
@@ -163,7 +163,7 @@ async fn uploads_that_nobody_sends_are_gone_after_a_day() {
     };
     assert!(is_there(&sent).await && !is_there(&unsent).await);
     let gone = send(&platform, &conversation, &unsent["content"]).await;
-    assert_eq!(gone.status, 422, "{gone:?}");
+    assert_eq!(gone.status, 400, "{gone:?}");
     eventually("the sent one is delivered", async || {
         let sent = "SELECT count(*) FROM channel_messages WHERE media <> '[]' AND status = 'sent'";
         (platform.count(sent).await == 1).then_some(())

@@ -29,8 +29,8 @@ impl Contract<'_> {
         }
     }
 
-    /// Each value of each fixture is replaced by others and left out: the adapter may keep the item or refuse
-    /// the body, but it returns.
+    /// Each value of each fixture is replaced by others and left out, and bytes of it are changed, doubled and cut out: the
+    /// adapter may keep the item or refuse the body, but it returns.
     pub fn changed_fixtures_do_not_panic(&self) {
         let others = [
             Value::Null,
@@ -47,6 +47,9 @@ impl Contract<'_> {
         ];
         for fixture in snapshot::fixtures(&self.fixtures.join("inbound")) {
             let whole: Value = fixture.read();
+            for turn in 0..BROKEN {
+                let _ = self.decode(broken(&fixture.bytes, turn).into());
+            }
             let mut places = Vec::new();
             collect(&whole, String::new(), &mut places);
             for place in places {
@@ -107,6 +110,52 @@ impl Contract<'_> {
         let keys: HashSet<&str> = events.iter().map(|event| event.dedupe.as_str()).collect();
         assert_eq!(keys.len(), COUNT);
     }
+}
+
+/// So often each fixture is broken.
+const BROKEN: u64 = 300;
+
+/// A body of which a few pieces were changed, doubled or cut out; the same for the same number.
+fn broken(body: &[u8], number: u64) -> Vec<u8> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(body.len() as u64);
+    // SplitMix64, by Sebastiano Vigna (public domain).
+    let mut next = move |below: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % below.max(1) as u64).unwrap_or(0)
+    };
+    const TOKENS: [&[u8]; 10] = [
+        b"\"",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"null",
+        b"-1e999",
+        b"\\u0000",
+        b"\xed\xa0\x80",
+        b"99999999999999999999",
+    ];
+    let mut bytes = body.to_vec();
+    for _ in 0..=next(4) {
+        let at = next(bytes.len());
+        let end = (at + next(20)).min(bytes.len());
+        match next(4) {
+            0 => drop(bytes.drain(at..end)),
+            1 => {
+                let piece = bytes[at..end].to_vec();
+                drop(bytes.splice(at..at, piece));
+            }
+            2 => drop(bytes.splice(at..at, TOKENS[next(TOKENS.len())].iter().copied())),
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= u8::try_from(1 + next(255)).unwrap_or(1);
+                }
+            }
+        }
+    }
+    bytes
 }
 
 /// The places of all values in a value, as JSON pointers.
