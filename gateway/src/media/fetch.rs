@@ -142,9 +142,13 @@ impl Fetcher {
             return tx.commit().await;
         }
         let noted = media::stored(&mut tx, &scope, awaited.id, &entries).await?;
+        let emptied = !noted && media::is_emptied(&mut tx, &scope, awaited.id).await?;
         tx.commit().await?;
         if noted {
             debug!(message.id = %awaited.id, files = kept.len(), "files are kept");
+        }
+        // Where another part has come instead, somebody fetches all of them and counts on those that are there.
+        if !emptied {
             return Ok(());
         }
         for stored in &kept {
