@@ -44,8 +44,11 @@ async fn fifty_copies_at_once_make_one_message_and_one_reply() {
     assert_eq!(counted, [serde_json::json!({ "inbound_count": 1, "outbound_count": 1 })]);
 }
 
-/// A callback of each network but WhatsApp: its path, its headers and its body.
-fn callbacks(acme: &Organization) -> [(String, Vec<(&'static str, String)>, String); 3] {
+/// A path, headers and a body.
+type Callback = (String, Vec<(&'static str, String)>, String);
+
+/// A callback of each network but WhatsApp.
+fn callbacks(acme: &Organization) -> [Callback; 3] {
     let (update, secret) = telegram::message_webhook(&acme.telegram_secret, 1, 42, "hello");
     let workspace = slack::Options::default();
     let event = json!({

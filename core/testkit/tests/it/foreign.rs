@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// The folder of what a client needs, installed if need be; none where it cannot be had. Each file is pinned by its digest
 /// in `tests/clients/{name}.requirements.txt`.
-pub(crate) fn packages(name: &str) -> Option<PathBuf> {
+fn packages(name: &str) -> Option<PathBuf> {
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let requirements = clients.join(format!("{name}.requirements.txt"));
     let wanted = std::fs::read(&requirements).expect("the requirements");

@@ -5,4 +5,3 @@ mod calls;
 mod fake;
 mod foreign;
 mod networks;
-mod s3;
