@@ -167,7 +167,8 @@ impl World {
                     let dedupe = format!("answer:{conversation}:{}", question.id);
                     for _ in 0..*times {
                         let answer = answer.clone();
-                        let what = Inbound::Answer { conversation, question: question.id, answer };
+                        let what =
+                            Inbound::Answer { conversation, question: question.id, answer, message: None };
                         self.append(address, what, dedupe.clone()).await;
                     }
                 }
