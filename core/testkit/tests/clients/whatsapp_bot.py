@@ -140,8 +140,9 @@ def templates():
     tell(fake, "lapse", **{"from": person})
     found["outside"] = refusal(lambda: bot.send_message(person, "too late"))
     sent = send(params).id
-    found["statuses"] = [heard.next() for _ in range(3)]
-    found["of_template"] = all(status[2] == sent for status in found["statuses"])
+    # The framework reads the first status of a notification, and the fake sends them together.
+    status = heard.next()
+    found["status"], found["of_template"] = status[1], status[2] == sent
 
 
 talk()

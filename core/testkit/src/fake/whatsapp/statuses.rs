@@ -120,7 +120,12 @@ async fn send(control: Arc<Control>, app_secret: String, mut receiver: mpsc::Rec
         under_way.spawn(async move {
             tokio::time::sleep(Duration::from_millis(delay)).await;
             for (phone_number_id, statuses) in by_number(batch) {
-                let notification = webhook::notification(&phone_number_id, &json!({ "statuses": statuses }));
+                let mut lists = json!({ "statuses": statuses });
+                let contacts = contacts(&statuses);
+                if !contacts.is_empty() {
+                    lists["contacts"] = contacts.into();
+                }
+                let notification = webhook::notification(&phone_number_id, &lists);
                 let (body, signature) = webhook::signed(&app_secret, &notification);
                 // What is given up is counted by the caller.
                 let _ = control.caller.post(body, (webhook::SIGNATURE_HEADER, &signature)).await;
@@ -128,6 +133,18 @@ async fn send(control: Arc<Control>, app_secret: String, mut receiver: mpsc::Rec
             drop(permit);
         });
     }
+}
+
+/// The people that statuses are about, each once; nobody where people have no business-scoped ids.
+fn contacts(statuses: &[Value]) -> Vec<Value> {
+    let mut contacts: Vec<Value> = Vec::new();
+    for status in statuses {
+        let (phone, user_id) = (&status["recipient_id"], &status["recipient_user_id"]);
+        if user_id.is_string() && !contacts.iter().any(|known| known["user_id"] == *user_id) {
+            contacts.push(json!({ "wa_id": phone, "user_id": user_id }));
+        }
+    }
+    contacts
 }
 
 /// Statuses of one number travel together, in their order.

@@ -33,12 +33,17 @@ const APPROVED: [(&str, &str, &str); 4] = [
 #[derive(Debug)]
 pub(super) struct Templates(Mutex<Vec<Value>>);
 
+/// What people think of a template, and since when.
+fn scored(score: &str) -> Value {
+    json!({ "score": score, "date": SystemClock.now().timestamp() })
+}
+
 impl Default for Templates {
     fn default() -> Self {
         let listed = |(place, (name, language, text)): (usize, (&str, &str, &str))| {
             json!({
                 "id": (1_000 + place).to_string(), "name": name, "language": language, "category": "UTILITY",
-                "status": "APPROVED", "quality_score": { "score": "GREEN" }, "rejected_reason": "NONE",
+                "status": "APPROVED", "quality_score": scored("GREEN"), "rejected_reason": "NONE",
                 "parameter_format": "POSITIONAL",
                 "components": [{ "type": "BODY", "text": text }],
             })
@@ -139,7 +144,7 @@ impl Templates {
         }
         if let Some(quality) = &review.quality {
             let before = template["quality_score"]["score"].take();
-            template["quality_score"] = json!({ "score": quality });
+            template["quality_score"] = scored(quality);
             let scores = json!({ "previous_quality_score": before, "new_quality_score": quality });
             told.push(("message_template_quality_update", about(scores)));
         }
@@ -288,7 +293,7 @@ pub(super) async fn submit(
     if template.get("parameter_format").is_none() {
         template["parameter_format"] = json!("POSITIONAL");
     }
-    template["quality_score"] = json!({ "score": "UNKNOWN" });
+    template["quality_score"] = scored("UNKNOWN");
     let answer = json!({ "id": id, "status": "PENDING", "category": template["category"] });
     all.push(template);
     Json(answer).into_response()
@@ -328,6 +333,7 @@ pub(super) struct Which {
     hsm_id: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+    summary: Option<String>,
 }
 
 pub(super) async fn list(
@@ -346,10 +352,18 @@ pub(super) async fn list(
     let page: Vec<&Value> = matching.clone().skip(from).take(most).collect();
     let mut paging =
         json!({ "cursors": { "before": from.to_string(), "after": (from + page.len()).to_string() } });
-    if matching.count() > from + page.len() {
+    let count = matching.count();
+    if count > from + page.len() {
         paging["next"] = json!("https://graph.facebook.com/next");
     }
-    Json(json!({ "data": page, "paging": paging })).into_response()
+    let mut answer = json!({ "data": page, "paging": paging });
+    if which.summary.is_some() {
+        answer["summary"] = json!({
+            "total_count": count, "message_template_count": all.len(), "message_template_limit": 250,
+            "are_translations_complete": true,
+        });
+    }
+    Json(answer).into_response()
 }
 
 pub(super) async fn remove(
