@@ -68,7 +68,7 @@ export function View({ model }: { model: Model }) {
 function Panel({ model }: { model: Model }) {
   const panel = useRef<HTMLElement>(null);
   useEffect(() => {
-    (panel.current!.querySelector<HTMLElement>("textarea, input") ?? panel.current!).focus();
+    (panel.current!.querySelector<HTMLElement>("textarea, input:not([hidden])") ?? panel.current!).focus();
   }, []);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") {

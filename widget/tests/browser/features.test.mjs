@@ -14,7 +14,7 @@ before(async () => {
   browser = await launch();
   await eventually("files are taken", async () => {
     const config = await (await fetch(`${program.url}/widget/v1/${WIDGET}/config`)).json();
-    return config.uploads;
+    return config.uploads && config.upload_max_bytes === 2097152;
   });
 });
 after(async () => {
