@@ -115,6 +115,10 @@ impl Contract<'_> {
 /// So often each fixture is broken.
 const BROKEN: u64 = 300;
 
+/// What is put into bodies.
+const TOKENS: [&[u8]; 10] =
+    [b"\"", b"{", b"}", b"[", b"]", b"null", b"-1e999", b"\\u0000", b"\xed\xa0\x80", b"99999999999999999999"];
+
 /// A body of which a few pieces were changed, doubled or cut out; the same for the same number.
 fn broken(body: &[u8], number: u64) -> Vec<u8> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(body.len() as u64);
@@ -125,18 +129,6 @@ fn broken(body: &[u8], number: u64) -> Vec<u8> {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) % below.max(1) as u64).unwrap_or(0)
     };
-    const TOKENS: [&[u8]; 10] = [
-        b"\"",
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b"null",
-        b"-1e999",
-        b"\\u0000",
-        b"\xed\xa0\x80",
-        b"99999999999999999999",
-    ];
     let mut bytes = body.to_vec();
     for _ in 0..=next(4) {
         let at = next(bytes.len());

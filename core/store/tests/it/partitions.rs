@@ -38,7 +38,7 @@ async fn partitions_are_made_ahead_and_once() {
     assert_eq!(again, 0);
     let two_more_months: i32 =
         sqlx::query_scalar("SELECT app.ensure_partitions(5)").fetch_one(&worker).await.unwrap();
-    assert_eq!(two_more_months, 2 * 9);
+    assert_eq!(two_more_months, 2 * 10);
 
     let app = database.pool_as("bb_app").await;
     assert_eq!(code(sqlx::query("SELECT app.ensure_partitions(3)").execute(&app).await), "42501");
