@@ -148,7 +148,7 @@ test("the keyboard alone is enough", async () => {
   await talk.panel.waitFor({ state: "detached" });
   assert.match(await focused(), /launcher/);
   await page.keyboard.press("Enter");
-  await talk.panel.waitFor();
+  await eventually("one can write", () => talk.text.evaluate((text) => text.getRootNode().activeElement === text));
   await page.keyboard.type("menu");
   await page.keyboard.press("Enter");
   await eventually("an answer", async () => (await talk.lines()).length >= 4);
