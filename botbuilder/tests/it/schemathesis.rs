@@ -1,35 +1,20 @@
 //! The OpenAPI document against the API, by a program that others wrote: every operation is called with what its
 //! document allows and what it does not.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
-use botbuilder_testkit::platform::TestPlatform;
+use botbuilder_testkit::{
+    foreign::{Packages, packages},
+    platform::TestPlatform,
+};
 
 /// It, by its pinned version.
 const PROGRAM: &str = "schemathesis==4.32.5";
 
-/// The folder of the program, installed if need be; none where it cannot be had.
-fn program() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PROGRAM.replace("==", "-"));
-    if !folder.join("bin/schemathesis").exists() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg(PROGRAM);
-        if !pip.output().is_ok_and(|output| output.status.success()) {
-            assert!(std::env::var_os("CI").is_none(), "{PROGRAM} cannot be had");
-            eprintln!("{PROGRAM} cannot be had: the document is not tried with it");
-            return None;
-        }
-    }
-    Some(folder)
-}
-
 /// A bounded run: what reads, at the edges of what the document says. `docs/API-DESIGN.md` has the longer one.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_reads_keeps_to_its_document() {
-    let Some(folder) = program() else { return };
+    let Some(folder) = packages(env!("CARGO_TARGET_TMPDIR"), Packages::Pip(&[PROGRAM])) else { return };
     let platform = TestPlatform::start().await;
     let token = platform.acme().seeded.token.expose().clone();
     let document = format!("{}/v1/openapi.json", platform.base_url());

@@ -8,6 +8,7 @@ use std::{
 
 use botbuilder_testkit::{
     fake::receiver::{Received, Receiver},
+    foreign::{Packages, packages},
     local_client::Method,
     platform::{Answer, Options, TestPlatform, eventually, execute},
 };
@@ -47,16 +48,7 @@ async fn received(receiver: &Receiver, count: usize) -> Vec<Received> {
 
 /// What the reference library of Standard Webhooks says of it; none where it cannot be had.
 fn verified(received: &Received, secret: &str) -> Option<Value> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(VERIFIER.replace("==", "-"));
-    if !folder.exists() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg(VERIFIER);
-        if !pip.output().is_ok_and(|output| output.status.success()) {
-            assert!(std::env::var_os("CI").is_none(), "{VERIFIER} cannot be had");
-            eprintln!("{VERIFIER} cannot be had: signatures are not tried with it");
-            return None;
-        }
-    }
+    let folder = packages(env!("CARGO_TARGET_TMPDIR"), Packages::Pip(&[VERIFIER]))?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/testkit/tests/clients/webhook.py");
     let mut child = Command::new("python3")
         .arg(script)

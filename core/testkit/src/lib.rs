@@ -3,6 +3,7 @@
 #[cfg(feature = "database")]
 pub mod database;
 pub mod fake;
+pub mod foreign;
 pub mod local_client;
 #[cfg(feature = "platform")]
 pub mod platform;

@@ -6,6 +6,7 @@
 //! in [`TestPlatform::expected`]. Its test needs `#[tokio::test(flavor = "multi_thread")]`, so that the platform goes on
 //! working while the test is being ended.
 
+mod exchange;
 mod leftovers;
 mod organization;
 mod proxy;
@@ -44,6 +45,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use self::proxy::Proxy;
 pub use self::{
+    exchange::{Answer, Body},
     leftovers::Expected,
     organization::{New, Organization},
     switch::{Fault, SwitchedStream},
@@ -51,7 +53,7 @@ pub use self::{
 };
 use crate::{
     database::TestDatabase,
-    local_client::{LocalClient, Method, Response},
+    local_client::{LocalClient, Method},
 };
 
 /// How long a condition may take to come true. Far more than it takes, because machines are slow at times.
@@ -440,73 +442,4 @@ pub async fn execute(pool: &PgPool, statement: &str) {
         .execute(pool)
         .await
         .unwrap_or_else(|error| panic!("{statement}: {error}"));
-}
-
-/// The body of a request.
-pub struct Body(Vec<u8>);
-
-impl From<&str> for Body {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for Body {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<&String> for Body {
-    fn from(text: &String) -> Self {
-        Self(text.clone().into())
-    }
-}
-
-impl From<&Value> for Body {
-    fn from(value: &Value) -> Self {
-        Self(value.to_string().into())
-    }
-}
-
-impl From<Vec<u8>> for Body {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
-    }
-}
-
-/// An answer of the public listener.
-#[derive(Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: String,
-}
-
-impl Answer {
-    async fn read(response: Response) -> Self {
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let status = response.status().as_u16();
-        let headers = response.headers().iter();
-        let headers =
-            headers.map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))).collect();
-        Self { status, headers, body: response.text().await.expect("a body") }
-    }
-
-    /// The first header of that (lower-case) name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The body, as JSON.
-    ///
-    /// # Panics
-    ///
-    /// If it is none.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
 }

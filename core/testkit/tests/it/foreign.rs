@@ -1,5 +1,4 @@
-//! The fakes, called by clients that others wrote, and calling bots written with others' frameworks. What such a client needs is installed beside the build on its first
-//! run; where that cannot be had the test says so, and fails under `CI=true`.
+//! The fakes, called by clients that others wrote, and calling bots written with others' frameworks.
 
 use std::{
     io::Write as _,
@@ -8,42 +7,18 @@ use std::{
 };
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
-use botbuilder_testkit::fake::{slack, telegram, whatsapp};
+use botbuilder_testkit::{
+    fake::{slack, telegram, whatsapp},
+    foreign::{self, Packages},
+};
 use serde_json::{Value, json};
 
-/// The folder of what a client needs, installed if need be; none where it cannot be had. Each file is pinned by its digest
-/// in `tests/clients/{name}.requirements.txt`.
+/// The folder of what a client needs, by the digests in `tests/clients/{name}.requirements.txt`; none where it cannot be
+/// had.
 fn packages(name: &str) -> Option<PathBuf> {
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let requirements = clients.join(format!("{name}.requirements.txt"));
-    let wanted = std::fs::read(&requirements).expect("the requirements");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{name}"));
-    // What was installed for other requirements does not count.
-    let installed = folder.join("requirements.txt");
-    let there = || std::fs::read(&installed).is_ok_and(|installed| installed == wanted);
-    if there() {
-        return Some(folder);
-    }
-    // Whoever comes second waits for the first.
-    let lock = std::fs::File::create(folder.with_extension("lock")).expect("a lock");
-    lock.lock().expect("the lock");
-    if there() {
-        return Some(folder);
-    }
-    let installing = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--upgrade", "--require-hashes", "--only-binary", ":all:"])
-        .arg("--target")
-        .arg(&folder)
-        .arg("-r")
-        .arg(&requirements)
-        .output();
-    if !installing.is_ok_and(|output| output.status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "the packages of {name} cannot be had");
-        eprintln!("the packages of {name} cannot be had: the fake is not tried with them");
-        return None;
-    }
-    std::fs::write(&installed, wanted).expect("a note of what is there");
-    Some(folder)
+    foreign::packages(env!("CARGO_TARGET_TMPDIR"), Packages::Requirements(&requirements))
 }
 
 /// Runs a client of `tests/clients` and gives what it prints.

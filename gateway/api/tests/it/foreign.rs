@@ -1,11 +1,10 @@
-//! Programs that others wrote, run against the API. What they need is installed beside the build on its first use;
-//! where it cannot be had the test says so, and fails under `CI=true`.
+//! Programs that others wrote, run against the API.
 
 use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, UdpSocket},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
 };
@@ -17,53 +16,6 @@ use serde_json::Value;
 use url::Url;
 
 use crate::harness::Server;
-
-fn have(
-    what: &str,
-    folder: PathBuf,
-    is_there: impl Fn(&Path) -> bool,
-    install: impl Fn(&Path) -> Command,
-) -> Option<PathBuf> {
-    if !is_there(&folder) {
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let done = install(&folder).output();
-        if !done.is_ok_and(|output| output.status.success()) || !is_there(&folder) {
-            assert!(std::env::var_os("CI").is_none(), "{what} cannot be had");
-            eprintln!("{what} cannot be had: it is not tried");
-            return None;
-        }
-    }
-    Some(folder)
-}
-
-/// The folder of an npm package.
-pub fn npm(name: &str, version: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{version}"));
-    let manifest = format!("node_modules/{name}/package.json");
-    have(
-        &format!("{name} {version}"),
-        folder,
-        |folder| folder.join(&manifest).is_file(),
-        |folder| {
-            let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
-                .arg(folder)
-                .arg(format!("{name}@{version}"));
-            npm
-        },
-    )
-}
-
-/// The folder of Python packages.
-pub fn pip(module: &str, packages: &[&str]) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(packages[0].replace("==", "-"));
-    let is_there = |folder: &Path| folder.join(module).is_dir();
-    have(packages[0], folder, is_there, |folder| {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(folder).args(packages);
-        pip
-    })
-}
 
 /// A program of `tests/clients` that goes on until it is dropped. It is told its settings and prints where it is.
 pub struct Program {
@@ -79,7 +31,6 @@ impl Program {
             .arg(package)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .expect("node");
         let mut input = child.stdin.take().expect("its input");
@@ -87,6 +38,7 @@ impl Program {
         child.stdin = Some(input);
         let mut address = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut address).expect("it prints");
+        assert!(address.starts_with("http"), "{} does not say where it is", package.display());
         Self { child, address: address.trim().to_owned() }
     }
 }

@@ -1,8 +1,9 @@
 //! Signing in with a SAML provider that others wrote.
 
+use botbuilder_testkit::foreign::{Packages, packages};
 use serde_json::{Value, json};
 
-use crate::foreign::{Bound, Browser, Listening, Page, Program, npm};
+use crate::foreign::{Bound, Browser, Listening, Page, Program};
 
 /// An organization whose people sign in with a provider.
 struct World {
@@ -14,7 +15,8 @@ struct World {
 impl World {
     /// None where the provider cannot be had.
     async fn new() -> Option<Self> {
-        let package = npm("samlp", "8.0.0")?;
+        let wanted = Packages::Npm { name: "samlp", version: "8.0.0" };
+        let package = packages(env!("CARGO_TARGET_TMPDIR"), wanted)?;
         let at = Bound::new().await.start(&[]).await;
         let provider = Program::start("saml_provider.mjs", &package, &json!({}));
         let certificate = Browser::new().get(&format!("{}/certificate", provider.address)).await.body;

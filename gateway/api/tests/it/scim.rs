@@ -6,10 +6,11 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
+use botbuilder_testkit::foreign::{Packages, packages};
 use serde_json::{Value, json};
 
 use crate::{
-    foreign::{Bound, pip},
+    foreign::Bound,
     harness::{Answer, Server},
 };
 
@@ -45,7 +46,7 @@ fn patch(operations: &Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_checker_that_others_wrote_finds_no_error() {
-    let Some(package) = pip("scim2_cli", &CHECKER) else { return };
+    let Some(package) = packages(env!("CARGO_TARGET_TMPDIR"), Packages::Pip(&CHECKER)) else { return };
     let at = Bound::new().await.start(&[]).await;
     let token = token(&at.server, json!({})).await;
     let url = format!("{}/scim/v2", at.base_url);

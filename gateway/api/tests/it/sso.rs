@@ -1,14 +1,15 @@
 //! Signing in with a provider that others wrote.
 
 use axum::http::Method;
+use botbuilder_testkit::foreign::{Packages, packages};
 use serde_json::{Value, json};
 
 use crate::{
-    foreign::{Bound, Browser, Listening, Page, Program, npm},
+    foreign::{Bound, Browser, Listening, Page, Program},
     harness::Answer,
 };
 
-const PROVIDER: (&str, &str) = ("oidc-provider", "9.13.3");
+const PROVIDER: Packages<'_> = Packages::Npm { name: "oidc-provider", version: "9.13.3" };
 
 /// An organization whose people sign in with a provider.
 struct World {
@@ -20,7 +21,7 @@ struct World {
 impl World {
     /// None where the provider cannot be had.
     async fn new() -> Option<Self> {
-        let package = npm(PROVIDER.0, PROVIDER.1)?;
+        let package = packages(env!("CARGO_TARGET_TMPDIR"), PROVIDER)?;
         let bound = Bound::new().await;
         let settings = json!({
             "client_id": "us", "client_secret": "s3cret: %&", "back": format!("{}/", bound.base_url),
