@@ -116,7 +116,7 @@ pub async fn commit(
 
     tx.commit().await?;
     for circumstances in new {
-        circumstances.note_stored();
+        circumstances.note_stored(now);
     }
 
     let replies = outbox.into_iter().zip(positions).filter(|(row, _)| row.available_at <= now).map(
@@ -185,7 +185,8 @@ async fn record(
     let mut new: Vec<Arc<Kept>> = Vec::new();
     let mut rows = Vec::with_capacity(recorded.len());
     for Recorded { row, circumstances } in recorded {
-        let is_known = circumstances.is_stored() || new.iter().any(|one| one.digest == circumstances.digest);
+        let is_known =
+            circumstances.is_stored(now) || new.iter().any(|one| one.digest == circumstances.digest);
         if !is_known {
             turn_circumstances::keep(tx, scope, &circumstances.digest, &circumstances.json, now).await?;
             new.push(circumstances);

@@ -8,6 +8,7 @@
 pub mod batch;
 pub mod bots;
 pub mod commit;
+mod contact;
 mod events;
 pub mod executors;
 mod files;

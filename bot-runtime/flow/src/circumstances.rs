@@ -6,11 +6,12 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
 };
 
 use botbuilder_domain::VersionId;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -46,18 +47,22 @@ pub struct Kept {
     pub digest: [u8; 32],
     /// The document.
     pub json: Json,
-    is_stored: AtomicBool,
+    /// Until when it counts as stored, in seconds of Unix time.
+    stored_until: AtomicI64,
 }
 
+/// What is used for longer is stored anew, so that it is not removed as something that nobody names any more.
+const STORED_FOR: TimeDelta = TimeDelta::hours(12);
+
 impl Kept {
-    /// Whether somebody has stored it, as far as this copy knows.
-    pub fn is_stored(&self) -> bool {
-        self.is_stored.load(Ordering::Relaxed)
+    /// Whether somebody has stored it lately, as far as this copy knows.
+    pub fn is_stored(&self, now: DateTime<Utc>) -> bool {
+        now.timestamp() < self.stored_until.load(Ordering::Relaxed)
     }
 
     /// Notes that it is stored.
-    pub fn note_stored(&self) {
-        self.is_stored.store(true, Ordering::Relaxed);
+    pub fn note_stored(&self, now: DateTime<Utc>) {
+        self.stored_until.store((now + STORED_FOR).timestamp(), Ordering::Relaxed);
     }
 }
 
@@ -111,8 +116,23 @@ impl Bot {
             // Nothing in it has a key that is no text: it always becomes a document.
             let json = serde_json::to_value(Circumstances::of(self)).unwrap_or_default();
             let digest = Sha256::digest(json.to_string()).into();
-            Arc::new(Kept { digest, json, is_stored: AtomicBool::new(false) })
+            Arc::new(Kept { digest, json, stored_until: AtomicI64::new(i64::MIN) })
         };
         Arc::clone(self.kept.0.get_or_init(make))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_stored_long_ago_is_stored_anew() {
+        let kept = Kept { digest: [0; 32], json: Json::Null, stored_until: AtomicI64::new(i64::MIN) };
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        assert!(!kept.is_stored(now));
+        kept.note_stored(now);
+        assert!(kept.is_stored(now + STORED_FOR - TimeDelta::seconds(1)));
+        assert!(!kept.is_stored(now + STORED_FOR));
     }
 }

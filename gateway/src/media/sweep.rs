@@ -75,7 +75,7 @@ impl Service for Sweeper {
             match self.look().await {
                 Ok(0) => {}
                 Ok(removed) => info!(removed, "uploads that were never sent are gone"),
-                Err(error) => warn!(error = %error, "uploads that were never sent stay for now"),
+                Err(error) => warn!(error = %error, "unsent uploads are looked at again later"),
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
