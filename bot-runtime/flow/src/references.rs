@@ -8,19 +8,29 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// What a bot has, by ids as texts; intents by name.
+/// Things that flows use: those that a bot has, or those that a flow names. Ids are texts; intents, entities and secrets
+/// go by their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// Published flows, each with the variables it declares.
     pub flows: BTreeMap<String, BTreeSet<String>>,
-    /// Agents.
+    /// Agents that are active.
     pub agents: BTreeSet<String>,
-    /// Workflows of agents.
+    /// Workflows of agents that are active.
     pub workflows: BTreeSet<String>,
     /// Knowledge bases.
     pub knowledge_bases: BTreeSet<String>,
-    /// Intents.
+    /// Intents that are active.
     pub intents: BTreeSet<String>,
+    /// Entities.
+    pub entities: BTreeSet<String>,
+    /// Secrets.
+    pub secrets: BTreeSet<String>,
+    /// Messages that the provider approves, by name, each with the languages it is there in. An empty language stands for
+    /// any.
+    pub templates: BTreeMap<String, BTreeSet<String>>,
+    /// Experiments.
+    pub experiments: BTreeSet<String>,
 }
 
 impl Flow {
@@ -31,7 +41,11 @@ impl Flow {
             Reference::Agent(_)
             | Reference::Workflow(_)
             | Reference::KnowledgeBase(_)
-            | Reference::Intent(_) => None,
+            | Reference::Intent(_)
+            | Reference::Entity(_)
+            | Reference::Secret(_)
+            | Reference::Template { .. }
+            | Reference::Experiment(_) => None,
         })
     }
 
@@ -40,8 +54,34 @@ impl Flow {
         self.variables.keys().map(|name| &**name)
     }
 
-    /// What it uses and the bot does not have, all at once: flows, the variables of them that are set and read, agents,
-    /// workflows, knowledge bases, intents.
+    /// Everything that it uses: what to look for before [`Self::check_references`].
+    pub fn needs(&self) -> Known {
+        let mut needs = Known::default();
+        for (_, reference) in self.uses() {
+            let (names, name) = match reference {
+                Reference::Flow { id, variables } => {
+                    let known = needs.flows.entry(id.to_owned()).or_default();
+                    known.extend(variables.into_iter().map(str::to_owned));
+                    continue;
+                }
+                Reference::Template { name, language } => {
+                    needs.templates.entry(name.to_owned()).or_default().insert(language.to_owned());
+                    continue;
+                }
+                Reference::Agent(id) => (&mut needs.agents, id),
+                Reference::Workflow(id) => (&mut needs.workflows, id),
+                Reference::KnowledgeBase(id) => (&mut needs.knowledge_bases, id),
+                Reference::Intent(name) => (&mut needs.intents, name),
+                Reference::Entity(name) => (&mut needs.entities, name),
+                Reference::Secret(name) => (&mut needs.secrets, name),
+                Reference::Experiment(id) => (&mut needs.experiments, id),
+            };
+            names.insert(name.to_owned());
+        }
+        needs
+    }
+
+    /// What it uses and the bot does not have, all at once, each with its node.
     pub fn check_references(&self, known: &Known) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (node, reference) in self.uses() {
@@ -52,12 +92,22 @@ impl Flow {
                 }
             };
             match reference {
-                Reference::Agent(id) => missing(known.agents.contains(id), "agent", id),
-                Reference::Workflow(id) => missing(known.workflows.contains(id), "workflow", id),
+                Reference::Agent(id) => missing(known.agents.contains(id), "active agent", id),
+                Reference::Workflow(id) => missing(known.workflows.contains(id), "active workflow", id),
                 Reference::KnowledgeBase(id) => {
                     missing(known.knowledge_bases.contains(id), "knowledge base", id);
                 }
-                Reference::Intent(name) => missing(known.intents.contains(name), "intent", name),
+                Reference::Intent(name) => missing(known.intents.contains(name), "active intent", name),
+                Reference::Entity(name) => missing(known.entities.contains(name), "entity", name),
+                Reference::Secret(name) => missing(known.secrets.contains(name), "secret", name),
+                Reference::Experiment(id) => missing(known.experiments.contains(id), "experiment", id),
+                Reference::Template { name, language } => match known.templates.get(name) {
+                    None => missing(false, "template", name),
+                    Some(languages) => {
+                        let there = language.is_empty() || languages.contains(language);
+                        missing(there, &format!("translation `{language}` of the template"), name);
+                    }
+                },
                 Reference::Flow { id, variables } => match known.flows.get(id) {
                     None => missing(false, "published flow", id),
                     Some(declared) => {

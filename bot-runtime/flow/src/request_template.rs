@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::{
     json_template::{JsonTemplate, Part},
+    nodes::{About, Reference},
     question::Gap,
     template::Template,
     turn::{Failure, Turn},
@@ -69,11 +70,12 @@ impl RequestTemplate {
         Ok(Self { pieces })
     }
 
-    /// Adds the names of the variables it reads.
-    pub(crate) fn variables<'n>(&'n self, names: &mut Vec<&'n str>) {
+    /// Adds the variables that it reads and the secrets that it names.
+    pub(crate) fn describe<'n>(&'n self, about: &mut About<'n>) {
         for piece in &self.pieces {
-            if let Piece::Template(template) = piece {
-                template.variables(names);
+            match piece {
+                Piece::Template(template) => template.variables(&mut about.reads),
+                Piece::Secret(name) => about.uses.push(Reference::Secret(name)),
             }
         }
     }
@@ -146,9 +148,9 @@ impl TryFrom<Json> for RequestJson {
 }
 
 impl RequestJson {
-    /// Adds the names of the variables it reads.
-    pub(crate) fn variables<'n>(&'n self, names: &mut Vec<&'n str>) {
-        self.0.each_text(&mut |template| template.variables(names));
+    /// Adds the variables that it reads and the secrets that it names.
+    pub(crate) fn describe<'n>(&'n self, about: &mut About<'n>) {
+        self.0.each_text(&mut |template| template.describe(about));
     }
 
     /// The document with its places filled, and the gaps.

@@ -17,7 +17,7 @@
 
 use serde::Deserialize;
 
-use super::{About, Behaviour, Port, Role, check_ports};
+use super::{About, Behaviour, Port, Reference, Role, check_ports};
 use crate::{
     Event, Value,
     experiment::{BUCKETS, bucket},
@@ -78,6 +78,7 @@ impl Behaviour for AbSplit {
 
     fn describe<'n>(&'n self, about: &mut About<'n>) {
         about.writes.extend(self.variable.as_deref());
+        about.uses.extend(self.experiment.as_deref().map(Reference::Experiment));
     }
 
     fn check(&self) -> Vec<String> {

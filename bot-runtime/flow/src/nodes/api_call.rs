@@ -156,9 +156,9 @@ impl Behaviour for ApiCall {
         let address = [&self.url].into_iter().chain(self.query.values());
         address.for_each(|template| template.variables(&mut about.reads));
         let sent = self.headers.values().chain(&self.body);
-        sent.for_each(|template| template.variables(&mut about.reads));
+        sent.for_each(|template| template.describe(about));
         if let Some(json) = &self.json {
-            json.variables(&mut about.reads);
+            json.describe(about);
         }
         for (name, expression) in &self.save {
             about.writes.push(name);

@@ -14,7 +14,7 @@
 use botbuilder_domain::Content;
 use serde::Deserialize;
 
-use super::{About, Behaviour, Port, Role};
+use super::{About, Behaviour, Port, Reference, Role};
 use crate::{
     saying::Saying,
     turn::{Failure, Move, Turn},
@@ -52,6 +52,9 @@ impl Behaviour for Message {
     fn describe<'n>(&'n self, about: &mut About<'n>) {
         for template in self.0.templates() {
             template.variables(&mut about.shows);
+        }
+        if let Saying::Template { message, .. } = &self.0 {
+            about.uses.push(Reference::Template { name: &message.name, language: &message.language });
         }
         about.says.push(self.0.outline());
     }

@@ -163,8 +163,20 @@ pub(crate) enum Reference<'n> {
     Workflow(&'n str),
     /// A knowledge base.
     KnowledgeBase(&'n str),
-    /// An intent.
+    /// An intent, by its name.
     Intent(&'n str),
+    /// An entity, by its name.
+    Entity(&'n str),
+    /// A secret, by its name.
+    Secret(&'n str),
+    /// A message that the provider approves.
+    Template {
+        name: &'n str,
+        /// Its language; empty where any will do.
+        language: &'n str,
+    },
+    /// An experiment.
+    Experiment(&'n str),
 }
 
 /// How a node has to do with time and the world.

@@ -131,6 +131,7 @@ impl Behaviour for NluRouter {
         about.writes.extend(self.variable.as_deref());
         about.writes.extend(self.entities.keys().map(String::as_str));
         about.uses.extend(self.intents.iter().map(|intent| Reference::Intent(intent)));
+        about.uses.extend(self.entities.values().map(|entity| Reference::Entity(entity)));
     }
 
     fn check(&self) -> Vec<String> {

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    About, Asking, Behaviour, Port, Role,
+    About, Asking, Behaviour, Port, Reference, Role,
     api_call::{SECONDS, check_headers, check_time, fill_headers},
 };
 use crate::{
@@ -51,10 +51,11 @@ impl Behaviour for Webhook {
 
     fn describe<'n>(&'n self, about: &mut About<'n>) {
         self.url.variables(&mut about.reads);
-        self.headers.values().for_each(|value| value.variables(&mut about.reads));
+        self.headers.values().for_each(|value| value.describe(about));
         if let Some(data) = &self.data {
-            data.variables(&mut about.reads);
+            data.describe(about);
         }
+        about.uses.extend(self.sign_with.as_deref().map(Reference::Secret));
     }
 
     fn check(&self) -> Vec<String> {

@@ -117,6 +117,10 @@ fn conversations_move_by_the_map_and_stay_where_they_cannot() {
     assert_eq!(moved.variables().get("a"), Some(&Value::text("two")));
 }
 
+fn template(name: &str, language: &str) -> Json {
+    json!({ "content": { "kind": "template", "name": name, "language": language } })
+}
+
 #[test]
 fn what_a_flow_uses_must_be_there() {
     let definition = flow(
@@ -127,10 +131,29 @@ fn what_a_flow_uses_must_be_there() {
                 json!({ "flow": "f1", "parameters": { "x": "1" }, "returns": { "a": "gone" } }),
             ),
             ("other", "call_flow", json!({ "flow": "f2" })),
-            ("route", "nlu_router", json!({ "intents": ["buy", "sell"] })),
+            (
+                "route",
+                "nlu_router",
+                json!({ "intents": ["buy", "sell"], "entities": { "a": "city", "n": "size" } }),
+            ),
             ("chat", "ai_response", json!({ "agent": "a1" })),
             ("faq", "knowledge_answer", json!({ "knowledge_bases": ["k1"] })),
             ("run", "agent_workflow", json!({ "workflow": "w1" })),
+            (
+                "look_up",
+                "api_call",
+                json!({ "url": "https://shop.example/", "headers": { "x-key": "{{ secret.shop }}" },
+                    "method": "POST", "json": { "a": ["Bearer {{ secret.gone }}"] } }),
+            ),
+            ("tell", "webhook", json!({ "url": "https://shop.example/", "event": "e", "sign_with": "lost" })),
+            ("note", "message", template("order", "de")),
+            ("news", "message", template("news", "")),
+            (
+                "split",
+                "ab_split",
+                json!({ "experiment": "e1", "variants": [{ "id": "m", "weight": 1 }, { "id": "n", "weight": 1 }] }),
+            ),
+            ("bye", "end", json!({})),
         ],
         &[
             ("start", "next", "call"),
@@ -139,23 +162,39 @@ fn what_a_flow_uses_must_be_there() {
             ("route", "default", "chat"),
             ("chat", "next", "faq"),
             ("faq", "default", "run"),
+            ("run", "next", "look_up"),
+            ("look_up", "next", "tell"),
+            ("tell", "next", "note"),
+            ("note", "next", "news"),
+            ("news", "next", "split"),
+            ("split", "default", "bye"),
         ],
     );
     let flow = Flow::strict(&definition).unwrap();
     assert_eq!(flow.calls().collect::<Vec<_>>(), ["f1", "f2"]);
+    assert_eq!(flow.check_references(&flow.needs()).len(), 0);
     let known = Known {
         flows: [("f1".to_owned(), ["x".to_owned()].into())].into(),
         intents: ["buy".to_owned()].into(),
+        entities: ["size".to_owned()].into(),
+        secrets: ["shop".to_owned()].into(),
+        templates: [("order".to_owned(), ["en".to_owned()].into())].into(),
         ..Known::default()
     };
     let found: Vec<String> = flow.check_references(&known).iter().map(ToString::to_string).collect();
     let expected = [
         "node `call`: there is no variable in the flow that is called `gone`",
         "node `other`: there is no published flow `f2`",
-        "node `route`: there is no intent `sell`",
-        "node `chat`: there is no agent `a1`",
+        "node `route`: there is no active intent `sell`",
+        "node `route`: there is no entity `city`",
+        "node `chat`: there is no active agent `a1`",
         "node `faq`: there is no knowledge base `k1`",
-        "node `run`: there is no workflow `w1`",
+        "node `run`: there is no active workflow `w1`",
+        "node `look_up`: there is no secret `gone`",
+        "node `tell`: there is no secret `lost`",
+        "node `note`: there is no translation `de` of the template `order`",
+        "node `news`: there is no template `news`",
+        "node `split`: there is no experiment `e1`",
     ];
     assert_eq!(found, expected);
 }

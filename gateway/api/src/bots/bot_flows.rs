@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::diff::difference;
+use super::{diff::difference, flow_checks};
 use crate::{
     Api,
     auth::Caller,
@@ -32,7 +32,10 @@ const MOST: usize = 1024 * 1024;
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    let report = json!({ "type": "object", "properties": { "problems": { "type": "array" }, "valid": { "type": "boolean" } } });
+    let list = json!({ "type": "array", "items": { "type": "object" } });
+    let report = json!({ "type": "object", "properties": {
+        "valid": { "type": "boolean" }, "problems": list, "findings": list, "previews": list,
+    } });
     let action = |action: &str, permission: Permission, summary: &str| {
         Operation::post(format!("{PATH}/{{id}}/{action}"), permission, summary)
             .gives(of_row(&TABLE))
@@ -50,7 +53,7 @@ pub fn routes() -> Routes {
             Operation::post(
                 format!("{PATH}/{{id}}/validate"),
                 read(Area::Flow),
-                "everything that is wrong with the draft",
+                "everything that is wrong with the draft, and what the bot's channels show otherwise",
             )
             .gives(report),
             validate,
@@ -98,7 +101,8 @@ pub fn routes() -> Routes {
         )
 }
 
-/// A draft is kept with its digest and with everything that is wrong with it.
+/// A draft is kept with its digest and with everything that is wrong with it by itself. Whether what it uses is there, and
+/// how channels show it, may change while it lies there: `validate` and `publish` tell that.
 pub(crate) fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
     let Some(definition) = values.get("draft_definition") else { return Ok(()) };
     let text = definition.to_string();
@@ -140,9 +144,10 @@ async fn validate(
     let place = Place { parent: Some(bot), id };
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
-    tx.commit().await?;
     let fields: Value = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
-    Ok(Json(json!({ "data": report(&fields["draft_definition"]) })))
+    let report = flow_checks::report(&api, &mut tx, &caller, place, &fields["draft_definition"]).await?;
+    tx.commit().await?;
+    Ok(Json(json!({ "data": report })))
 }
 
 async fn publish(
@@ -155,10 +160,19 @@ async fn publish(
     let mut tx = api.store.begin(&caller.scope).await?;
     let (before, fields) = held(&mut tx, &caller, place, if_match).await?;
     let definition = fields.get("draft_definition").cloned().unwrap_or_default();
-    let row = publish_definition(&api, &mut tx, &caller, place, &definition).await?;
+    let row = publish_definition(&api, &mut tx, &caller, place, &definition, Source::Draft).await?;
     changes::note(&api, &mut tx, &caller, &TABLE, "published", Some(&before), Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))
+}
+
+/// Where a definition that is published comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It is the flow's draft: what is said of it is kept with the draft.
+    Draft,
+    /// It was published before.
+    Version,
 }
 
 /// Writes a definition as the next version and points the flow to it. Everything that is wrong with it is told at once.
@@ -168,15 +182,18 @@ pub(crate) async fn publish_definition(
     caller: &Caller,
     place: Place,
     definition: &Value,
+    source: Source,
 ) -> Result<Row, ApiError> {
-    if let Err(problems) = Flow::strict(definition) {
+    let report = flow_checks::report(api, tx, caller, place, definition).await?;
+    if report["valid"] != true {
+        let count = report["problems"].as_array().map_or(0, Vec::len);
         return Err(ApiError::refused(
             axum::http::StatusCode::UNPROCESSABLE_ENTITY,
             "flow_invalid",
-            format!("the flow has {} problems", problems.len()),
+            format!("the flow has {count} problems"),
         )
         .about("draft_definition")
-        .with(json!({ "problems": problems })));
+        .with(json!({ "problems": report["problems"] })));
     }
     let mut version = Map::new();
     for (name, value) in [
@@ -205,6 +222,9 @@ pub(crate) async fn publish_definition(
     ] {
         change.insert(name.to_owned(), value);
     }
+    if source == Source::Draft {
+        change.insert("validation_report".to_owned(), report);
+    }
     rows::update(tx, &caller.scope, &TABLE, place, change)
         .await
         .map_err(|error| broken_rule(&TABLE, error))?
@@ -229,7 +249,7 @@ async fn rollback(
     let (before, _) = held(&mut tx, &caller, place, if_match).await?;
     let data = entity_versions::data(&mut tx, &caller.scope, "bot_flow", id, version).await?;
     let data = data.ok_or_else(|| ApiError::invalid("version", "there is no such version"))?;
-    let row = publish_definition(&api, &mut tx, &caller, place, &data).await?;
+    let row = publish_definition(&api, &mut tx, &caller, place, &data, Source::Version).await?;
     changes::note(&api, &mut tx, &caller, &TABLE, "rolled_back", Some(&before), Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     Api,
     auth::Caller,
-    bots::bot_flows::{prepare, publish_definition},
+    bots::bot_flows::{Source, prepare, publish_definition},
     error::ApiError,
     input::Id,
     permission::{Area, publish},
@@ -122,7 +122,7 @@ async fn run_instead(
     let mut change = set([("draft_definition", definition.clone())]);
     prepare(&mut change, Mode::Update)?;
     changed(api, tx, caller, &bot_flows::TABLE, place, change).await?;
-    publish_definition(api, tx, caller, place, definition).await?;
+    publish_definition(api, tx, caller, place, definition, Source::Draft).await?;
     Ok(())
 }
 

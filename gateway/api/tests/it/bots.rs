@@ -69,6 +69,81 @@ async fn a_flow_that_is_wrong_is_kept_as_a_draft_and_not_published() {
 }
 
 #[tokio::test]
+async fn what_a_flow_uses_must_be_there_to_publish_it() {
+    let server = Server::start().await;
+    let definition = json!({ "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start" },
+            { "id": "route", "type": "nlu_router", "data": { "intents": ["buy"], "entities": { "size": "number" } } },
+            { "id": "look_up", "type": "api_call", "data": {
+                "url": "https://shop.example/", "headers": { "x-key": "{{ secret.shop }}" } } },
+            { "id": "call", "type": "call_flow", "data": { "flow": "01890000-0000-7000-8000-000000000000" } },
+            { "id": "chat", "type": "ai_response", "data": { "agent": "nobody" } },
+        ],
+        "edges": [
+            { "source": "start", "target": "route" },
+            { "source": "route", "port": "default", "target": "look_up" },
+            { "source": "look_up", "target": "call" },
+            { "source": "call", "target": "chat" },
+        ],
+        "variables": [{ "name": "size", "type": "number" }] });
+    let (item, made) = flow_with(&server, definition.clone()).await;
+    assert_eq!(made.data()["validation_report"]["valid"], true);
+    let nodes = |problems: &Value| {
+        let problems = problems.as_array().unwrap().iter();
+        let named = problems.map(|problem| (problem["code"].clone(), problem["node"].clone()));
+        named.collect::<Vec<_>>()
+    };
+    let missing = |node: &str| (json!("missing_reference"), json!(node));
+    let refused = server.post(&format!("{item}/publish"), json!({})).await.expect(422);
+    let all = ["route", "route", "look_up", "call", "chat"].map(missing);
+    assert_eq!((refused.code(), nodes(&refused.body["problems"])), ("flow_invalid", all.to_vec()));
+    let report = server.post(&format!("{item}/validate"), json!({})).await.expect(200);
+    assert_eq!((&report.data()["valid"], nodes(&report.data()["problems"])), (&json!(false), all.to_vec()));
+
+    let bot = format!("/v1/bots/{}", server.bot());
+    server.post(&format!("{bot}/intents"), json!({ "name": "buy" })).await.expect(201);
+    server.post(&format!("{bot}/entities/create-system"), json!({ "types": ["number"] })).await.expect(200);
+    server.post("/v1/secrets", json!({ "name": "shop", "value": "k-1" })).await.expect(201);
+    let refused = server.post(&format!("{item}/publish"), json!({})).await.expect(422);
+    assert_eq!(nodes(&refused.body["problems"]), ["call", "chat"].map(missing));
+
+    // It may call itself, and needs no agent of its own.
+    let mut fitting = definition;
+    fitting["nodes"][3]["data"]["flow"] = json!(made.id());
+    fitting["nodes"][4]["data"] = json!({});
+    server.patch(&item, "*", json!({ "draft_definition": fitting })).await.expect(200);
+    server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    assert_eq!(server.count("SELECT count(*) FROM entity_versions WHERE entity_type = 'bot_flow'").await, 3);
+}
+
+#[tokio::test]
+async fn what_channels_show_otherwise_is_told_with_the_exact_rendering() {
+    let server = Server::start().await;
+    let mut long = flow();
+    long["nodes"][1]["data"]["text"] = json!("long words ".repeat(400));
+    let (item, _) = flow_with(&server, long).await;
+    let told = server.post(&format!("{item}/validate"), json!({})).await.expect(200);
+    assert_eq!(told.data()["valid"], true);
+    let channels = |list: &Value| {
+        let list = list.as_array().unwrap().iter();
+        let mut channels: Vec<String> = list
+            .inspect(|entry| assert_eq!(entry["node"], "hello", "{entry}"))
+            .map(|entry| entry["channel"].as_str().unwrap().to_owned())
+            .collect();
+        channels.sort();
+        channels
+    };
+    assert_eq!(channels(&told.data()["findings"]), ["telegram", "whatsapp"]);
+    assert_eq!(channels(&told.data()["previews"]), ["telegram", "whatsapp"]);
+    let preview = &told.data()["previews"][0];
+    assert_eq!(preview["downgrades"][0]["to"], "several_messages");
+    assert!(preview["parts"].as_array().is_some_and(|parts| parts.len() == 2), "{preview}");
+    let published = server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    assert_eq!(&published.data()["validation_report"], told.data());
+}
+
+#[tokio::test]
 async fn one_flow_is_the_default() {
     let server = Server::start().await;
     let (item, made) = flow_with(&server, flow()).await;
@@ -256,6 +331,10 @@ async fn flows_of_other_programs_become_drafts() {
     let nodes = draft.data()["draft_definition"]["nodes"].as_array().unwrap();
     let call = nodes.iter().find(|node| node["type"] == "call_flow").unwrap();
     assert_eq!(call["data"]["flow"], id(1));
+    // What is called is published first.
+    let refused = server.post(&format!("{flows}/{}/publish", id(0)), json!({})).await.expect(422);
+    assert_eq!(refused.body["problems"][0]["code"], "missing_reference");
+    server.post(&format!("{flows}/{}/publish", id(1)), json!({})).await.expect(200);
     server.post(&format!("{flows}/{}/publish", id(0)), json!({})).await.expect(200);
     // A second time the names are taken, and nothing is written.
     server.post(&path, json!({ "source": source })).await.expect(409);
