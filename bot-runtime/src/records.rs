@@ -64,6 +64,7 @@ pub(crate) fn reply(
         not_after,
         bulk: false,
         window,
+        held_until: None,
         by_person: false,
     }));
     turn.outbox.push(outgoing(cause, what, Some(message), ids, now)?);

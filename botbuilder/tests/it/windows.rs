@@ -135,6 +135,44 @@ async fn what_nobody_answers_expires_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_for_too_long_ends_and_is_not_sent_when_the_contact_writes_after_all() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let (conversation, before) = lapsed(&platform).await;
+    outside(&platform, &json!({ "policy": "hold", "hours": 5 })).await;
+    let late = write(&platform, &conversation, "too late").await;
+    until_stage(&platform, &late, "held").await;
+    let in_time = write(&platform, &conversation, "in time").await;
+    until_stage(&platform, &in_time, "held").await;
+    // Five hours later, as the record tells it; and the contact writes before anybody has looked.
+    let over = format!(
+        "UPDATE outbox_events SET available_at = now() - interval '1 second', \
+         payload = jsonb_set(payload, '{{body,what,held_until}}', to_jsonb(now() - interval '1 second')) \
+         WHERE event_type = 'message.held' AND entity_id = '{late}'"
+    );
+    execute(&platform.pool, &over).await;
+    acme.whatsapp.say(ADA, "hello again").await.expect("taken");
+
+    until_stage(&platform, &late, "expired").await;
+    until_stage(&platform, &in_time, "accepted").await;
+    let shown = platform.get(&format!("/v1/messages/{late}"), &acme.seeded.token).await.json();
+    assert_eq!(
+        (&shown["data"]["status"], &shown["data"]["error_code"]),
+        (&json!("failed"), &json!("expired")),
+        "{shown}"
+    );
+    let reason = shown["data"]["error_message"].as_str().expect("a reason");
+    assert!(reason.contains("did not write in time"), "{reason}");
+    assert_eq!(stages(&platform, &late).await, ["queued", "held", "expired"]);
+
+    acme.whatsapp.say(ADA, "anybody?").await.expect("taken");
+    platform.settled().await;
+    let sent = acme.whatsapp.conversation(ADA);
+    let texts: Vec<&str> = sent[before..].iter().filter_map(|sent| sent.text.as_deref()).collect();
+    assert_eq!(texts, ["in time"], "a person has taken over, so the bot is silent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_template_goes_in_the_place_of_what_may_not() {
     let platform = platform().await;
     let acme = platform.acme();

@@ -303,6 +303,10 @@ pub struct Send {
     /// where it was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<DateTime<Utc>>,
+    /// Until when it waits for its contact to write, while it is held outside the reply window. What is held after that
+    /// is not sent, even if the contact has written since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<DateTime<Utc>>,
     /// Whether a person wrote it: some networks give persons more time than programs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_person: bool,

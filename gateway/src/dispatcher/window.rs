@@ -73,6 +73,9 @@ impl Sender {
         doubted: bool,
     ) -> Result<Leave, Error> {
         let now = self.gateway.clock.now();
+        if message.held_until.is_some_and(|until| now >= until) {
+            return Ok(Leave::Not(Failed::NotHeard));
+        }
         let can = channel.capabilities();
         let plain = || Leave::Now(Box::new(Way::plain(&message.content)));
         let template = match &message.content {
@@ -179,7 +182,12 @@ impl Sender {
     ) -> Result<bool, Error> {
         let mut record = job.clone();
         // How long it may wait is known now; until when the window is open then, is not.
-        let again = SendMessage { not_after: until + AFTERWARDS, window: None, ..message.clone() };
+        let again = SendMessage {
+            not_after: until + AFTERWARDS,
+            window: None,
+            held_until: Some(until),
+            ..message.clone()
+        };
         record.body.what = Outbound::Send(Box::new(again));
         let new = held_messages::New {
             id: self.gateway.ids.next(),

@@ -153,7 +153,8 @@ pub struct Released {
 }
 
 /// Takes up what is held for contacts that wrote, in the order in which it was held. The records go where the replies to
-/// the contact's message go, so that they stay before them.
+/// the contact's message go, so that they stay before them. What has waited for as long as it may stays: [`give_up`]
+/// ends it.
 #[tracing::instrument(level = "debug", name = "store.held_messages.release", skip_all)]
 pub async fn release(
     tx: &mut Tx,
@@ -167,10 +168,10 @@ pub async fn release(
         r#"
         UPDATE outbox_events o
         SET event_type = 'message.send', available_at = $4, partition_key = k.key,
-            payload = jsonb_set(o.payload, '{key}', to_jsonb(k.key))
+            payload = jsonb_set(o.payload #- '{body,what,held_until}', '{key}', to_jsonb(k.key))
         FROM unnest($2::text[], $3::text[]) AS k(under, key)
         WHERE o.organization_id = $1 AND o.published_at IS NULL AND o.event_type = 'message.held'
-          AND o.partition_key = k.under
+          AND o.partition_key = k.under AND o.available_at > $4
         RETURNING o.position, o.entity_id AS "message!", o.topic, o.partition_key, o.payload
         "#,
         scope.org().uuid(),

@@ -111,7 +111,17 @@ pub fn event(
     let not_after = timing.at + LIFETIME;
     let Timing { bulk, window, by_person, .. } = timing;
     let conversation = to.id;
-    let send = Send { message, conversation, content, reply_to: None, not_after, bulk, window, by_person };
+    let send = Send {
+        message,
+        conversation,
+        content,
+        reply_to: None,
+        not_after,
+        bulk,
+        window,
+        held_until: None,
+        by_person,
+    };
     let envelope = Envelope {
         schema: botbuilder_domain::envelope::SCHEMA,
         id: record,
