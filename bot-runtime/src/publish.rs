@@ -118,6 +118,38 @@ pub async fn publish_left(
     }
 }
 
+/// Publishes what was written over the API, at once, where nothing else of its key is unpublished. Returns how many
+/// records were published. A row stays locked until it is marked, and only the first of a key is taken, so two relays
+/// that do this at a time publish nothing twice and nothing out of order.
+pub async fn publish_said(
+    store: &Store,
+    producer: &dyn Producer,
+    now: DateTime<Utc>,
+) -> Result<usize, LeftError> {
+    const BATCH: i64 = 100;
+    let mut published = 0;
+    loop {
+        let mut tx = store.begin_worker().await?;
+        let rows = outbox_events::said(&mut tx, now, BATCH).await?;
+        if rows.is_empty() {
+            return Ok(published);
+        }
+        let positions: Vec<i64> = rows.iter().map(|row| row.position).collect();
+        for row in rows {
+            let record = Record {
+                key: row.partition_key,
+                payload: Bytes::from(row.payload.to_string()),
+                headers: Vec::new(),
+            };
+            producer.append(&row.topic, vec![record]).await?;
+        }
+        fail::fail_point!("relay.before_mark", |_| std::process::abort());
+        outbox_events::mark_published(&mut tx, &positions, now).await?;
+        tx.commit().await?;
+        published += positions.len();
+    }
+}
+
 /// Why records are still unpublished.
 #[derive(Debug, thiserror::Error)]
 pub enum LeftError {
@@ -128,3 +160,6 @@ pub enum LeftError {
     #[error(transparent)]
     Stream(#[from] botbuilder_stream::AppendError),
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ pub mod events;
 pub mod held_messages;
 pub mod idempotency_keys;
 pub mod message_events;
+pub mod outbox_bell;
 pub mod outbox_events;
 pub mod parked_messages;
 pub mod retention;

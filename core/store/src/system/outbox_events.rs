@@ -126,6 +126,46 @@ pub async fn unpublished(
         .collect())
 }
 
+/// The type of a message that was written over the API: nobody publishes it but the relay.
+pub const SAID: &str = "message.said";
+
+/// Records that were written over the API and may be published at once: of each topic and key the first that is due and
+/// unpublished, if it is such a record. So none of them overtakes what was committed before it, whoever publishes that.
+/// Whoever else asks at the same time gets others, until this transaction is over. Needs [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.outbox_events.said", skip_all)]
+pub async fn said(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unpublished>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT position, organization_id, topic, partition_key, payload FROM outbox_events
+        WHERE published_at IS NULL AND position IN (
+            SELECT position FROM (
+                SELECT position, event_type,
+                       row_number() OVER (PARTITION BY topic, partition_key ORDER BY position) AS place
+                FROM outbox_events
+                WHERE published_at IS NULL AND available_at <= $1 AND topic <> 'events'
+                  AND event_type NOT IN ('message.parked', 'message.scheduled', 'message.bulk', 'message.held')
+            ) AS waiting
+            WHERE place = 1 AND event_type IN ('message.said', 'conversation.event')
+        )
+        ORDER BY position LIMIT $2 FOR UPDATE SKIP LOCKED
+        "#,
+        now,
+        limit,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Unpublished {
+            position: row.position,
+            org: row.organization_id.map(OrgId::from),
+            topic: row.topic,
+            partition_key: row.partition_key,
+            payload: row.payload,
+        })
+        .collect())
+}
+
 /// Marks records as published. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.outbox_events.mark_published", skip_all)]
 pub async fn mark_published(tx: &mut Tx, positions: &[i64], now: DateTime<Utc>) -> Result<(), Error> {

@@ -45,7 +45,7 @@ pub struct Said {
     pub by_person: bool,
 }
 
-/// Queues a message. The relay publishes its record once the transaction is committed.
+/// Queues a message. The relay publishes its record as soon as the transaction is committed.
 pub async fn queue(
     api: &Api,
     tx: &mut Tx,
@@ -142,7 +142,7 @@ pub fn event(
         id: record.uuid(),
         topic: OUTBOUND,
         partition_key: envelope.key.as_str().to_owned(),
-        event_type: if timing.bulk { bulk_messages::EVENT } else { "message.send" },
+        event_type: if timing.bulk { bulk_messages::EVENT } else { outbox_events::SAID },
         entity: Some(message.uuid()),
         payload: serde_json::to_value(&envelope).map_err(ApiError::defect)?,
         available_at: timing.at,
