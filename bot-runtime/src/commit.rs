@@ -94,8 +94,8 @@ pub async fn commit(
     for (message, file) in fresh.iter().filter_map(|turn| turn.part.as_ref()) {
         channel_messages::append_file(&mut tx, scope, *message, file).await?;
     }
-    for (message, content) in fresh.iter().filter_map(|turn| turn.amendment.as_ref()) {
-        channel_messages::amend(&mut tx, scope, *message, content.as_ref(), now).await?;
+    for amended in fresh.iter().filter_map(|turn| turn.amendment.as_ref()) {
+        channel_messages::amend(&mut tx, scope, amended).await?;
     }
     let (released, released_trail) = release(&mut tx, scope, &mut fresh, now).await?;
     let outbox: Vec<outbox_events::New> =

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use botbuilder_domain::{
-    ChannelId, ContactId, Content, ConversationId, Ids, Inbound, Media, MessageId, Outbound, Sender,
-    TemplateChange, TrailEvent,
+    ChannelId, ContactId, Content, ConversationId, Ids, Inbound, InboundEvent, Media, MessageId, Outbound,
+    Sender, TemplateChange, TrailEvent,
 };
 use botbuilder_flow::{
     Context, Effect, Email, Event, Input, Next, Priority, Session, Sprint, experiment::Experiment, step,
@@ -12,7 +12,7 @@ use botbuilder_flow::{
 use botbuilder_store::{
     channels::{
         channel_contacts::Seen,
-        channel_messages::{Direction, New as NewMessage, Reported},
+        channel_messages::{Amended, Direction, New as NewMessage, Reported},
         channel_webhooks,
         conversations::Saved,
         turn_effects::{Attribute, Mail, Tags},
@@ -51,7 +51,7 @@ pub struct Turn {
     /// A state that the provider reported.
     pub report: Option<Reported>,
     /// A message that the contact changed or took back.
-    pub amendment: Option<(MessageId, Option<Content>)>,
+    pub amendment: Option<Amended>,
     /// A file that belongs to a message that is there already.
     pub part: Option<(MessageId, Media)>,
     /// Records to publish, in order.
@@ -189,11 +189,11 @@ pub fn decide(
             None => put_off(&mut turn, job, options, ids, now)?,
         },
         Inbound::Edit { content, .. } => match loaded.subject {
-            Some(message) => turn.amendment = Some((message, Some(content.clone()))),
+            Some(message) => turn.amendment = Some(amended(event, message, Some(content.clone()), now)),
             None => put_off(&mut turn, job, options, ids, now)?,
         },
         Inbound::Delete { .. } => match loaded.subject {
-            Some(message) => turn.amendment = Some((message, None)),
+            Some(message) => turn.amendment = Some(amended(event, message, None, now)),
             None => put_off(&mut turn, job, options, ids, now)?,
         },
         Inbound::ContactChanged { blocked, .. } => {
@@ -208,6 +208,11 @@ pub fn decide(
         | Inbound::Unsupported { .. } => {}
     }
     Ok(turn)
+}
+
+/// A change of a message. A provider whose clock is ahead of ours does not keep later changes out.
+fn amended(event: &InboundEvent, id: MessageId, content: Option<Content>, now: DateTime<Utc>) -> Amended {
+    Amended { id, content, at: event.occurred_at.map_or(now, |at| at.min(now)) }
 }
 
 /// A message that came in, as it is stored.

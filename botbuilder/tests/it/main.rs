@@ -1,6 +1,7 @@
 //! The whole platform: first in one process, with fake providers; then the program itself, as processes.
 
 mod bulk;
+mod changes;
 mod connecting;
 mod conversation;
 mod dead_letters;

@@ -163,7 +163,7 @@ async fn what_was_held_for_too_long_ends_and_is_not_sent_when_the_contact_writes
     );
     let reason = shown["data"]["error_message"].as_str().expect("a reason");
     assert!(reason.contains("did not write in time"), "{reason}");
-    assert_eq!(stages(&platform, &late).await, ["queued", "held", "expired"]);
+    assert_eq!(stages(&platform, &late).await, ["queued", "held", "attempt", "expired"]);
 
     acme.whatsapp.say(ADA, "anybody?").await.expect("taken");
     platform.settled().await;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 pub use self::table::TABLE;
 use crate::{
     Error, OrgScope, Tx,
+    flows::conversation_turns,
     system::message_events::{self, Entry},
 };
 
@@ -217,8 +218,12 @@ pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]
         r#"
         UPDATE channel_messages m SET
             status = k.status,
-            sent_at = CASE WHEN k.status = 'sent' THEN coalesce(m.sent_at, k.at) ELSE m.sent_at END,
-            delivered_at = CASE WHEN k.status = 'delivered' THEN coalesce(m.delivered_at, k.at)
+            -- A later state that came first has filled in the instants of the earlier ones.
+            sent_at = CASE WHEN k.status <> 'failed' AND m.sent_at IN (m.delivered_at, m.read_at)
+                           THEN least(m.sent_at, k.at)
+                           WHEN k.status = 'sent' THEN coalesce(m.sent_at, k.at)
+                           ELSE m.sent_at END,
+            delivered_at = CASE WHEN k.status = 'delivered' THEN least(m.delivered_at, k.at)
                                 ELSE m.delivered_at END,
             read_at = CASE WHEN k.status = 'read' THEN coalesce(m.read_at, k.at) ELSE m.read_at END,
             provider_message_id = coalesce(m.provider_message_id, left(k.provider_id, 255)),
@@ -244,16 +249,23 @@ pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]
     Ok(())
 }
 
-/// Writes a contact's change of a message: its new content, or its removal.
+/// A contact's change of a message.
+#[derive(Debug, Clone)]
+pub struct Amended {
+    /// The message.
+    pub id: MessageId,
+    /// What it holds now; none if it was removed.
+    pub content: Option<Content>,
+    /// When, as the provider tells it.
+    pub at: DateTime<Utc>,
+}
+
+/// Writes a contact's change of a message. The latest change stands, in whatever order they come, and what was removed
+/// stays removed, together with what was recorded of the conversation's steps.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.amend", skip_all)]
-pub async fn amend(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    id: MessageId,
-    content: Option<&Content>,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let payload = content.map_or_else(|| json!({}), |content| json!(content));
+pub async fn amend(tx: &mut Tx, scope: &OrgScope, amended: &Amended) -> Result<(), Error> {
+    let Amended { id, content, at } = amended;
+    let payload = content.as_ref().map_or_else(|| json!({}), |content| json!(content));
     sqlx::query!(
         r#"
         UPDATE channel_messages SET
@@ -262,20 +274,25 @@ pub async fn amend(
             payload = CASE WHEN payload ->> 'kind' = 'album' AND $5::jsonb ->> 'kind' = 'media' THEN payload
                            ELSE $5 END,
             media = CASE WHEN $6 THEN '[]'::jsonb ELSE media END,
-            edited_at = CASE WHEN $6 THEN edited_at ELSE $7 END,
-            redacted_at = CASE WHEN $6 THEN $7 ELSE redacted_at END
-        WHERE id = $2 AND created_at = $3 AND organization_id = $1
+            edited_at = CASE WHEN $6 THEN NULL ELSE $7 END,
+            redacted_at = CASE WHEN $6 THEN $7 END
+        WHERE id = $2 AND created_at = $3 AND organization_id = $1 AND redacted_at IS NULL
+          AND ($6 OR edited_at IS NULL OR edited_at <= $7)
         "#,
         scope.org().uuid(),
         id.uuid(),
         id.created_at(),
-        content.and_then(Content::plain_text),
+        content.as_ref().and_then(Content::plain_text),
         payload,
         content.is_none(),
-        now,
+        at,
     )
     .execute(&mut *tx.inner)
     .await?;
+    if content.is_none() {
+        // What the message said may stand in any later step of its conversation.
+        conversation_turns::forget_message(tx, scope, *id).await?;
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! policies and functions promise. Each test has a database of its own.
 
 mod audit;
+mod changes;
 mod checklist;
 mod fixture;
 mod guards;
