@@ -97,8 +97,8 @@ async fn edits_and_removals_in_any_order_end_in_the_same_message() {
         .fetch_one(&admin)
         .await
         .unwrap();
-        let found: (Option<String>, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>) =
-            (row.get(0), row.get(1), row.get(2), row.get(3));
+        let instants: [Option<DateTime<Utc>>; 2] = [row.get(2), row.get(3)];
+        let found: (Option<String>, String, _) = (row.get(0), row.get(1), instants);
         let last = changes
             .iter()
             .filter_map(|change| match change {
@@ -107,9 +107,9 @@ async fn edits_and_removals_in_any_order_end_in_the_same_message() {
             })
             .max();
         let wanted = match last {
-            _ if changes.contains(&Change::Remove(5)) => (None, String::new(), None, Some(at(5))),
-            Some(last) => (Some(format!("edit {last}")), format!("edit {last}"), Some(at(last)), None),
-            None => (Some("as it came".to_owned()), "as it came".to_owned(), None, None),
+            _ if changes.contains(&Change::Remove(5)) => (None, String::new(), [None, Some(at(5))]),
+            Some(last) => (Some(format!("edit {last}")), format!("edit {last}"), [Some(at(last)), None]),
+            None => (Some("as it came".to_owned()), "as it came".to_owned(), [None, None]),
         };
         assert_eq!(found, wanted, "{changes:?}");
     }
