@@ -121,7 +121,7 @@ async fn a_person_answers_in_the_place_of_the_bot() {
     assert_eq!((&sent.data()["status"], &sent.data()["sender_type"]), (&json!("queued"), &json!("agent")));
     assert_eq!(server.get(&item).await.expect(200).data()["mode"], "human");
     let events: Vec<(String, Value)> =
-        sqlx::query_as("SELECT topic, payload FROM outbox_events WHERE event_type = 'message.send'")
+        sqlx::query_as("SELECT topic, payload FROM outbox_events WHERE event_type = 'message.said'")
             .fetch_all(&server.pool)
             .await
             .expect("events");
