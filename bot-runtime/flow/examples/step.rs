@@ -19,6 +19,8 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 const STEPS: usize = 20_000;
+/// Circles run until a limit stops them, thousands of times as long as a step.
+const CIRCLES: usize = 200;
 
 fn main() {
     let now = DateTime::<Utc>::UNIX_EPOCH;
@@ -54,7 +56,7 @@ fn main() {
     for (shape, definition) in circles() {
         let bot = Bot::draft(VersionId::new(Uuid::nil()), &definition, Settings::default());
         let Ok(bot) = bot.inspect_err(|problems| eprintln!("{problems:#?}")) else { return };
-        let times = timed(|| {
+        let times = timed_so_often(CIRCLES, || {
             std::hint::black_box(step(&bot, Session::default(), Input::text("go"), now));
         });
         report(&format!("circle: {shape}"), &times);
@@ -182,8 +184,12 @@ fn measure(bot: &Bot, inputs: &[Input], now: DateTime<Utc>) -> Vec<u64> {
     times
 }
 
-fn timed(mut work: impl FnMut()) -> Vec<u64> {
-    let mut times: Vec<u64> = (0..STEPS / 10)
+fn timed(work: impl FnMut()) -> Vec<u64> {
+    timed_so_often(STEPS / 10, work)
+}
+
+fn timed_so_often(count: usize, mut work: impl FnMut()) -> Vec<u64> {
+    let mut times: Vec<u64> = (0..count)
         .map(|_| {
             let begun = Instant::now();
             work();

@@ -36,6 +36,16 @@ impl Models {
         Files::new(&self.directory).missing().into_iter().map(|file| file.path).collect()
     }
 
+    /// Forgets the vectors that were kept: what is asked for again is computed again.
+    pub fn forget(&self) {
+        if let Some(Some(fast)) = self.fast.get() {
+            fast.known.clear();
+        }
+        if let Some(Some(full)) = self.full.get() {
+            full.known.clear();
+        }
+    }
+
     /// The models that can be used. The first call loads them, which takes a second or two.
     pub fn embedders(&self) -> Embedders<'_> {
         if (self.fast.get().is_none() || self.full.get().is_none()) && !self.missing().is_empty() {
@@ -201,6 +211,9 @@ mod tests {
         }
         assert_eq!(*model.inner.0.lock().unwrap(), 3 + KEPT, "what is asked for again stays");
         assert!(model.known.len() <= KEPT);
+        model.known.clear();
+        lengths(&["a"]);
+        assert_eq!(*model.inner.0.lock().unwrap(), 4 + KEPT);
     }
 
     #[test]

@@ -44,6 +44,12 @@ impl<V: Clone> Recent<V> {
         self.known().put(asked, answer, self.most);
     }
 
+    pub(crate) fn clear(&self) {
+        let mut known = self.known();
+        known.young.clear();
+        known.old.clear();
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let known = self.known();

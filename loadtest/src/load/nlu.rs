@@ -87,22 +87,19 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
     let training_seconds = began.elapsed().as_secs_f64();
 
     let texts = mixed(plan, &corpus, &mut random)?;
-    // Nothing of the training is remembered.
-    let cold = Models::new(plan.models.clone(), plan.threads);
-    warm(&model, cold.embedders())?;
+    models.forget();
     let began = Instant::now();
-    let answers = in_a_loop(&model, &texts, cold.embedders(), plan.threads)?;
+    let answers = in_a_loop(&model, &texts, models.embedders(), plan.threads)?;
     let seconds = began.elapsed().as_secs_f64();
 
-    let alone_models = Models::new(plan.models.clone(), 1);
-    warm(&model, alone_models.embedders())?;
-    let alone = one_at_a_time(&model, &texts, alone_models.embedders())?;
-    let again = one_at_a_time(&model, &texts, alone_models.embedders())?;
+    models.forget();
+    let alone = one_at_a_time(&model, &texts, models.embedders())?;
+    let again = one_at_a_time(&model, &texts, models.embedders())?;
     let mut all_again = Latencies::new();
     for latencies in again.values() {
         all_again.merge(latencies);
     }
-    let exact = Embedders { fast: None, ..cold.embedders() };
+    let exact = Embedders { fast: None, ..models.embedders() };
     let without_fast = in_a_loop(&model, &texts, exact, plan.threads)?;
     Ok(Outcome {
         examples: count,
@@ -126,11 +123,6 @@ fn recognise(model: &Model, text: &str, embedders: Embedders<'_>) -> Result<(Ans
     let found = model.recognise(&Request::text(text), embedders)?;
     ensure!(!found.degraded, "a model did not answer");
     Ok(((found.intent, found.decision), found.engine))
-}
-
-/// The first recognition loads the models.
-fn warm(model: &Model, embedders: Embedders<'_>) -> Result<()> {
-    recognise(model, "qwertz xyzzy plugh", embedders).map(|_| ())
 }
 
 fn in_a_loop(
