@@ -21,17 +21,29 @@ const SHARED: [&str; 11] = [
     "ephemeral",
 ];
 
-/// What a message holds: its attachments, the text with the first, or its text. Empty where nothing is understood.
+/// What a message holds: its files together, the first with the text; then whatever else is attached; or its text. Empty
+/// where nothing is understood.
 pub(crate) fn of(message: &Message) -> Vec<Content> {
     let attachments = message.attachments.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut contents: Vec<Content> = attachments.iter().filter_map(attachment).collect();
-    let text = message.text.clone().filter(|text| !text.trim().is_empty());
-    match (contents.first_mut(), text) {
-        (Some(Content::Media(first)), text) => first.caption = text,
-        (_, Some(text)) => contents.insert(0, Content::text(text)),
-        (_, None) => {}
+    let (mut files, mut contents) = (Vec::new(), Vec::new());
+    for content in attachments.iter().filter_map(attachment) {
+        match content {
+            Content::Media(file) => files.push(file),
+            other => contents.push(other),
+        }
     }
-    contents
+    let text = message.text.clone().filter(|text| !text.trim().is_empty());
+    let first = match files.first_mut() {
+        Some(file) => {
+            file.caption = text;
+            Some(match <[Media; 1]>::try_from(files) {
+                Ok([file]) => Content::Media(file),
+                Err(items) => Content::Album { items },
+            })
+        }
+        None => text.map(Content::text),
+    };
+    first.into_iter().chain(contents).collect()
 }
 
 fn attachment(value: &Value) -> Option<Content> {

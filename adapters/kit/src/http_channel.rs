@@ -213,6 +213,19 @@ pub trait HttpChannel: Send + Sync {
     /// The requests that send a part, in order.
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError>;
 
+    /// The request that asks under which address a part is taken, where that is not the one it goes to.
+    fn encode_place(&self, _account: &Account, _part: &Part) -> Result<Option<ProviderRequest>, SendError> {
+        Ok(None)
+    }
+
+    /// The address that the answer to [`HttpChannel::encode_place`] names.
+    fn place(&self, response: &ProviderResponse) -> Result<String, SendError> {
+        Err(SendError::Transient {
+            code: response.status.to_string(),
+            message: "the provider did not say where the message is taken".to_owned(),
+        })
+    }
+
     /// The request that shows the person that an answer is being written; none where the provider has none.
     fn encode_typing(&self, _account: &Account, _to: &str) -> Result<Option<ProviderRequest>, SendError> {
         Ok(None)

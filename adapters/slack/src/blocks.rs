@@ -21,7 +21,7 @@ const OPTION_VALUE_MAX: usize = 150;
 const ALT_MAX: usize = 2000;
 
 /// A text, as one section or, where escaping makes it too long for one, as several.
-fn sections(text: &str) -> Vec<Value> {
+pub(crate) fn sections(text: &str) -> Vec<Value> {
     let max =
         if escape(text).chars().count() <= SECTION_MAX { SECTION_MAX } else { SECTION_MAX / ESCAPED_MAX };
     let pieces = split(text, max, TextUnit::Chars).into_iter().filter(|piece| !piece.trim().is_empty());

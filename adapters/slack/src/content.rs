@@ -9,18 +9,19 @@ use crate::{
     wire::{File, Message, read},
 };
 
-/// What a message holds: its files, the first with the text beside it, or its text. Empty where there is neither.
-pub(crate) fn of(message: &Message, bot: Option<&str>) -> Vec<Content> {
+/// What a message holds: its files, the first with the text beside it, or its text. None where there is neither.
+pub(crate) fn of(message: &Message, bot: Option<&str>) -> Option<Content> {
     let text = message.text.as_deref().map(|text| mrkdwn::plain(text, bot)).filter(|text| !text.is_empty());
     let files = message.files.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let mut contents: Vec<Content> = files.iter().filter_map(file).map(Content::Media).collect();
-    if contents.is_empty() {
-        return text.map(Content::text).into_iter().collect();
+    let mut files: Vec<Media> = files.iter().filter_map(file).collect();
+    match files.first_mut() {
+        Some(first) => first.caption = text,
+        None => return text.map(Content::text),
     }
-    if let Some(Content::Media(first)) = contents.first_mut() {
-        first.caption = text;
-    }
-    contents
+    Some(match <[Media; 1]>::try_from(files) {
+        Ok([file]) => Content::Media(file),
+        Err(items) => Content::Album { items },
+    })
 }
 
 /// A file that is there. Of one that was taken down (`tombstone`) or lies beyond the plan's limit nothing is left.

@@ -120,35 +120,30 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a person said: one event for each file, or one for the text.
+    /// What a person said: a text, a file, or several files at once.
     fn said(&self, channel: &str, message: &Message) -> Option<Vec<InboundEvent>> {
         let ts = message.ts.as_ref()?;
         message.user.as_ref()?;
         if !self.is_for_us(channel, message) {
             return Some(self.service(channel, message, "not_addressed"));
         }
+        // The same text comes as `message` and as `app_mention`, each under an event id of its own: what makes it one
+        // message is where and when it was written.
         let id = format!("{channel}:{ts}");
         let sender = sender(channel, message);
         let thread = thread(self.account, channel, message.thread_ts.as_deref(), ts);
-        let contents = content::of(message, self.bot.as_deref());
-        if contents.is_empty() {
+        let Some(content) = content::of(message, self.bot.as_deref()) else {
             let mut event = self.unsupported(sender, Some(id), "message");
             event.thread = thread;
             return Some(vec![event]);
-        }
+        };
         let reply_to = message.thread_ts.as_ref().filter(|root| *root != ts);
         let reply_to = reply_to.map(|root| format!("{channel}:{root}"));
-        let several = contents.into_iter().enumerate().map(|(index, content)| {
-            // The same text comes as `message` and as `app_mention`, each under an event id of its own: what makes it
-            // one message is where and when it was written.
-            let id = if index == 0 { id.clone() } else { format!("{id}:{index}") };
-            let what = Inbound::Message { provider_id: id.clone(), content, reply_to: reply_to.clone() };
-            let mut event = self.event(sender.clone(), id, what);
-            event.thread.clone_from(&thread);
-            event.occurred_at = instant(ts);
-            event
-        });
-        Some(several.collect())
+        let what = Inbound::Message { provider_id: id.clone(), content, reply_to };
+        let mut event = self.event(sender, id, what);
+        event.thread = thread;
+        event.occurred_at = instant(ts);
+        Some(vec![event])
     }
 
     /// A change is one only if somebody edited: Slack also tells of links that it unfolded in this way.
@@ -163,7 +158,7 @@ impl<'a> Reading<'a> {
         let (Some(edited), false) = (edited, self.is_by_a_bot(&after)) else {
             return Some(self.service(channel, message, "message_changed"));
         };
-        let content = content::of(&after, self.bot.as_deref()).into_iter().next()?;
+        let content = content::of(&after, self.bot.as_deref())?;
         let at = edited.get("ts").and_then(json::as_text).unwrap_or_default();
         let what = Inbound::Edit { provider_id: format!("{channel}:{ts}"), content };
         let mut event = self.event(sender(channel, &after), format!("edit:{channel}:{ts}:{at}"), what);

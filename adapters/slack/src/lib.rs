@@ -50,7 +50,7 @@ impl Channel for Slack {
             row_title_max: 75,
             row_description_max: 75,
             media: true,
-            album_max: 0,
+            album_max: 10,
             location: false,
             contact_card: false,
             delivered_receipts: false,

@@ -79,20 +79,23 @@ impl Files for Slack {
     }
 }
 
-/// Shares an uploaded file in the conversation. The answer names no message.
+/// Shares uploaded files in the conversation, in one message. The answer names no message.
 pub(crate) fn share(
     account: &Account,
     part: &Part,
-    id: &str,
+    files: &[&Media],
     thread: Option<&str>,
 ) -> Result<ProviderRequest, SendError> {
     let Calling { base_url, bot_token } = Calling::of(account)?;
-    let mut body = json!({ "files": [{ "id": id }], "channel_id": part.to });
+    let ids: Vec<Value> =
+        files.iter().filter_map(|file| uploaded(file)).map(|id| json!({ "id": id })).collect();
+    let mut body = json!({ "files": ids, "channel_id": part.to });
     if let Some(thread) = thread {
         body["thread_ts"] = thread.into();
     }
-    if let Content::Media(Media { caption: Some(caption), .. }) = &part.content {
-        body["initial_comment"] = escape(caption).into();
+    let captions: Vec<String> = files.iter().filter_map(|file| file.caption.as_deref()).map(escape).collect();
+    if !captions.is_empty() {
+        body["initial_comment"] = captions.join("\n").into();
     }
     let url = format!("{base_url}/files.completeUploadExternal");
     Ok(ProviderRequest {
@@ -104,11 +107,17 @@ pub(crate) fn share(
     })
 }
 
-/// The id of an uploaded file, in a content's reference.
-pub(crate) fn uploaded_id(content: &Content) -> Option<&str> {
+/// The id of a file that was uploaded and is not shared yet.
+pub(crate) fn uploaded(file: &Media) -> Option<&str> {
+    file.provider_ref.as_deref()?.strip_prefix(UPLOADED)
+}
+
+/// The files of a content.
+pub(crate) fn files(content: &Content) -> &[Media] {
     match content {
-        Content::Media(file) => file.provider_ref.as_deref()?.strip_prefix(UPLOADED),
-        _ => None,
+        Content::Media(file) => std::slice::from_ref(file),
+        Content::Album { items } => items,
+        _ => &[],
     }
 }
 

@@ -32,8 +32,16 @@ const POSTS: [&str; 3] = ["chat.postMessage", "chat.postEphemeral", "chat.schedu
 
 impl HttpChannel for Slack {
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
-        if let Some(id) = media::uploaded_id(&part.content) {
-            return Ok(vec![media::share(account, part, id, root(part))?]);
+        let files = media::files(&part.content);
+        let (uploaded, linked): (Vec<&Media>, Vec<&Media>) =
+            files.iter().partition(|file| media::uploaded(file).is_some());
+        if !uploaded.is_empty() {
+            let mut requests = vec![media::share(account, part, &uploaded, root(part))?];
+            for file in linked {
+                let alone = Part { content: Content::Media(file.clone()), ..part.clone() };
+                requests.extend(self.encode(account, &alone)?);
+            }
+            return Ok(requests);
         }
         let settings = Calling::of(account)?;
         let (method, mut body) = call(&part.content)?;
@@ -53,6 +61,25 @@ impl HttpChannel for Slack {
             body.insert("thread_ts".into(), root.into());
         }
         Ok(vec![request(&settings, name, body)])
+    }
+
+    /// A file is shared in a conversation; a person's id stands for theirs with the app in messages only.
+    fn encode_place(&self, account: &Account, part: &Part) -> Result<Option<ProviderRequest>, SendError> {
+        let shares = media::files(&part.content).iter().any(|file| media::uploaded(file).is_some());
+        if !shares || !part.to.starts_with(['U', 'W']) {
+            return Ok(None);
+        }
+        let body = Map::from_iter([("users".to_owned(), part.to.as_str().into())]);
+        Ok(Some(request(&Calling::of(account)?, "conversations.open", body)))
+    }
+
+    fn place(&self, response: &ProviderResponse) -> Result<String, SendError> {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let channel = body.pointer("/channel/id").and_then(as_text);
+        match (body.get("ok"), channel) {
+            (Some(Value::Bool(true)), Some(channel)) => Ok(channel),
+            _ => Err(refusal::interpret(response, &body)),
+        }
     }
 
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
@@ -123,7 +150,7 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
         Content::Text { text } => json!({ "text": escape(text) }),
         Content::Choice(choice) => json!({ "text": escape(&choice.text), "blocks": blocks::choice(choice) }),
         Content::Media(file) => media(file)?,
-        Content::Album { .. } => return Err(refused("this channel has no albums")),
+        Content::Album { items } => album(items)?,
         Content::Location(_) | Content::Contact(_) => {
             return Err(refused("this channel shows neither maps nor contact cards"));
         }
@@ -138,21 +165,45 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
 
 /// An image is shown; of any other file the address is.
 fn media(file: &Media) -> Result<Value, SendError> {
-    if matches!(file.media, MediaKind::Image | MediaKind::Sticker) {
+    if is_shown(file) {
         let blocks = blocks::image(file).ok_or(refused("the file has neither a reference nor an address"))?;
         let text = file.caption.as_deref().or(file.file_name.as_deref()).unwrap_or("image");
         return Ok(json!({ "text": escape(text), "blocks": blocks }));
     }
-    let url = file.url.as_deref().ok_or(refused("only images can be sent by reference"))?;
-    // A bar or a bracket would end the address early.
-    let address = escape(url).replace('|', "%7C");
-    let link = match &file.file_name {
-        Some(name) => format!("<{address}|{}>", escape(name).replace('|', "/")),
-        None => format!("<{address}>"),
-    };
+    let link = link(file)?;
     let caption = file.caption.as_deref().map(escape);
     let lines: Vec<&str> = caption.as_deref().into_iter().chain([link.as_str()]).collect();
     Ok(json!({ "text": lines.join("\n") }))
+}
+
+/// Files of which there are addresses, in one message: images are shown, of the others the addresses are.
+fn album(items: &[Media]) -> Result<Value, SendError> {
+    let mut shown = Vec::new();
+    for file in items {
+        if let Some(Value::Array(image)) = blocks::image(file).filter(|_| is_shown(file)) {
+            shown.extend(image);
+            continue;
+        }
+        shown.extend(file.caption.as_deref().map(blocks::sections).unwrap_or_default());
+        shown.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": link(file)? } }));
+    }
+    let text = items.iter().find_map(|file| file.caption.as_deref()).unwrap_or("files");
+    Ok(json!({ "text": escape(text), "blocks": shown }))
+}
+
+const fn is_shown(file: &Media) -> bool {
+    matches!(file.media, MediaKind::Image | MediaKind::Sticker)
+}
+
+/// The address of a file, under its name.
+fn link(file: &Media) -> Result<String, SendError> {
+    let url = file.url.as_deref().ok_or(refused("only images can be sent by reference"))?;
+    // A bar or a bracket would end the address early.
+    let address = escape(url).replace('|', "%7C");
+    Ok(match &file.file_name {
+        Some(name) => format!("<{address}|{}>", escape(name).replace('|', "/")),
+        None => format!("<{address}>"),
+    })
 }
 
 /// A payload for this channel: `method` (`chat.postMessage` where none is named), and its arguments beside it.

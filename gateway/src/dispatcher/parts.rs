@@ -49,6 +49,7 @@ impl Sender {
                 content,
                 reply_to: message.reply_to.clone(),
             };
+            self.place(sending, &mut part).await.map_err(Failed::Send)?;
             let id = match self.part(sending, &ready, &part).await {
                 Err(SendError::RetryChanged { change, code }) if !progress.changed => {
                     debug!(message.id = %message.message, code, "provider wants the message changed");
@@ -72,6 +73,15 @@ impl Sender {
             progress.taken.push(id.map_err(Failed::Send)?);
         }
         Ok(sending.way.downgrade.iter().cloned().chain(plan.downgrades).collect())
+    }
+
+    /// Finds the address under which a part is taken, where the provider has to be asked.
+    async fn place(&self, sending: &Sending<'_>, part: &mut Part) -> Result<(), SendError> {
+        if let Some(request) = sending.http.encode_place(sending.account, part)? {
+            let answer = self.http.call(request).await.map_err(outgoing::safe)?;
+            part.to = sending.http.place(&answer)?;
+        }
+        Ok(())
     }
 
     async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {

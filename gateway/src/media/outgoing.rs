@@ -198,10 +198,10 @@ fn gone(message: &str) -> SendError {
     SendError::Permanent { code: "file_gone".to_owned(), message: message.to_owned() }
 }
 
-/// An upload that was perhaps made has shown nobody anything: it may be made again.
-fn safe(error: SendError) -> SendError {
+/// A call that was perhaps made and has shown nobody anything may be made again.
+pub(crate) fn safe(error: SendError) -> SendError {
     match error {
-        SendError::Uncertain { message } => SendError::Transient { code: "upload".to_owned(), message },
+        SendError::Uncertain { message } => SendError::Transient { code: "no_answer".to_owned(), message },
         other => other,
     }
 }

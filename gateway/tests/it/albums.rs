@@ -1,11 +1,14 @@
 //! Several files at once, and buttons whose ids are longer than the network takes.
 
+use botbuilder_media::reference;
 use botbuilder_testkit::{
     fake::{File, telegram},
     local_client::Method,
     platform::{Options, TestPlatform, eventually},
 };
+use bytes::Bytes;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR of a small picture";
 
@@ -176,5 +179,67 @@ async fn button_with_a_long_id_is_found_again_after_a_restart() {
     let wanted: String = format!("You chose {long}.").chars().take(100).collect();
     assert!(replies[1].text.as_deref().is_some_and(|text| text.starts_with(&wanted)), "{replies:?}");
     // A key that no button of the message has is nobody's choice.
+    platform.settled().await;
+}
+
+/// A flow that answers everything with two pictures and a document of ours.
+fn giving(digest: &str) -> Value {
+    let file =
+        |media: &str, name: &str| json!({ "media": media, "url": reference(digest), "file_name": name });
+    let mut first = file("image", "one.png");
+    first["caption"] = "our garden".into();
+    let album = json!({
+        "kind": "album", "items": [first, file("image", "two.png"), file("document", "three.png")],
+    });
+    json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "say", "type": "message", "data": { "content": album } },
+        ],
+        "edges": [{ "source": "start", "port": "next", "target": "say" }],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_sent_at_once_on_slack_and_instagram_are_one_message() {
+    let digest = hex::encode(sha2::Sha256::digest(PNG));
+    let platform = TestPlatform::with(Options { flow: giving(&digest), ..Options::default() }).await;
+    let acme = platform.acme();
+    let mut incoming = platform.gateway.media.begin(acme.seeded.org, platform.gateway.ids.next(), 1000);
+    incoming.write(Bytes::from_static(PNG)).await.expect("a store");
+    incoming.finish(None).await.expect("a store");
+
+    acme.slack.say_files("U0ADA", pictures(3), "look").await.expect("a webhook");
+    acme.instagram.say_files("7001", pictures(2)).await.expect("a webhook");
+    let rows = eventually("both", async || {
+        let rows = platform
+            .rows(
+                "SELECT text, media FROM channel_messages WHERE direction = 'inbound' \
+                 ORDER BY jsonb_array_length(media)",
+            )
+            .await;
+        (rows.iter().filter(|row| row["media"] != json!([])).count() == 2).then_some(rows)
+    })
+    .await;
+    let files = |row: &Value| -> Vec<Value> {
+        row["media"].as_array().expect("files").iter().map(|file| file["status"].clone()).collect()
+    };
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(files(&rows[0]), ["stored"; 2]);
+    assert_eq!(files(&rows[1]), ["stored"; 3]);
+    assert_eq!(rows[1]["text"], "look");
+
+    // Files of one kind stand together at Slack, in the conversation that a person's id leads to.
+    acme.slack_replies("U0ADA", 2).await;
+    let sent = acme.slack.messages();
+    let shared: Vec<(usize, &Value)> = sent
+        .iter()
+        .map(|sent| (sent.body["files"].as_array().map_or(0, Vec::len), &sent.body["channel_id"]))
+        .collect();
+    assert_eq!(shared, [(2, &json!("D0ADA")), (1, &json!("D0ADA"))]);
+    assert_eq!(sent[0].body["initial_comment"], "our garden");
+    // At Instagram each is a message, and so is what stands below the first.
+    acme.instagram_replies("7001", 4).await;
     platform.settled().await;
 }

@@ -2,7 +2,7 @@
 
 use botbuilder_media::reference;
 use botbuilder_testkit::{
-    fake::File,
+    fake::{File, whatsapp::SIGNATURE_HEADER},
     local_client::Method,
     platform::{Options, TestPlatform, eventually, execute},
 };
@@ -92,6 +92,38 @@ async fn file_at_a_strange_host_is_not_fetched() {
     assert_eq!(
         (row["media"][0]["status"].as_str(), row["error_code"].as_str()),
         (Some("failed"), Some("host"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_that_is_not_what_was_announced_is_not_kept() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let id = acme.whatsapp.say_file("491701", picture(), None).await.expect("a webhook");
+    let image = json!({ "id": id, "mime_type": "image/png", "sha256": "00".repeat(32) });
+    let message = json!({ "from": "491702", "id": "wamid.other", "timestamp": "1800000000", "type": "image", "image": image });
+    let (body, signature) = acme.notification(&json!({ "messages": [message] }));
+    let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], &body).await;
+    assert_eq!(answer.status, 200);
+    let row = eventually("an end", async || {
+        execute(
+            &platform.pool,
+            "UPDATE channel_messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL AND media = '[]'",
+        )
+        .await;
+        let rows = platform
+            .rows(
+                "SELECT media, error_code FROM channel_messages \
+                 WHERE provider_message_id = 'wamid.other' AND media <> '[]'",
+            )
+            .await;
+        rows.first().cloned()
+    })
+    .await;
+    assert_eq!(
+        (row["media"][0]["status"].as_str(), row["error_code"].as_str()),
+        (Some("failed"), Some("digest_differs")),
+        "{row}"
     );
 }
 

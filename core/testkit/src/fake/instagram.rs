@@ -170,15 +170,20 @@ impl Fake {
 
     /// A person sends a picture; returns its id once the webhook has taken it. Its address needs no token.
     pub async fn say_file(&self, from: &str, file: File) -> Result<String, Error> {
+        Ok(self.say_files(from, vec![file]).await?.concat())
+    }
+
+    /// A person sends several pictures at once; returns their ids once the webhook has taken them.
+    pub async fn say_files(&self, from: &str, files: Vec<File>) -> Result<Vec<String>, Error> {
         let state = &self.state;
         lock(&state.heard).insert(from.to_owned(), SystemClock.now());
-        let id = state.control.files.keep(file);
-        let url = format!("{}/cdn/{id}", self.base_url());
-        let value = json!({
-            "mid": Inner::inbound_id(), "attachments": [{ "type": "image", "payload": { "url": url } }],
-        });
+        let ids: Vec<String> = files.into_iter().map(|file| state.control.files.keep(file)).collect();
+        let address = |id: &String| format!("{}/cdn/{id}", self.base_url());
+        let attachments: Vec<Value> =
+            ids.iter().map(|id| json!({ "type": "image", "payload": { "url": address(id) } })).collect();
+        let value = json!({ "mid": Inner::inbound_id(), "attachments": attachments });
         state.item(from, "message", &value).await?;
-        Ok(id)
+        Ok(ids)
     }
 
     /// Takes a file away, as if its time were over.

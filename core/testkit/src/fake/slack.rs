@@ -88,6 +88,8 @@ struct Inner {
     instant: AtomicU64,
     /// What stands under `{channel}:{ts}`, and in which order it came.
     changeable: Mutex<(HashMap<String, String>, VecDeque<String>)>,
+    /// The conversations of persons with the app that it has opened, each with its person.
+    opened: Mutex<HashMap<String, String>>,
     sockets: socket::Sockets,
     /// Where sockets are opened.
     address: OnceLock<SocketAddr>,
@@ -103,6 +105,7 @@ impl Fake {
             options,
             instant: AtomicU64::new(0),
             changeable: Mutex::default(),
+            opened: Mutex::default(),
             sockets: socket::Sockets::default(),
             address: OnceLock::new(),
             control: Arc::clone(&control),
@@ -196,20 +199,28 @@ impl Fake {
 
     /// A person sends a file to the app alone; returns its id once the webhook has taken it.
     pub async fn say_file(&self, user: &str, file: File, text: &str) -> Result<String, Error> {
+        Ok(self.say_files(user, vec![file], text).await?.concat())
+    }
+
+    /// A person sends several files at once to the app alone; returns their ids once the webhook has taken them.
+    pub async fn say_files(&self, user: &str, files: Vec<File>, text: &str) -> Result<Vec<String>, Error> {
         let state = &self.state;
-        let mut described = serde_json::json!({
-            "name": file.name, "title": file.name, "mimetype": file.mime_type, "size": file.bytes.len(),
-            "mode": "hosted",
-        });
-        let id = format!("F{}", state.control.files.keep(file.clone()));
-        state.control.files.put(&id, file);
-        described["id"] = id.as_str().into();
-        described["url_private_download"] = format!("{}/files-pri/{id}", self.base_url()).into();
+        let (mut described, mut ids) = (Vec::new(), Vec::new());
+        for file in files {
+            let id = format!("F{}", state.control.files.keep(file.clone()));
+            described.push(serde_json::json!({
+                "id": id, "name": file.name, "title": file.name, "mimetype": file.mime_type,
+                "size": file.bytes.len(), "mode": "hosted",
+                "url_private_download": format!("{}/files-pri/{id}", self.base_url()),
+            }));
+            state.control.files.put(&id, file);
+            ids.push(id);
+        }
         let mut event = webhook::message("message", &direct(user), user, text, &state.next_ts(), None);
         event["subtype"] = "file_share".into();
-        event["files"] = serde_json::json!([described]);
+        event["files"] = described.into();
         self.event(&event).await?;
-        Ok(id)
+        Ok(ids)
     }
 
     /// A file that was uploaded.

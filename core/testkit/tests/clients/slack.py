@@ -53,6 +53,10 @@ second = client.chat_postMessage(channel="U0ADA", text="to be deleted")
 client.chat_delete(channel=second["channel"], ts=second["ts"])
 client.chat_postEphemeral(channel="C0SHOP", user="U0ADA", text="psst")
 
+shared = client.files_upload_v2(channel=found["opened"], filename="a.txt", content="a file", initial_comment="here")
+found["shared"] = shared["ok"]
+found["not_shared"] = refusal(lambda: client.files_upload_v2(channel="U0ADA", filename="a.txt", content="a file"))
+
 found["refusals"] = [
     refusal(lambda: client.chat_postMessage(channel="nowhere", text="x")),
     refusal(lambda: client.chat_postMessage(channel="C0SHOP", text="")),

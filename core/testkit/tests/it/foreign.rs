@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// The folder of what a client needs, by the digests in `tests/clients/{name}.requirements.txt`; none where it cannot be
 /// had.
-fn packages(name: &str) -> Option<PathBuf> {
+pub(crate) fn packages(name: &str) -> Option<PathBuf> {
     let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let requirements = clients.join(format!("{name}.requirements.txt"));
     foreign::packages(env!("CARGO_TARGET_TMPDIR"), Packages::Requirements(&requirements))
@@ -72,7 +72,8 @@ async fn slacks_own_client_believes_the_fake() {
     assert_eq!(found["signature"], ours);
 
     let told = |to: &str| fake.conversation(to).into_iter().filter_map(|sent| sent.text).collect::<Vec<_>>();
-    assert_eq!(told("U0ADA"), ["hello", "to be deleted", "after a while"]);
+    assert_eq!(told("U0ADA"), ["hello", "to be deleted", "here", "after a while"]);
+    assert_eq!((&found["shared"], &found["not_shared"]), (&json!(true), &json!("channel_not_found")));
     assert_eq!(told("C0SHOP"), ["Which?", "psst"]);
     let first = &fake.conversation("U0ADA")[0].id;
     assert_eq!(fake.text_of(&format!("D0ADA:{first}")).as_deref(), Some("changed"));

@@ -5,3 +5,4 @@ mod calls;
 mod fake;
 mod foreign;
 mod networks;
+mod s3;

@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Inner, methods::refuse};
+use super::{Inner, lock, methods::refuse};
 use crate::fake::{File, journal::Arrived};
 
 /// Without the token Slack answers with a page to sign in, and 200.
@@ -58,20 +58,29 @@ pub(super) async fn upload(
     "OK - 1".into_response()
 }
 
-/// Shares an uploaded file in a conversation.
+/// Shares uploaded files in a conversation, in one message. A person's id is none of a conversation here.
 pub(super) fn complete(state: &Inner, arguments: Map<String, Value>) -> Response {
-    let id = arguments.get("files").and_then(|files| files.pointer("/0/id")).and_then(Value::as_str);
-    let Some(id) = id.filter(|id| state.control.files.get(id).is_some_and(|file| !file.bytes.is_empty()))
-    else {
+    let files = arguments.get("files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let ids: Vec<&str> = files.iter().filter_map(|file| file.get("id").and_then(Value::as_str)).collect();
+    let is_there = |id: &&str| state.control.files.get(id).is_some_and(|file| !file.bytes.is_empty());
+    if ids.is_empty() || ids.len() != files.len() || !ids.iter().all(is_there) {
         return refuse(&state.control, "file_not_found");
-    };
+    }
     let text = |name: &str| arguments.get(name).and_then(Value::as_str).map(str::to_owned);
-    let Some(to) = text("channel_id") else { return refuse(&state.control, "channel_not_found") };
-    let answer = json!({ "ok": true, "files": [{ "id": id, "title": id }] });
+    let Some(channel) = text("channel_id").filter(|id| id.starts_with(['C', 'D', 'G'])) else {
+        return refuse(&state.control, "channel_not_found");
+    };
+    // What is shared with a person alone is found under the person, as messages to them are.
+    let person = lock(&state.opened).get(&channel).cloned();
+    if channel.starts_with('D') && person.is_none() {
+        return refuse(&state.control, "channel_not_found");
+    }
+    let shared: Vec<Value> = ids.iter().map(|id| json!({ "id": id, "title": id })).collect();
+    let answer = json!({ "ok": true, "files": shared });
     let arrived = Arrived {
-        to,
+        to: person.unwrap_or(channel),
         tag: text("thread_ts"),
-        kind: "file".to_owned(),
+        kind: if ids.len() > 1 { "files" } else { "file" }.to_owned(),
         text: text("initial_comment"),
         body: Value::Object(arguments),
     };

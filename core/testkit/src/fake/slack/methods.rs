@@ -61,7 +61,12 @@ pub(super) async fn call(
         }
         "files.completeUploadExternal" => files::complete(&state, arguments),
         "conversations.open" => match text(&arguments, "users") {
-            Some(users) => Json(json!({ "ok": true, "channel": { "id": direct(users) } })).into_response(),
+            Some(user) if user.starts_with(['U', 'W']) => {
+                let channel = direct(user);
+                lock(&state.opened).insert(channel.clone(), user.to_owned());
+                Json(json!({ "ok": true, "channel": { "id": channel } })).into_response()
+            }
+            Some(_) => refuse(control, "user_not_found"),
             None => refuse(control, "users_list_not_supplied"),
         },
         "users.info" => match text(&arguments, "user") {
