@@ -64,6 +64,8 @@ enum Command {
     Test(commands::test::Arguments),
     /// Make platform staff, and list the networks they come from.
     Staff(commands::staff::Arguments),
+    /// Seal everything anew with a new root key, while the one before it still opens what it sealed.
+    RotateRootKey,
     /// Play recorded conversations with a draft, make tests of them, or put dead letters back into the stream.
     Replay(Box<commands::replay::Arguments>),
     /// Read flows of goflow, Typebot or the BotBuilder platform, and say what became of each part.
@@ -117,6 +119,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Staff(arguments) => commands::staff::run(config, arguments).await,
+        Command::RotateRootKey => commands::rotate_root_key::run(config).await,
         Command::Replay(arguments) => commands::replay::run(config, *arguments).await,
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Conformance(arguments) => commands::conformance::run(&arguments),

@@ -5,7 +5,10 @@ use std::{path::Path, sync::Arc};
 use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use axum::Router;
-use botbuilder_api::{Api, admin::resealing::Resealing, outside::Outside, sso::domain_checks::DomainChecks};
+use botbuilder_api::{
+    Api, admin::resealing::Resealing, billing::notices::LimitNotices, outside::Outside,
+    sso::domain_checks::DomainChecks,
+};
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
@@ -287,6 +290,12 @@ async fn build(
                 let clock = Arc::clone(&runtime.clock);
                 supervisor.start(Resealing::new(store.clone(), root.clone(), clock));
                 let (clock, ids) = (Arc::clone(&runtime.clock), Arc::clone(&runtime.ids));
+                supervisor.start(LimitNotices::new(
+                    store.clone(),
+                    &root,
+                    Arc::clone(&clock),
+                    Arc::clone(&ids),
+                ));
                 supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
                 let client = http::Client::new(&config.outbound)?;
                 supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));
@@ -395,7 +404,11 @@ pub fn root_key(config: &Config) -> anyhow::Result<RootKey> {
             config.secrets.root_key_or_generate(&data_dir)?
         }
     };
-    Ok(RootKey::new(key))
+    let root = RootKey::new(key);
+    Ok(match config.secrets.previous_root_key()? {
+        Some(previous) => root.replacing(previous),
+        None => root,
+    })
 }
 
 /// Closes what the services share, after all of them have ended.

@@ -42,6 +42,11 @@ pub const FOREIGN: &[Tool] = &[
         purpose: "Node.js with npm",
     },
     Tool { found: || exists("openssl"), packages: &["openssl"], purpose: "openssl, to make certificates" },
+    Tool {
+        found: || exists("xmlsec1"),
+        packages: &["xmlsec1"],
+        purpose: "xmlsec1, which an identity provider signs with",
+    },
 ];
 
 /// What the chat for websites is checked with.

@@ -13,6 +13,7 @@ pub mod import;
 pub mod migrate;
 pub mod openapi;
 pub mod replay;
+pub mod rotate_root_key;
 pub mod run;
 pub mod simulate;
 pub mod staff;

@@ -27,6 +27,7 @@ mod program;
 mod commands;
 mod configuration;
 mod crash;
+mod root_key;
 mod several_processes;
 mod shutdown;
 

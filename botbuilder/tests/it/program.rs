@@ -146,6 +146,11 @@ impl Program {
         run(command(&all)).await
     }
 
+    /// Where its database is.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
     /// The rows of a query, each as an object.
     pub async fn rows(&self, query: &str) -> Vec<Value> {
         let pool = self.database.pool().await;

@@ -6,13 +6,18 @@ use std::{
     process::{Command, Stdio},
 };
 
+use botbuilder_domain::Secret;
+use botbuilder_runtime::jobs::email::{Mailer, Transport};
+use botbuilder_service::lifecycle::Service as _;
+use botbuilder_store::secret::RootKey;
 use botbuilder_testkit::{
     fake::receiver::{Received, Receiver},
     foreign::{Packages, packages},
     local_client::Method,
-    platform::{Answer, Options, TestPlatform, eventually, execute},
+    platform::{Answer, Options, ROOT_KEY, TestPlatform, eventually, execute},
 };
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// What others verify with, by its pinned version.
 const VERIFIER: &str = "standardwebhooks==1.0.1";
@@ -172,6 +177,10 @@ async fn a_webhook_that_fails_too_often_is_switched_off_and_on_again() {
     let on = call(&platform, Method::POST, &format!("/v1/webhooks/{id}/enable"), &json!({})).await;
     assert_eq!(on.json()["data"]["disabled_at"], Value::Null, "{}", on.body);
     assert_eq!(on.json()["data"]["failure_count"], 0);
+    let mails = delivered_mails(&platform).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("operator@acme.example") && mails[0].contains("A webhook was switched off"));
+    assert!(mails[0].contains(&id), "it says which");
 }
 
 /// What was used is added up once for each minute that is over.
@@ -204,6 +213,116 @@ async fn use_is_metered_once() {
     }
     let usage = call(&platform, Method::GET, "/v1/usage/summary", &Value::Null).await;
     assert!(usage.body.contains("message_in"), "{}", usage.body);
+}
+
+/// Every event about a message says of which bot.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_messages_name_their_bot() {
+    let (platform, receiver) = with_receiver().await;
+    webhook(&platform, &receiver.url(), &["message.*"]).await;
+    let acme = platform.acme();
+    acme.whatsapp.say("491511", "good day").await.expect("taken");
+    acme.whatsapp_replies("491511", 1).await;
+    let told = eventually("messages are received, sent and delivered", async || {
+        let told: Vec<Value> = receiver.received().iter().map(Received::json).collect();
+        let wanted = ["message.received", "message.sent", "message.delivered"];
+        wanted.iter().all(|kind| told.iter().any(|event| event["type"] == *kind)).then_some(told)
+    })
+    .await;
+    for event in told {
+        assert_eq!(event["bot_id"], json!(acme.seeded.bot), "{event}");
+    }
+}
+
+/// The mails that are put into a folder in place of a server.
+async fn delivered_mails(platform: &TestPlatform) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let transport = Transport::outbox(folder.path().to_owned()).expect("a folder");
+    let keys = RootKey::new(Secret::new(ROOT_KEY)).platform_keys();
+    let mailer = Mailer::new(
+        platform.runtime.clone(),
+        keys,
+        transport,
+        "Bots <bots@platform.example>",
+        platform.base_url(),
+    );
+    let mut mailer = mailer.expect("a sender");
+    let stop = CancellationToken::new();
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { mailer.run(stop).await }
+    });
+    eventually("mails are sent", async || {
+        let left = "SELECT count(*) FROM email_notifications WHERE status <> 'sent'";
+        (platform.count(left).await == 0).then_some(())
+    })
+    .await;
+    stop.cancel();
+    running.await.expect("it ends").expect("softly");
+    let files = std::fs::read_dir(folder.path()).expect("the folder");
+    files.map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a text")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bots_webhook_is_switched_off_like_an_organizations_and_its_people_are_told() {
+    let (platform, receiver) = with_receiver().await;
+    let acme = platform.acme();
+    let bot = format!("/v1/bots/{}", acme.seeded.bot);
+    let rotated = call(&platform, Method::POST, &format!("{bot}/webhook/rotate-secret"), &json!({})).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.body);
+    let bearer = format!("Bearer {}", acme.seeded.token.expose());
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "application/json"), ("if-match", "*")];
+    let change = json!({ "webhook_url": receiver.url(), "webhook_events": ["message.received"] });
+    let changed = platform.call(Method::PATCH, &bot, &headers, &change).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let version = "SELECT lock_version::bigint FROM bots";
+    let before = platform.count(version).await;
+
+    receiver.answer(axum_status(410));
+    acme.whatsapp.say("491511", "good day").await.expect("taken");
+    eventually("one failure is counted", async || {
+        (platform.count("SELECT webhook_failures::bigint FROM bots").await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(platform.count(version).await, before, "counting is nobody's change");
+    receiver.answer(axum_status(200));
+    acme.whatsapp.say("491511", "are you there?").await.expect("taken");
+    eventually("a success begins anew", async || {
+        (platform.count("SELECT webhook_failures::bigint FROM bots").await == 0).then_some(())
+    })
+    .await;
+
+    execute(&platform.pool, "UPDATE bots SET webhook_failures = 49").await;
+    receiver.answer(axum_status(410));
+    acme.whatsapp.say("491511", "still there?").await.expect("taken");
+    eventually("it is off", async || {
+        let off = "SELECT count(*) FROM bots WHERE webhook_disabled_at IS NOT NULL";
+        (platform.count(off).await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(platform.count(version).await, before + 1, "this is a change");
+    let mails = delivered_mails(&platform).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("operator@acme.example") && mails[0].contains("A webhook was switched off"));
+    assert!(mails[0].contains("webhook/enable"), "{}", mails[0]);
+    platform.settled().await;
+    let heard = receiver.received().len();
+    acme.whatsapp.say("491511", "nobody hears this").await.expect("taken");
+    acme.whatsapp_replies("491511", 4).await;
+    platform.settled().await;
+    assert_eq!(receiver.received().len(), heard);
+
+    receiver.answer(axum_status(200));
+    let on = call(&platform, Method::POST, &format!("{bot}/webhook/enable"), &json!({})).await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    assert_eq!(
+        (&on.json()["data"]["webhook_disabled_at"], &on.json()["data"]["webhook_failures"]),
+        (&Value::Null, &json!(0))
+    );
+    acme.whatsapp.say("491511", "and this?").await.expect("taken");
+    let told = received(&receiver, heard + 1).await;
+    assert_eq!(told[heard].json()["data"]["text"], "and this?");
 }
 
 fn axum_status(status: u16) -> botbuilder_testkit::fake::receiver::StatusCode {

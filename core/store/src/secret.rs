@@ -33,9 +33,12 @@ pub enum SealError {
     Randomness,
 }
 
-/// The key that wraps the organizations' keys.
+/// The key that wraps the organizations' keys. While it takes the place of another, that one still opens what it sealed.
 #[derive(Clone)]
-pub struct RootKey(Secret<[u8; KEY]>);
+pub struct RootKey {
+    key: Secret<[u8; KEY]>,
+    previous: Option<Secret<[u8; KEY]>>,
+}
 
 /// A sealed value: what goes into `<name>_ct` and `<name>_kid`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,8 @@ impl Place {
 pub struct DataKeys {
     current: String,
     keys: HashMap<String, Secret<[u8; KEY]>>,
+    /// The same key from the root key before this one. It opens, and seals nothing.
+    previous: Option<Secret<[u8; KEY]>>,
 }
 
 fn random<const N: usize>() -> Result<[u8; N], SealError> {
@@ -99,27 +104,41 @@ pub fn new_secret() -> Result<Secret<String>, SealError> {
 impl RootKey {
     /// A new random root key.
     pub fn generate() -> Result<Self, SealError> {
-        random().map(|bytes| Self(Secret::new(bytes)))
+        random().map(|bytes| Self::new(Secret::new(bytes)))
     }
 
     /// This key.
     pub const fn new(key: Secret<[u8; KEY]>) -> Self {
-        Self(key)
+        Self { key, previous: None }
+    }
+
+    /// The same in the place of another, which is still good for opening.
+    #[must_use]
+    pub fn replacing(self, previous: Secret<[u8; KEY]>) -> Self {
+        Self { previous: Some(previous), ..self }
+    }
+
+    /// Whether another key is being replaced by this one.
+    pub const fn is_replacing(&self) -> bool {
+        self.previous.is_some()
     }
 
     /// A key for one purpose that is not an organization's, derived from the root key: HMAC-SHA-256 of its label.
     pub fn derive(&self, label: &str) -> Secret<[u8; KEY]> {
-        let mac =
-            Hmac::<Sha256>::new_from_slice(self.0.expose()).map(|mac| mac.chain_update(label).finalize());
-        // HMAC takes keys of every length, so there is always a result.
-        Secret::new(mac.map(|mac| mac.into_bytes().into()).unwrap_or_default())
+        derived(&self.key, label)
+    }
+
+    /// What [`Self::derive`] gave before this key took the place of another, while that one is still good.
+    pub fn derive_previous(&self, label: &str) -> Option<Secret<[u8; KEY]>> {
+        self.previous.as_ref().map(|previous| derived(previous, label))
     }
 
     /// The keys of what belongs to an account or to the platform, and to no organization.
     pub fn platform_keys(&self) -> DataKeys {
         let current = "p1".to_owned();
-        let key = self.derive("botbuilder.platform-key.p1");
-        DataKeys { keys: HashMap::from([(current.clone(), key)]), current }
+        let label = "botbuilder.platform-key.p1";
+        let keys = HashMap::from([(current.clone(), self.derive(label))]);
+        DataKeys { current, keys, previous: self.derive_previous(label) }
     }
 
     fn wrapping_place(org: OrgId, key_id: &str) -> String {
@@ -129,7 +148,7 @@ impl RootKey {
     /// A first data key for an organization: what goes into `organizations.data_keys`.
     pub fn new_data_keys(&self, org: OrgId) -> Result<Value, SealError> {
         let key_id = "k1";
-        let wrapped = seal(&self.0, &random::<KEY>()?, &Self::wrapping_place(org, key_id))?;
+        let wrapped = seal(&self.key, &random::<KEY>()?, &Self::wrapping_place(org, key_id))?;
         Ok(serde_json::json!({ "current": key_id, "keys": { key_id: STANDARD.encode(wrapped) } }))
     }
 
@@ -145,11 +164,42 @@ impl RootKey {
         };
         let number = |name: &String| name.strip_prefix('k').and_then(|number| number.parse::<u32>().ok());
         let key_id = format!("k{}", keys.keys().filter_map(number).max().unwrap_or(0) + 1);
-        let wrapped = seal(&self.0, &random::<KEY>()?, &Self::wrapping_place(org, &key_id))?;
+        let wrapped = seal(&self.key, &random::<KEY>()?, &Self::wrapping_place(org, &key_id))?;
         keys.insert(key_id.clone(), STANDARD.encode(wrapped).into());
         stored.insert("current".to_owned(), key_id.into());
         stored.insert("rotated_at".to_owned(), now.to_rfc3339().into());
         Ok(Value::Object(stored))
+    }
+
+    /// The stored keys with those wrapped anew that only the previous root key opens. None where there are none.
+    pub fn rewrap_data_keys(
+        &self,
+        org: OrgId,
+        mut stored: Map<String, Value>,
+    ) -> Result<Option<Value>, SealError> {
+        let Some(Value::Object(keys)) = stored.get_mut("keys") else {
+            return Err(SealError::UnknownKey("keys".to_owned()));
+        };
+        let mut changed = false;
+        for (key_id, wrapped) in keys {
+            let place = Self::wrapping_place(org, key_id);
+            let bytes = unpacked(key_id, wrapped)?;
+            if open(&self.key, &bytes, &place).is_ok() {
+                continue;
+            }
+            let key = Secret::new(self.unwrap_key(&bytes, &place)?);
+            *wrapped = STANDARD.encode(seal(&self.key, key.expose(), &place)?).into();
+            changed = true;
+        }
+        Ok(changed.then_some(Value::Object(stored)))
+    }
+
+    fn unwrap_key(&self, wrapped: &[u8], place: &str) -> Result<[u8; KEY], SealError> {
+        let key = match (open(&self.key, wrapped, place), &self.previous) {
+            (Err(SealError::Refused), Some(previous)) => open(previous, wrapped, place)?,
+            (opened, _) => opened?,
+        };
+        key.try_into().map_err(|_| SealError::Refused)
     }
 
     /// Opens `organizations.data_keys`.
@@ -157,20 +207,28 @@ impl RootKey {
         let current = stored.get("current").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut keys = HashMap::new();
         for (key_id, wrapped) in stored.get("keys").and_then(Value::as_object).into_iter().flatten() {
-            let wrapped = wrapped
-                .as_str()
-                .and_then(|text| STANDARD.decode(text).ok())
-                .ok_or_else(|| SealError::UnknownKey(key_id.clone()))?;
-            let key = open(&self.0, &wrapped, &Self::wrapping_place(org, key_id))?;
-            let key: [u8; KEY] = key.try_into().map_err(|_| SealError::Refused)?;
+            let wrapped = unpacked(key_id, wrapped)?;
+            let key = self.unwrap_key(&wrapped, &Self::wrapping_place(org, key_id))?;
             keys.insert(key_id.clone(), Secret::new(key));
         }
         if keys.contains_key(&current) {
-            Ok(DataKeys { current, keys })
+            Ok(DataKeys { current, keys, previous: None })
         } else {
             Err(SealError::UnknownKey(current))
         }
     }
+}
+
+/// A wrapped key as it is stored.
+fn unpacked(key_id: &str, wrapped: &Value) -> Result<Vec<u8>, SealError> {
+    let bytes = wrapped.as_str().and_then(|text| STANDARD.decode(text).ok());
+    bytes.ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))
+}
+
+fn derived(key: &Secret<[u8; KEY]>, label: &str) -> Secret<[u8; KEY]> {
+    let mac = Hmac::<Sha256>::new_from_slice(key.expose()).map(|mac| mac.chain_update(label).finalize());
+    // HMAC takes keys of every length, so there is always a result.
+    Secret::new(mac.map(|mac| mac.into_bytes().into()).unwrap_or_default())
 }
 
 impl DataKeys {
@@ -189,7 +247,23 @@ impl DataKeys {
     /// Opens a value of that place.
     pub fn open(&self, place: Place, ciphertext: &[u8], key_id: &str) -> Result<Secret<Vec<u8>>, SealError> {
         let key = self.keys.get(key_id).ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))?;
-        open(key, ciphertext, &place.associated_data()).map(Secret::new)
+        let aad = place.associated_data();
+        let opened = match (open(key, ciphertext, &aad), &self.previous) {
+            (Err(SealError::Refused), Some(previous)) => open(previous, ciphertext, &aad),
+            (opened, _) => opened,
+        };
+        opened.map(Secret::new)
+    }
+
+    /// The value sealed anew, where only the key from before the present root key opens it; none where the present one
+    /// does.
+    pub fn renew(&self, place: Place, ciphertext: &[u8], key_id: &str) -> Result<Option<Sealed>, SealError> {
+        let key = self.keys.get(key_id).ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))?;
+        if open(key, ciphertext, &place.associated_data()).is_ok() {
+            return Ok(None);
+        }
+        let plain = self.open(place, ciphertext, key_id)?;
+        self.seal(place, plain.expose()).map(Some)
     }
 }
 
@@ -266,5 +340,38 @@ mod tests {
         let stored = stored.as_object().unwrap();
         assert!(root.open_data_keys(OrgId::new(Uuid::from_u128(2)), stored).is_err());
         assert!(RootKey::generate().unwrap().open_data_keys(OrgId::new(Uuid::from_u128(1)), stored).is_err());
+    }
+
+    #[test]
+    fn a_new_root_key_opens_what_the_one_before_sealed_until_it_is_sealed_anew() {
+        let org = OrgId::new(Uuid::from_u128(1));
+        let before = Secret::new([7; KEY]);
+        let old = RootKey::new(before.clone());
+        let stored = old.new_data_keys(org).unwrap();
+        let stored = stored.as_object().unwrap();
+        let token = old.open_data_keys(org, stored).unwrap().seal(place(1), b"token").unwrap();
+        let seed = old.platform_keys().seal(place(1), b"seed").unwrap();
+
+        let alone = RootKey::new(Secret::new([8; KEY]));
+        let both = alone.clone().replacing(before);
+        assert!(alone.open_data_keys(org, stored).is_err());
+        assert!(
+            alone.rewrap_data_keys(org, stored.clone()).is_err(),
+            "nothing is lost behind a key nobody has"
+        );
+        let opened = both.open_data_keys(org, stored).unwrap();
+        assert_eq!(opened.open(place(1), &token.ciphertext, &token.key_id).unwrap().expose(), b"token");
+        let wrapped = both.rewrap_data_keys(org, stored.clone()).unwrap().unwrap();
+        let wrapped = wrapped.as_object().unwrap();
+        assert_eq!(both.rewrap_data_keys(org, wrapped.clone()).unwrap(), None, "once");
+        let opened = alone.open_data_keys(org, wrapped).unwrap();
+        assert_eq!(opened.open(place(1), &token.ciphertext, &token.key_id).unwrap().expose(), b"token");
+        assert!(old.open_data_keys(org, wrapped).is_err());
+
+        let renewed = both.platform_keys().renew(place(1), &seed.ciphertext, "p1").unwrap().unwrap();
+        let opened = alone.platform_keys().open(place(1), &renewed.ciphertext, &renewed.key_id).unwrap();
+        assert_eq!(opened.expose(), b"seed");
+        assert_eq!(both.platform_keys().renew(place(1), &renewed.ciphertext, "p1").unwrap(), None);
+        assert_eq!(both.derive_previous("a").unwrap().expose(), old.derive("a").expose());
     }
 }

@@ -291,17 +291,26 @@ impl Inner {
                 webhook_logs::again(&mut tx, scope, due.id, again, due.attempt + 1, at).await?;
             }
             ("succeeded", _, Target::Integration(id)) => integrations::took(&mut tx, scope, id).await?,
-            ("abandoned", _, Target::Integration(id)) => {
+            ("succeeded", _, Target::Bot(id)) => bots::webhook_took(&mut tx, scope, id).await?,
+            ("abandoned", _, target) => {
                 let error = answer.error.as_deref().unwrap_or("no answer");
-                if integrations::abandoned(&mut tx, scope, id, error).await? {
-                    warn!(webhook = %id, "a webhook is switched off after too many failures");
-                    self.write_to_administrators(&mut tx, scope, id, error).await?;
+                let off = match target {
+                    Target::Integration(id) => integrations::abandoned(&mut tx, scope, id, error).await?,
+                    Target::Bot(id) => bots::webhook_abandoned(&mut tx, scope, id).await?,
+                };
+                if let Some(name) = off {
+                    warn!(webhook = %target.id(), "a webhook is switched off after too many failures");
+                    self.write_to_administrators(&mut tx, scope, target, &name, error).await?;
+                    let (bot_id, webhook_id) = match target {
+                        Target::Integration(id) => (None, Some(id)),
+                        Target::Bot(id) => (Some(id), None),
+                    };
                     told.events.push(Event {
                         id: self.ids.next(),
                         kind: "webhook.disabled".to_owned(),
                         at: self.clock.now(),
-                        bot_id: None,
-                        data: json!({ "webhook_id": id, "error": error }),
+                        bot_id,
+                        data: json!({ "webhook_id": webhook_id, "bot_id": bot_id, "error": error }),
                     });
                 }
             }
@@ -316,10 +325,14 @@ impl Inner {
         &self,
         tx: &mut Tx,
         scope: &OrgScope,
-        webhook: Uuid,
+        target: Target,
+        name: &str,
         error: &str,
     ) -> Result<(), Error> {
-        let name = integrations::name(tx, scope, webhook).await?.unwrap_or_default();
+        let enable = match target {
+            Target::Integration(id) => format!("/v1/webhooks/{id}/enable"),
+            Target::Bot(id) => format!("/v1/bots/{id}/webhook/enable"),
+        };
         let error: String = error.chars().take(300).collect();
         let keys = self.root.platform_keys();
         for person in organization_members::administrators(tx, scope).await? {
@@ -330,7 +343,7 @@ impl Inner {
                 to: &person.email,
                 template: "webhook_disabled",
                 locale: &person.locale,
-                variables: json!({ "name": name, "error": error, "webhook_id": webhook }),
+                variables: json!({ "name": name, "error": error, "enable": enable }),
                 secrets: Map::new(),
                 category: Category::Team,
             };

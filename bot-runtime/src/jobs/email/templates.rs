@@ -73,14 +73,29 @@ pub(super) fn render(template: &str, variables: &Value, token: Option<&str>, bas
         "webhook_disabled" => (
             "A webhook was switched off".to_owned(),
             format!(
-                "Fifty deliveries in a row to your webhook \"{}\" were given up, the last because of: {}\n\n\
-                 It gets no more events until somebody switches it on again, at /v1/webhooks/{}/enable. What it missed \
-                 meanwhile is not made up for.\n",
+                "Fifty deliveries in a row to the webhook of \"{}\" were given up, the last because of: {}\n\n\
+                 It gets no more events until somebody switches it on again, at {}. What it missed meanwhile is not \
+                 made up for.\n",
                 variables["name"].as_str()?,
                 variables["error"].as_str()?,
-                variables["webhook_id"].as_str()?,
+                variables["enable"].as_str()?,
             ),
         ),
+        "plan_limit" => {
+            let percent = variables["percent"].as_i64()?;
+            let (used, most) = (variables["used"].as_i64()?, variables["most"].as_i64()?);
+            let (what, after) = limit(variables["limit"].as_str()?)?;
+            let subject = if percent >= 100 {
+                format!("Your plan's {what} are used up")
+            } else {
+                format!("{percent} % of your plan's {what} are used")
+            };
+            let body = format!(
+                "Your organization has used {used} of the {most} {what} that its plan allows. {after}\n\n\
+                 What was used for what is told at /v1/usage/summary. You get this once a month.\n"
+            );
+            (subject, body)
+        }
         "staff_access" => {
             let text = |name: &str| variables[name].as_str();
             (
@@ -113,6 +128,22 @@ pub(super) fn render(template: &str, variables: &Value, token: Option<&str>, bas
         _ => return None,
     };
     Some(Text { subject, body })
+}
+
+/// What a limit of a plan is called, and what happens beyond it.
+fn limit(name: &str) -> Option<(&'static str, &'static str)> {
+    Some(match name {
+        "messages_month" => (
+            "messages of this month",
+            "Beyond them conversations go on, but messages to many at once are refused.",
+        ),
+        "model_tokens_month" => {
+            ("tokens of language models of this month", "They begin anew with the next month.")
+        }
+        "voice_minutes_month" => ("minutes of calls of this month", "They begin anew with the next month."),
+        "storage_mb" => ("megabytes of documents", "Beyond them further documents are refused."),
+        _ => return None,
+    })
 }
 
 fn notice(what: &str) -> Option<(&'static str, &'static str)> {
@@ -188,9 +219,27 @@ mod tests {
         for part in ["s@platform.example", "a@acme.example", "2026", "#7"] {
             assert!(text.body.contains(part), "{text:?}");
         }
-        let variables = json!({ "name": "Orders", "error": "status 500", "webhook_id": "01" });
+        let variables =
+            json!({ "name": "Orders", "error": "status 500", "enable": "/v1/webhooks/01/enable" });
         let text = render("webhook_disabled", &variables, None, "").unwrap();
-        assert!(text.body.contains("Orders") && text.body.contains("status 500"), "{text:?}");
+        for part in ["Orders", "status 500", "/v1/webhooks/01/enable"] {
+            assert!(text.body.contains(part), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_told_with_what_happens_beyond_them() {
+        for name in ["messages_month", "model_tokens_month", "voice_minutes_month", "storage_mb"] {
+            let told = |percent: i64| {
+                let variables = json!({ "limit": name, "percent": percent, "used": 801, "most": 1000 });
+                render("plan_limit", &variables, None, "").unwrap()
+            };
+            assert!(told(80).subject.starts_with("80 % of"), "{:?}", told(80));
+            assert!(told(100).subject.ends_with("are used up"), "{:?}", told(100));
+            assert!(told(80).body.contains("801 of the 1000"), "{:?}", told(80));
+        }
+        let other = json!({ "limit": "seats", "percent": 80, "used": 1, "most": 1 });
+        assert_eq!(render("plan_limit", &other, None, ""), None);
     }
 
     #[test]

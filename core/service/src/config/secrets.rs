@@ -22,6 +22,11 @@ pub struct Secrets {
     pub root_key: Option<Secret<String>>,
     /// A file that holds the key.
     pub root_key_file: Option<PathBuf>,
+    /// The key before this one, while `botbuilder rotate-root-key` has not sealed everything anew.
+    #[serde(serialize_with = "secret_value::hide")]
+    pub previous_root_key: Option<Secret<String>>,
+    /// A file that holds the key before this one.
+    pub previous_root_key_file: Option<PathBuf>,
 }
 
 impl Secrets {
@@ -37,10 +42,14 @@ impl Secrets {
         else {
             return Ok(None);
         };
-        decode(text.expose()).map(Some).ok_or_else(|| {
-            let message = format!("must be {} hexadecimal digits", ROOT_KEY_BYTES * 2);
-            Error::Invalid(vec![Problem::new("secrets.root_key", message)])
-        })
+        decoded("secrets.root_key", &text).map(Some)
+    }
+
+    /// The root key before this one, if it is still to open what it sealed.
+    pub fn previous_root_key(&self) -> Result<Option<Secret<[u8; ROOT_KEY_BYTES]>>, Error> {
+        let (value, file) = (self.previous_root_key.as_ref(), self.previous_root_key_file.as_deref());
+        let text = secret_value::resolve("secrets.previous_root_key", value, file)?;
+        text.map(|text| decoded("secrets.previous_root_key", &text)).transpose()
     }
 
     /// The root key, made and kept in the data directory if there is none. For development: in production a key
@@ -58,17 +67,24 @@ impl Secrets {
     }
 
     pub(super) fn validate(&self, problems: &mut Vec<Problem>) {
-        let value = self.root_key.as_ref();
-        secret_value::not_both("secrets.root_key", value, self.root_key_file.as_deref(), problems);
-        if let Some(key) = value {
-            Problem::unless(
-                decode(key.expose()).is_some(),
-                "secrets.root_key",
-                "must be 64 hexadecimal digits",
-                problems,
-            );
+        for (name, value, file) in [
+            ("secrets.root_key", &self.root_key, &self.root_key_file),
+            ("secrets.previous_root_key", &self.previous_root_key, &self.previous_root_key_file),
+        ] {
+            secret_value::not_both(name, value.as_ref(), file.as_deref(), problems);
+            if let Some(key) = value {
+                let is_key = decode(key.expose()).is_some();
+                Problem::unless(is_key, name, "must be 64 hexadecimal digits", problems);
+            }
         }
     }
+}
+
+fn decoded(name: &'static str, text: &Secret<String>) -> Result<Secret<[u8; ROOT_KEY_BYTES]>, Error> {
+    decode(text.expose()).ok_or_else(|| {
+        let message = format!("must be {} hexadecimal digits", ROOT_KEY_BYTES * 2);
+        Error::Invalid(vec![Problem::new(name, message)])
+    })
 }
 
 fn decode(text: &str) -> Option<Secret<[u8; ROOT_KEY_BYTES]>> {
@@ -118,6 +134,20 @@ mod tests {
         std::fs::write(directory.path().join(ROOT_KEY_FILE), "abc").unwrap();
         assert!(Secrets::default().root_key_or_generate(directory.path()).is_err());
         assert_eq!(std::fs::read(directory.path().join(ROOT_KEY_FILE)).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn the_key_before_is_read_from_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("before");
+        std::fs::write(&file, format!("{}\n", "07".repeat(ROOT_KEY_BYTES))).unwrap();
+        let mut secrets = Secrets { previous_root_key_file: Some(file.clone()), ..Secrets::default() };
+        assert_eq!(secrets.previous_root_key().unwrap().unwrap().expose(), &[7; ROOT_KEY_BYTES]);
+        std::fs::write(&file, "07").unwrap();
+        let error = secrets.previous_root_key().err().unwrap().to_string();
+        assert!(error.contains("secrets.previous_root_key"), "{error}");
+        secrets.previous_root_key_file = None;
+        assert!(secrets.previous_root_key().unwrap().is_none());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use uuid::Uuid;
 pub use self::table::TABLE;
 use crate::{
     Error, OrgScope, Tx,
+    integrations::integrations::MOST_ABANDONED,
     secret::{DataKeys, Place, Sealed},
 };
 
@@ -100,6 +101,38 @@ pub async fn set_webhook_secret(
     .execute(&mut *tx.inner)
     .await?;
     Ok(())
+}
+
+/// Notes that the bot's webhook took a delivery.
+#[tracing::instrument(level = "debug", name = "store.bots.webhook_took", skip_all)]
+pub async fn webhook_took(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE bots SET webhook_failures = 0 WHERE organization_id = $1 AND id = $2 AND webhook_failures > 0",
+        scope.org().uuid(),
+        id
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a delivery to the bot's webhook was abandoned. The bot's name, if that switched the webhook off.
+#[tracing::instrument(level = "debug", name = "store.bots.webhook_abandoned", skip_all)]
+pub async fn webhook_abandoned(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<String>, Error> {
+    let row = sqlx::query!(
+        r#"
+        UPDATE bots SET webhook_failures = webhook_failures + 1,
+            webhook_disabled_at = CASE WHEN webhook_failures + 1 >= $3 THEN now() END
+        WHERE organization_id = $1 AND id = $2 AND webhook_disabled_at IS NULL AND deleted_at IS NULL
+        RETURNING name, (webhook_disabled_at IS NOT NULL) AS "off!"
+        "#,
+        scope.org().uuid(),
+        id,
+        MOST_ABANDONED,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(row.filter(|row| row.off).map(|row| row.name))
 }
 
 /// What a turn of a bot needs to know beside its flow.

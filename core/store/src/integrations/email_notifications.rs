@@ -21,6 +21,8 @@ pub enum Category {
     Account,
     /// Invitations.
     Team,
+    /// The plan and its limits.
+    Billing,
 }
 
 impl Category {
@@ -29,6 +31,7 @@ impl Category {
             Self::Security => "security",
             Self::Account => "account",
             Self::Team => "team",
+            Self::Billing => "billing",
         }
     }
 
@@ -36,7 +39,7 @@ impl Category {
         match self {
             Self::Security => 60,
             Self::Account => 50,
-            Self::Team => 30,
+            Self::Team | Self::Billing => 30,
         }
     }
 }
@@ -71,18 +74,41 @@ fn place(id: Uuid) -> Place {
 /// Queues a mail, its secrets sealed with the platform's keys.
 #[tracing::instrument(level = "debug", name = "store.email_notifications.insert", skip_all)]
 pub async fn insert(tx: &mut Tx, keys: &DataKeys, new: New<'_>, now: DateTime<Utc>) -> Result<(), Error> {
+    write(tx, keys, new, None, now).await.map(drop)
+}
+
+/// The same, unless a mail was queued under this key before. Whether it was queued now.
+#[tracing::instrument(level = "debug", name = "store.email_notifications.insert_once", skip_all)]
+pub async fn insert_once(
+    tx: &mut Tx,
+    keys: &DataKeys,
+    new: New<'_>,
+    key: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    write(tx, keys, new, Some(key), now).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    keys: &DataKeys,
+    new: New<'_>,
+    key: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
     let New { id, org, user, to, template, locale, variables, secrets, category } = new;
     let sealed = if secrets.is_empty() {
         None
     } else {
         Some(keys.seal(place(id), Value::Object(secrets).to_string().as_bytes())?)
     };
-    sqlx::query!(
+    let done = sqlx::query!(
         r#"
         INSERT INTO email_notifications
             (id, organization_id, user_id, to_email, template, locale, variables, secret_variables_ct,
-             secret_variables_kid, category, priority, available_at)
-        VALUES ($1, $2, $3, $4::text::citext, $5, $6, $7, $8, $9, $10, $11, $12)
+             secret_variables_kid, category, priority, available_at, dedupe_key)
+        VALUES ($1, $2, $3, $4::text::citext, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT DO NOTHING
         "#,
         id,
         org.map(OrgId::uuid) as Option<Uuid>,
@@ -96,10 +122,11 @@ pub async fn insert(tx: &mut Tx, keys: &DataKeys, new: New<'_>, now: DateTime<Ut
         category.as_str(),
         category.priority(),
         now,
+        key,
     )
     .execute(&mut *tx.inner)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// A mail in hand.

@@ -158,16 +158,21 @@ pub async fn took(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<(), Error> 
     Ok(())
 }
 
-/// Notes that a delivery to a webhook was abandoned. Whether that switched it off.
+/// Notes that a delivery to a webhook was abandoned. The webhook's name, if that switched it off.
 #[tracing::instrument(level = "debug", name = "store.integrations.abandoned", skip_all)]
-pub async fn abandoned(tx: &mut Tx, scope: &OrgScope, id: Uuid, error: &str) -> Result<bool, Error> {
-    let off = sqlx::query_scalar!(
+pub async fn abandoned(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: Uuid,
+    error: &str,
+) -> Result<Option<String>, Error> {
+    let row = sqlx::query!(
         r#"
         UPDATE integrations SET failure_count = failure_count + 1, last_error = left($3, 2000),
             status = CASE WHEN failure_count + 1 >= $4 THEN 'error' ELSE 'degraded' END,
             disabled_at = CASE WHEN failure_count + 1 >= $4 THEN now() ELSE disabled_at END
         WHERE organization_id = $1 AND id = $2 AND disabled_at IS NULL
-        RETURNING (disabled_at IS NOT NULL) AS "off!"
+        RETURNING name, (disabled_at IS NOT NULL) AS "off!"
         "#,
         scope.org().uuid(),
         id,
@@ -176,17 +181,5 @@ pub async fn abandoned(tx: &mut Tx, scope: &OrgScope, id: Uuid, error: &str) -> 
     )
     .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(off == Some(true))
-}
-
-/// What people call an integration.
-#[tracing::instrument(level = "debug", name = "store.integrations.name", skip_all)]
-pub async fn name(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<String>, Error> {
-    Ok(sqlx::query_scalar!(
-        "SELECT name FROM integrations WHERE organization_id = $1 AND id = $2",
-        scope.org().uuid(),
-        id
-    )
-    .fetch_optional(&mut *tx.inner)
-    .await?)
+    Ok(row.filter(|row| row.off).map(|row| row.name))
 }

@@ -12,4 +12,5 @@ pub mod partitions;
 pub mod plans;
 pub mod queues;
 pub mod resealing;
+pub mod rewrapping;
 pub mod users;

@@ -90,7 +90,7 @@ async fn store(tx: &mut Tx, scope: &OrgScope, keys: Value) -> Result<(), Error> 
 }
 
 /// From here on this transaction moves neither instants nor versions.
-async fn unseen(tx: &mut Tx) -> Result<(), Error> {
+pub(super) async fn unseen(tx: &mut Tx) -> Result<(), Error> {
     sqlx::query!("SET LOCAL app.unseen = 'on'").execute(&mut *tx.inner).await?;
     Ok(())
 }

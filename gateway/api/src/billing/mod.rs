@@ -1,6 +1,7 @@
 //! Plans, subscriptions and usage.
 
 pub(crate) mod limits;
+pub mod notices;
 pub mod payment_history;
 pub mod subscription_plans;
 pub mod usage_tracking;

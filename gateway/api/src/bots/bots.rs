@@ -16,7 +16,11 @@ use crate::{
     error::ApiError,
     input::{Body, Id},
     permission::{Area, Verb, manage, read, write},
-    resource::{Answer, Mode, Resource, Transition, changes, check, created},
+    resource::{
+        Answer, Mode, Resource, Transition,
+        act::{act, at, set},
+        changes, check, created,
+    },
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -78,6 +82,22 @@ pub fn routes() -> Routes {
             .secret(),
             rotate_secret,
         )
+        .add(
+            Operation::post(
+                "/v1/bots/{id}/webhook/enable",
+                manage(Area::Webhook),
+                "delivers to the bot's webhook again, after too many failures switched it off",
+            )
+            .gives(crate::resource::of_row(&TABLE)),
+            enable_webhook,
+        )
+}
+
+async fn enable_webhook(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "webhook_enabled", |_| {
+        Ok(set([("webhook_disabled_at", Value::Null), ("webhook_failures", json!(0))]))
+    })
+    .await
 }
 
 async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<axum::Json<Value>, ApiError> {

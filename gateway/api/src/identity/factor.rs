@@ -1,6 +1,8 @@
 //! Showing a factor: the password, a code of the app, a backup code. Every attempt is counted before it is looked at, so
 //! that many at once cannot slip by.
 
+use std::iter;
+
 use axum::http::StatusCode;
 use botbuilder_domain::Secret;
 use botbuilder_store::{
@@ -147,9 +149,12 @@ pub(crate) async fn accept(api: &Api, user: Uuid, shown: &Shown, client: &Client
             }
         }
         (None, Some(code)) => {
-            let Some(hash) = totp::backup_hash(&api.identity.pepper, code.expose()) else { return Ok(false) };
             let ip = client.ip_text();
-            let used = two_factor_backup_codes::consume(&mut tx, user, &hash, ip.as_deref(), now).await?;
+            let mut used = false;
+            for pepper in iter::once(&api.identity.pepper).chain(&api.identity.previous_pepper) {
+                let Some(hash) = totp::backup_hash(pepper, code.expose()) else { return Ok(false) };
+                used |= two_factor_backup_codes::consume(&mut tx, user, &hash, ip.as_deref(), now).await?;
+            }
             if used && let Some(account) = users::credentials_of(&mut tx, user, None).await? {
                 mail::notice(api, &mut tx, To::from(&account), Notice::BackupCodeUsed, client).await?;
                 let left = two_factor_backup_codes::left(&mut tx, user).await?;

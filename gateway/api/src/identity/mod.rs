@@ -32,6 +32,9 @@ pub fn routes() -> Routes {
         .merge(two_factor::routes())
 }
 
+/// The label of the key of the backup codes' hashes.
+const BACKUP_CODES: &str = "botbuilder.backup-codes.p1";
+
 /// What one process keeps for identity.
 pub struct Identity {
     /// Hashes and compares passwords.
@@ -44,6 +47,8 @@ pub struct Identity {
     pub refusals: Refusals,
     /// The key of the backup codes' hashes.
     pub pepper: Secret<[u8; 32]>,
+    /// The one before it, while the root key is being replaced.
+    pub previous_pepper: Option<Secret<[u8; 32]>>,
     /// The keys of what belongs to an account.
     pub keys: DataKeys,
 }
@@ -56,7 +61,8 @@ impl Identity {
             throttle: Throttle::default(),
             rates: Rates::default(),
             refusals: Refusals::default(),
-            pepper: root.derive("botbuilder.backup-codes.p1"),
+            pepper: root.derive(BACKUP_CODES),
+            previous_pepper: root.derive_previous(BACKUP_CODES),
             keys: root.platform_keys(),
         }
     }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
 };
@@ -17,6 +17,10 @@ use url::Url;
 
 use crate::harness::Server;
 
+fn client(script: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script)
+}
+
 /// A program of `tests/clients` that goes on until it is dropped. It is told its settings and prints where it is.
 pub struct Program {
     child: Child,
@@ -24,21 +28,28 @@ pub struct Program {
 }
 
 impl Program {
+    /// One for Node.js, with the folder of its npm package.
     pub fn start(script: &str, package: &Path, settings: &Value) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
-        let mut child = Command::new("node")
-            .arg(script)
-            .arg(package)
+        Self::spawn(Command::new("node").arg(client(script)).arg(package), settings)
+    }
+
+    /// One for Python, with the folder of its packages.
+    pub fn start_python(script: &str, packages: &Path, settings: &Value) -> Self {
+        Self::spawn(Command::new("python3").arg(client(script)).env("PYTHONPATH", packages), settings)
+    }
+
+    fn spawn(command: &mut Command, settings: &Value) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("node");
+            .expect("node or python3");
         let mut input = child.stdin.take().expect("its input");
         writeln!(input, "{settings}").expect("it reads");
         child.stdin = Some(input);
         let mut address = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut address).expect("it prints");
-        assert!(address.starts_with("http"), "{} does not say where it is", package.display());
+        assert!(address.starts_with("http"), "{command:?} does not say where it is");
         Self { child, address: address.trim().to_owned() }
     }
 }

@@ -1,6 +1,11 @@
 //! What a plan does not allow.
 
+use std::sync::Arc;
+
+use botbuilder_api::billing::notices::LimitNotices;
+use botbuilder_domain::{SystemClock, SystemIds};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::Server;
 
@@ -63,4 +68,53 @@ async fn a_training_is_nobodys_change_of_the_bot() {
     assert_eq!(during.data()["nlu_status"], "training");
     server.patch(&path, &before.etag(), json!({ "name": "Renamed" })).await.expect(200);
     assert_ne!(server.get(&path).await.expect(200).etag(), before.etag());
+}
+
+/// Messages sent in this month.
+async fn sent(server: &Server, count: i64) {
+    sqlx::query(
+        "INSERT INTO usage_tracking (id, organization_id, metric, quantity, window_start, source_key, created_at)
+         SELECT n.id, $1, 'message_out', $2, date_trunc('minute', now()), n.id::text, app.uuid_v7_ts(n.id)
+         FROM (SELECT app.uuid_v7() AS id) n",
+    )
+    .bind(server.acme.org.uuid())
+    .bind(count)
+    .execute(&server.pool)
+    .await
+    .expect("use");
+}
+
+#[tokio::test]
+async fn most_of_a_limit_and_all_of_it_are_told_once_a_month() {
+    let server = Server::start().await;
+    free(&server, "{\"messages_month\": 100}").await;
+    let job = LimitNotices::new(
+        server.store.clone(),
+        &server.root,
+        Arc::new(SystemClock) as _,
+        Arc::new(SystemIds) as _,
+    );
+    let once = async || job.once(&CancellationToken::new()).await.expect("a look");
+    sent(&server, 79).await;
+    assert_eq!(once().await, 0);
+    sent(&server, 1).await;
+    assert_eq!(once().await, 1, "its owner is told, nobody of the other organization");
+    assert_eq!(once().await, 0);
+    sent(&server, 40).await;
+    assert_eq!(once().await, 1);
+    assert_eq!(once().await, 0);
+    let mails: Vec<serde_json::Value> = sqlx::query_scalar(
+        "SELECT variables || jsonb_build_object('to', to_email, 'org', organization_id)
+         FROM email_notifications WHERE template = 'plan_limit' AND category = 'billing' ORDER BY id",
+    )
+    .fetch_all(&server.pool)
+    .await
+    .expect("mails");
+    let mail = |percent: i64, used: i64| {
+        json!({
+            "limit": "messages_month", "percent": percent, "used": used, "most": 100,
+            "to": "operator@acme.example", "org": server.acme.org,
+        })
+    };
+    assert_eq!(mails, [mail(80, 80), mail(100, 120)]);
 }

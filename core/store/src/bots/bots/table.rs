@@ -27,6 +27,7 @@ pub static TABLE: Table = Table {
         Column::form("webhook_url", 2048, Form::Url).nullable().taken(),
         Column::texts("webhook_events").taken(),
         Column::instant("webhook_disabled_at").nullable(),
+        Column::integer("webhook_failures", 0, 2_147_483_647),
         Column::uuid("created_by").nullable(),
         Column::instant("created_at"),
         Column::instant("updated_at"),
