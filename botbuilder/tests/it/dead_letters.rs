@@ -1,7 +1,28 @@
 //! Records that nobody can read, or whose turn cannot be done.
 
-use botbuilder_stream::{Producer as _, Record, Stream as _};
-use botbuilder_testkit::platform::{Options, TestPlatform};
+use botbuilder_stream::{Delivered, Producer as _, Record, Stream as _};
+use botbuilder_testkit::{
+    fake::{instagram, slack, telegram, whatsapp},
+    platform::{Options, TestPlatform},
+};
+
+/// Everything that is in a topic.
+async fn records(platform: &TestPlatform, topic: &str) -> Vec<Delivered> {
+    let mut subscription = platform.stream.subscribe(topic, "test").await.expect("a subscription");
+    let total: u64 =
+        platform.stream.lag(topic, "test").await.expect("a topic").iter().map(|lag| lag.records()).sum();
+    let mut found = Vec::new();
+    while (found.len() as u64) < total {
+        let mut partition = subscription.assigned().await.expect("assigned").expect("open");
+        let lag = platform.stream.lag(topic, "test").await.expect("a topic");
+        let waiting = lag.iter().find(|lag| lag.partition == partition.id()).map_or(0, |lag| lag.records());
+        let before = found.len();
+        while ((found.len() - before) as u64) < waiting {
+            found.extend(partition.next(100).await.expect("records"));
+        }
+    }
+    found
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn undecodable_record_is_put_aside_with_its_reason_and_its_neighbours_are_answered() {
@@ -22,16 +43,8 @@ async fn undecodable_record_is_put_aside_with_its_reason_and_its_neighbours_are_
     assert!(replies[1].text.as_deref().is_some_and(|text| text.contains("after")));
     platform.settled().await;
 
-    let mut subscription = platform.stream.subscribe("inbound.dead", "test").await.expect("a subscription");
-    let mut found = Vec::new();
-    while found.len() < bad.len() {
-        let mut partition = subscription.assigned().await.expect("assigned").expect("open");
-        let lag = platform.stream.lag("inbound.dead", "test").await.expect("a topic");
-        let waiting = lag.iter().any(|lag| lag.partition == partition.id() && lag.records() > 0);
-        while waiting && found.len() < bad.len() {
-            found.extend(partition.next(100).await.expect("records"));
-        }
-    }
+    let found = records(&platform, "inbound.dead").await;
+    assert_eq!(found.len(), bad.len());
     for (dead, payload) in found.iter().zip(bad) {
         assert_eq!(dead.record.payload, payload);
         assert_eq!((dead.record.key.as_str(), dead.record.header("kept")), (key.as_str(), Some("yes")));
@@ -39,4 +52,52 @@ async fn undecodable_record_is_put_aside_with_its_reason_and_its_neighbours_are_
         assert!(!reason.is_empty());
         assert_eq!(dead.record.header(botbuilder_stream::TOPIC), Some("inbound"));
     }
+}
+
+/// What is put aside is the record and the reason, so a secret that is in no record and no reason is in no dead letter.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_a_channel_is_in_a_record_and_no_content_in_the_reason_of_a_dead_letter() {
+    let mut platform = TestPlatform::with(Options { flow: super::echo_flow(), ..Options::default() }).await;
+    platform.expected.dead_letters = 2;
+    let acme = platform.acme();
+    acme.whatsapp.say("491511", "good day").await.expect("taken");
+    acme.whatsapp_replies("491511", 1).await;
+    acme.telegram.say(491_512, "good day").await.expect("taken");
+    acme.telegram_replies(491_512, 1).await;
+    acme.slack.say("U491513", "good day").await.expect("taken");
+    acme.instagram.say("491514", "good day").await.expect("taken");
+    acme.instagram_replies("491514", 1).await;
+    let canary = "canary-in-what-cannot-be-read";
+    let key = format!("{}:491511", acme.seeded.whatsapp);
+    for payload in [canary.to_owned(), format!("{{\"schema\":99,\"token\":\"{canary}\"}}")] {
+        platform.stream.append("inbound", vec![Record::new(&key, payload)]).await.expect("appended");
+    }
+    platform.settled().await;
+
+    let secrets = [
+        acme.app_secret.clone(),
+        acme.telegram_secret.clone(),
+        acme.seeded.token.expose().clone(),
+        whatsapp::Options::default().access_token,
+        telegram::Options::default().bot_token,
+        slack::Options::default().bot_token,
+        slack::Options::default().app_token,
+        "signing-secret-of-acme".to_owned(),
+        instagram::Options::default().access_token,
+        "instagram-secret-of-acme".to_owned(),
+    ];
+    let mut seen = 0;
+    for topic in ["inbound", "outbound", "status", "inbound.dead", "outbound.dead"] {
+        for Delivered { record, .. } in records(&platform, topic).await {
+            seen += 1;
+            let text =
+                format!("{} {:?} {}", record.key, record.headers, String::from_utf8_lossy(&record.payload));
+            for secret in &secrets {
+                assert!(!text.contains(secret.as_str()), "{secret} is in a record of {topic}: {text}");
+            }
+            let reason = record.header(botbuilder_stream::REASON).unwrap_or_default();
+            assert!(!reason.contains("canary"), "{reason}");
+        }
+    }
+    assert!(seen >= 10, "{seen}");
 }
