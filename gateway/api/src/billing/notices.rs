@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// How often limits are looked at.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 /// Organizations of one page.
 const ORGANIZATIONS: i64 = 200;
 /// At how much of a limit people are told, in percent, the highest first.

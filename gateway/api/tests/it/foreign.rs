@@ -39,11 +39,8 @@ impl Program {
     }
 
     fn spawn(command: &mut Command, settings: &Value) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node or python3");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node or python3");
         let mut input = child.stdin.take().expect("its input");
         writeln!(input, "{settings}").expect("it reads");
         child.stdin = Some(input);
