@@ -1,6 +1,6 @@
 //! Records that nobody can read, or whose turn cannot be done.
 
-use botbuilder_stream::{Delivered, Producer as _, Record, Stream as _};
+use botbuilder_stream::{Delivered, PartitionLag, Producer as _, Record, Stream as _};
 use botbuilder_testkit::{
     fake::{instagram, slack, telegram, whatsapp},
     platform::{Options, TestPlatform},
@@ -10,12 +10,12 @@ use botbuilder_testkit::{
 async fn records(platform: &TestPlatform, topic: &str) -> Vec<Delivered> {
     let mut subscription = platform.stream.subscribe(topic, "test").await.expect("a subscription");
     let total: u64 =
-        platform.stream.lag(topic, "test").await.expect("a topic").iter().map(|lag| lag.records()).sum();
+        platform.stream.lag(topic, "test").await.expect("a topic").iter().map(PartitionLag::records).sum();
     let mut found = Vec::new();
     while (found.len() as u64) < total {
         let mut partition = subscription.assigned().await.expect("assigned").expect("open");
         let lag = platform.stream.lag(topic, "test").await.expect("a topic");
-        let waiting = lag.iter().find(|lag| lag.partition == partition.id()).map_or(0, |lag| lag.records());
+        let waiting = lag.iter().find(|lag| lag.partition == partition.id()).map_or(0, PartitionLag::records);
         let before = found.len();
         while ((found.len() - before) as u64) < waiting {
             found.extend(partition.next(100).await.expect("records"));
