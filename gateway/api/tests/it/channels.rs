@@ -81,30 +81,6 @@ async fn a_channel_is_connected_and_its_secrets_never_come_out() {
 }
 
 #[tokio::test]
-async fn a_channel_is_connected_and_disconnected_as_the_caller_saw_it() {
-    let server = Server::start().await;
-    let web = json!({ "type": "web", "name": "Website", "bot_id": server.bot() });
-    let item = format!("/v1/channels/{}", server.post("/v1/channels", web).await.expect(201).id());
-    for action in ["activate", "disconnect"] {
-        let path = format!("{item}/{action}");
-        let before = server.get(&item).await.expect(200);
-        server.patch(&item, &before.etag(), json!({ "name": format!("Before {action}") })).await.expect(200);
-        let call = async |tag: &str| server.call(Method::POST, &path, &[("if-match", tag)], None).await;
-        let told = server.told();
-        let refused = call(&before.etag()).await.expect(412);
-        assert_eq!(refused.code(), "stale");
-        let now = server.get(&item).await.expect(200);
-        assert_eq!(now.data()["status"], before.data()["status"], "nothing was done");
-        assert_eq!(server.told(), told);
-        call("no tag").await.expect(400);
-        let done = call(&now.etag()).await.expect(200);
-        assert_ne!(done.etag(), now.etag());
-        // Whoever names no state takes it as it is.
-        server.post(&path, json!({})).await.expect(200);
-    }
-}
-
-#[tokio::test]
 async fn whoever_remembers_channels_is_told_of_changes() {
     let server = Server::start().await;
     let item = format!("/v1/channels/{}", server.acme.telegram);
