@@ -5,6 +5,7 @@ import { Icon } from "./icons";
 import { safeHref } from "./markdown";
 import type { Model } from "./model";
 import { Rich } from "./rich";
+import { whenOf } from "./when";
 
 /** This close to the end counts as the end, in pixels. */
 const NEAR = 80;
@@ -203,16 +204,10 @@ function Status({ model, item, last }: { model: Model; item: Item; last: boolean
   }
   if (!last || !item.at) return null;
   const when = new Date(item.at);
-  const today = when.toDateString() === new Date().toDateString();
-  const time = when.toLocaleString(model.language.code, {
-    hour: "2-digit",
-    minute: "2-digit",
-    ...(today ? {} : { day: "numeric", month: "short" }),
-  });
   const state = item.role === "visitor" ? model.text(item.state as "sending" | "sent" | "seen") : "";
   return (
     <div class="status">
-      <time dateTime={when.toISOString()}>{time}</time>
+      <time dateTime={when.toISOString()}>{whenOf(when, new Date(), model.language.code)}</time>
       {state && <span> · {state}</span>}
     </div>
   );

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { type Block, type Inline, blocks } from "./markdown";
 
 function Spans({ of }: { of: Inline[] }) {
@@ -73,13 +74,7 @@ function Part({ block }: { block: Block }) {
 
 /** Text as limited Markdown; what a visitor wrote is shown as it was typed. */
 export function Rich({ text, plain }: { text: string; plain?: boolean }) {
-  if (plain) return <p class="plain">{text}</p>;
-  return (
-    <>
-      {blocks(text).map((block) => (
-        <Part block={block} />
-      ))}
-    </>
-  );
+  // A conversation is drawn anew with every word in it; what was said before is not read again.
+  return useMemo(() => (plain ? <p class="plain">{text}</p> : <>{blocks(text).map((block) => <Part block={block} />)}</>), [text, plain]);
 }
 

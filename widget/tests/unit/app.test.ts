@@ -5,6 +5,7 @@ import { type Inline, blocks, inline, safeHref } from "../../src/app/markdown";
 import { matches } from "../../src/app/proactive";
 import { fill } from "../../src/app/texts";
 import { luminance, readableOn } from "../../src/app/theme";
+import { timeOf, whenOf } from "../../src/app/when";
 
 const flat = (items: Inline[]): string =>
   items
@@ -113,4 +114,19 @@ test("every language has every text, with its values", () => {
     }
   }
   expect(fill("{n} of {max} {x}", { n: 1, max: 5 })).toBe("1 of 5 {x}");
+});
+
+test("times are written as the browser would write them, in every language", () => {
+  const codes = readdirSync(new URL("../../src/i18n", import.meta.url)).map((name) => name.replace(".json", ""));
+  expect(codes.length).toBeGreaterThanOrEqual(12);
+  const plain = (text: string) => text.replaceAll(/\s/g, " ");
+  for (const code of codes) {
+    for (let hour = 0; hour < 24; hour++) {
+      const when = new Date(2026, 0, 2, hour, 5);
+      expect(plain(timeOf(when, code)), code).toBe(plain(when.toLocaleString(code, { hour: "2-digit", minute: "2-digit" })));
+    }
+  }
+  const today = new Date(2026, 0, 2, 12);
+  expect(whenOf(new Date(2026, 0, 2, 9, 5), today, "de")).toBe("09:05");
+  expect(whenOf(new Date(2026, 0, 1, 9, 5), today, "de")).toMatch(/^1\. Jan\.?,? 09:05$/);
 });
