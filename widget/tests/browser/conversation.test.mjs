@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { FIREFOX, Program, WIDGET, accessible, chat, demo, eventually, launch, picture, site, visitor } from "./harness.mjs";
 
@@ -265,6 +267,33 @@ test("an identity that the site has not signed is refused", async () => {
   await talk.root.locator(".banner", { hasText: "not available" }).waitFor();
   await accessible(page, "refused");
   await picture(page, "refused");
+});
+
+test("whom the site vouches for finds the conversation on another device", async () => {
+  const token = readFileSync(join(program.data, "demo-token"), "utf8").trim();
+  const call = async (path, method = "GET") => {
+    const answer = await fetch(program.url + path, { method, headers: { authorization: `Bearer ${token}` } });
+    assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.clone().text()}`);
+    return (await answer.json()).data;
+  };
+  const [bot] = await call("/v1/bots");
+  const { identity_secret } = await call(`/v1/bots/${bot.id}/widget/rotate-identity-secret`, "POST");
+  const expires_at = Math.floor(Date.now() / 1000) + 600;
+  const signature = createHmac("sha256", identity_secret).update(`customer-7\n${expires_at}`).digest("hex");
+  const identity = { id: "customer-7", expires_at, signature };
+  const { page, talk } = await demo(context, program);
+  await page.evaluate((identity) => BotBuilder.identify(identity), identity);
+  await talk.said("Hello there").waitFor();
+  await talk.say("it is me");
+  await talk.said("it is me").waitFor();
+  await eventually("the server has it", async () => (await talk.said("it is me").getAttribute("class")).match(/sent|seen/));
+
+  const other = await visitor(browser);
+  const there = await demo(other, program);
+  assert.equal(await there.talk.said("it is me").count(), 0);
+  await there.page.evaluate((identity) => BotBuilder.identify(identity), identity);
+  await there.talk.said("it is me").waitFor();
+  await other.close();
 });
 
 test("every kind of message, in light and dark, can be used by everybody", async () => {

@@ -170,7 +170,8 @@ pub async fn appearance(
     .await?)
 }
 
-const fn identity_place(id: Uuid) -> Place {
+/// Where the key of a widget is sealed for, with which a site signs who its visitors are.
+pub const fn identity_place(id: Uuid) -> Place {
     Place { table: "widget_configs", column: "identity_secret", row: id }
 }
 

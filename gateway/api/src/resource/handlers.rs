@@ -35,6 +35,7 @@ use crate::{
 /// What an address and its headers say.
 struct Meant {
     parent: Option<Uuid>,
+    narrowed: Option<Uuid>,
     id: Option<Uuid>,
     if_match: IfMatch,
     pairs: Vec<(String, String)>,
@@ -53,12 +54,13 @@ impl Meant {
             Some(parent) => id(parent.column)?,
             None => None,
         };
+        let narrowed = resource.narrowed_by.map_or(Ok(None), id)?;
         let id = id("id")?;
         let if_match = request.extract_parts().await.unwrap_or(IfMatch::Absent);
         let (parts, body) = std::mem::take(request).into_parts();
         let pairs = query_pairs(&parts);
         *request = Request::from_parts(parts, body);
-        Ok(Self { parent, id, if_match, pairs })
+        Ok(Self { parent, narrowed, id, if_match, pairs })
     }
 
     /// The row of an item's address.
@@ -153,8 +155,17 @@ pub(super) async fn list(
             asked.query.conditions.push(Condition { column, test: Test::Among(vec![(*value).to_owned()]) });
         }
     }
+    let narrow = resource.narrowed_by.and_then(|name| resource.table.column(name)).zip(meant.narrowed);
+    let of_one = || narrow.map(|(column, id)| Condition { column, test: Test::Among(vec![id.to_string()]) });
+    asked.query.conditions.extend(of_one());
     let mut tx = api.store.begin(&caller.scope).await?;
     parent_exists(&mut tx, caller, resource, &meant).await?;
+    if let Some(condition) = of_one() {
+        let any = rows::Query { conditions: vec![condition], fetch: 1, ..rows::Query::default() };
+        if rows::list(&mut tx, &caller.scope, resource.table, &any).await?.is_empty() {
+            return Err(ApiError::NotFound);
+        }
+    }
     let rows = rows::list(&mut tx, &caller.scope, resource.table, &asked.query).await;
     let rows = rows.map_err(|error| match error {
         Error::Conflict { .. } => ApiError::invalid("cursor", "or a filter cannot be read"),

@@ -67,6 +67,8 @@ pub(crate) struct Inner {
     pub show: Option<Show>,
     /// Columns that every new row gets, and by which lists are narrowed: one table, several collections.
     pub fixed: &'static [(&'static str, &'static str)],
+    /// The column that a parameter of the address names, where no table stands behind it.
+    pub narrowed_by: Option<&'static str>,
     pub limit: usize,
 }
 
@@ -133,7 +135,17 @@ impl Resource {
     /// The resource of a table, without routes yet.
     pub fn new(table: &'static Table, name: &'static str, area: Area, path: &'static str) -> Self {
         let limit = crate::routes::BODY_LIMIT;
-        let inner = Inner { table, name, area, path, prepare: None, show: None, fixed: &[], limit };
+        let inner = Inner {
+            table,
+            name,
+            area,
+            path,
+            prepare: None,
+            show: None,
+            fixed: &[],
+            narrowed_by: None,
+            limit,
+        };
         Self { inner, routes: Vec::new() }
     }
 
@@ -211,6 +223,13 @@ impl Resource {
     #[must_use]
     pub fn only(mut self, fixed: &'static [(&'static str, &'static str)]) -> Self {
         self.inner.fixed = fixed;
+        self
+    }
+
+    /// Lists only rows with the id that the address has under this column's name. Without any there is no such thing.
+    #[must_use]
+    pub fn narrowed_by(mut self, column: &'static str) -> Self {
+        self.inner.narrowed_by = Some(column);
         self
     }
 
