@@ -5,6 +5,7 @@
 //! (record, new row, the SQL), then name it in the domain's `mod.rs`.
 
 pub mod agents;
+pub mod analytics;
 pub mod audit;
 pub mod billing;
 pub mod bots;

@@ -160,6 +160,15 @@ impl Caller {
         }
     }
 
+    /// The person who is signed in. Refuses programs: some things only the person in question may do.
+    pub fn require_person(&self) -> Result<Uuid, ApiError> {
+        match &self.identity {
+            Identity::Session(holder) if holder.impersonation.is_none() => Ok(holder.user),
+            Identity::Session(_) => Err(acting::personal()),
+            Identity::Token(_) => Err(session_required()),
+        }
+    }
+
     /// The token that acts, if one does.
     pub fn token(&self) -> Option<Uuid> {
         match &self.identity {

@@ -8,12 +8,14 @@
 
 pub mod admin;
 pub mod agents;
+pub mod analytics;
 pub mod audit;
 pub mod auth;
 pub mod billing;
 pub mod bots;
 pub mod channels;
 pub mod clones;
+mod csv;
 pub mod error;
 pub mod etag;
 pub mod events;
@@ -184,6 +186,7 @@ pub fn routes() -> Routes {
         plugins::routes(),
         sso::routes(),
         recovery::routes(),
+        analytics::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

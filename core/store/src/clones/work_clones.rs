@@ -1,6 +1,12 @@
 //! `work_clones`: a writing assistant that imitates one person's style, with that person's consent.
 
-use crate::table::{Column, Form, Rule, Table};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Error, OrgScope, Tx,
+    table::{Column, Form, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -48,3 +54,33 @@ pub static TABLE: Table = Table {
     ],
     ..Table::PLAIN
 };
+
+/// What a clone learned from, and what became of what it wrote. None where there is no such clone.
+#[tracing::instrument(level = "debug", name = "store.work_clones.stats", skip_all)]
+pub async fn stats(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<Value>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT jsonb_build_object(
+            'samples', (SELECT coalesce(jsonb_object_agg(s.status, s.amount), '{}') FROM (
+                SELECT status, count(*) AS amount FROM clone_training_data
+                WHERE organization_id = $1 AND clone_id = $2 AND deleted_at IS NULL GROUP BY status) s),
+            'sessions', (SELECT count(*) FROM clone_sessions WHERE organization_id = $1 AND clone_id = $2),
+            'responses', (SELECT coalesce(jsonb_object_agg(r.outcome, r.amount), '{}') FROM (
+                SELECT outcome, count(*) AS amount FROM clone_responses
+                WHERE organization_id = $1 AND clone_id = $2 GROUP BY outcome) r),
+            'rated', (SELECT count(rating) FROM clone_responses WHERE organization_id = $1 AND clone_id = $2),
+            'rating', (SELECT round(avg(rating), 2) FROM clone_responses
+                       WHERE organization_id = $1 AND clone_id = $2),
+            'similarity', (SELECT round(avg(similarity)::numeric, 3) FROM clone_responses
+                           WHERE organization_id = $1 AND clone_id = $2),
+            'training_score', c.training_score,
+            'generation', c.generation
+        ) AS "stats!"
+        FROM work_clones c WHERE c.organization_id = $1 AND c.id = $2 AND c.deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        id,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}

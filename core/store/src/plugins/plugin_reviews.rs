@@ -1,6 +1,6 @@
 //! `plugin_reviews`: a rating by a member of an organization that has the plugin installed.
 
-use crate::table::{Column, Parent, Rule, Table};
+use crate::table::{Column, Parent, Rule, Table, Tenancy};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -24,5 +24,6 @@ pub static TABLE: Table = Table {
     ],
     internal: &["organization_id", "deleted_at"],
     rules: &[Rule::new("uq_plugin_reviews_1", "user_id", "is taken: there is one like it already")],
-    ..Table::PLAIN
+    // What is visible is read by everybody; the policies leave only the own ones to be changed.
+    tenancy: Tenancy::Policy,
 };

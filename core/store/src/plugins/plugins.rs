@@ -1,6 +1,13 @@
 //! `plugins`: a marketplace listing owned by a publishing organization.
 
-use crate::table::{Column, Form, Rule, Table, Tenancy};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    Error, Tx,
+    page::Page,
+    table::{Column, Form, Rule, Table, Tenancy},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -50,3 +57,25 @@ pub static TABLE: Table = Table {
     tenancy: Tenancy::Policy,
     ..Table::PLAIN
 };
+
+/// Published plugins with these words, of a category or of all, the most installed first: each with what a shelf shows of
+/// it. `page.after` is the last plugin of the piece before.
+#[tracing::instrument(level = "debug", name = "store.plugins.search", skip_all)]
+pub async fn search(
+    tx: &mut Tx,
+    words: &str,
+    category: Option<&str>,
+    page: Page,
+) -> Result<Vec<(Uuid, Value)>, Error> {
+    let fetch = i32::from(page.limit).saturating_add(1);
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS "id!", to_jsonb(p) AS "plugin!" FROM app.search_plugins($1, $2, $3, $4) p"#,
+        words,
+        category,
+        page.after,
+        fetch,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.plugin)).collect())
+}

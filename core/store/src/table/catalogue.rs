@@ -3,11 +3,12 @@
 use super::Table;
 use crate::{
     agents, billing, bots, channels, clones, flows, integrations, knowledge, models, nlu, plugins, recovery,
-    sso, voice, widget,
+    sso, tenancy, voice, widget,
 };
 
 /// The described tables, in the order of the schema's chapters.
 pub static DESCRIBED: &[&Table] = &[
+    &tenancy::whitelabel_settings::TABLE,
     &bots::bots::TABLE,
     &bots::bot_messages::TABLE,
     &bots::bot_flows::TABLE,
@@ -110,7 +111,6 @@ pub const BY_HAND: &[(&str, &str)] = &[
     ("two_factor_backup_codes", "identity"),
     ("user_sessions", "identity"),
     ("users", "identity"),
-    ("whitelabel_settings", "tenancy"),
     ("conversation_turns", "flows"),
     ("turn_circumstances", "flows"),
     ("dedupe_keys", "system"),

@@ -309,6 +309,27 @@ pub async fn insert(
     id: Uuid,
     values: Map<String, Value>,
 ) -> Result<Row, Error> {
+    let row: Raw =
+        writing(table, id, values, "")?.query(scope).fetch_one(&mut *tx.inner).await.map_err(of_value)?;
+    Ok(row.into())
+}
+
+/// The same, unless there is one like it already: then none, and the transaction goes on.
+#[tracing::instrument(level = "debug", name = "store.rows.insert_new", skip_all, fields(table = table.name))]
+pub async fn insert_new(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    table: &Table,
+    id: Uuid,
+    values: Map<String, Value>,
+) -> Result<Option<Row>, Error> {
+    let statement = writing(table, id, values, " ON CONFLICT DO NOTHING")?;
+    let row: Option<Raw> = statement.query(scope).fetch_optional(&mut *tx.inner).await.map_err(of_value)?;
+    Ok(row.map(Row::from))
+}
+
+/// The statement that writes a row; `conflict` says what becomes of one that is there already.
+fn writing(table: &Table, id: Uuid, values: Map<String, Value>, conflict: &str) -> Result<Statement, Error> {
     let columns: Vec<&str> = known(table, &values)?;
     let mut into = vec!["id"];
     let mut from = vec!["$2::uuid".to_owned()];
@@ -330,14 +351,13 @@ pub async fn insert(
     statement.bind(Bound::Json(Value::Object(values)));
     statement.push(format!(
         "INSERT INTO {name} AS t ({into}) SELECT {from} FROM jsonb_populate_record(NULL::{name}, $3) p \
-         WHERE $1::uuid IS NOT NULL RETURNING {shown}",
+         WHERE $1::uuid IS NOT NULL{conflict} RETURNING {shown}",
         name = table.name,
         into = into.join(", "),
         from = from.join(", "),
         shown = shown(table, None, None),
     ));
-    let row: Raw = statement.query(scope).fetch_one(&mut *tx.inner).await.map_err(of_value)?;
-    Ok(row.into())
+    Ok(statement)
 }
 
 /// Changes a row. None where there is none. With nothing to change, the row as it is.

@@ -8,3 +8,4 @@ pub mod standing;
 pub mod team_invitations;
 pub mod team_members;
 pub mod team_roles;
+pub mod whitelabel_settings;

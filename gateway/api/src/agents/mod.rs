@@ -9,6 +9,7 @@ pub mod agent_workflows;
 pub mod agents;
 pub mod autonomous_agents;
 pub mod task_steps;
+pub mod tool_executions;
 pub mod tools;
 pub mod workflow_executions;
 
@@ -25,6 +26,7 @@ pub fn routes() -> Routes {
         agents::routes(),
         autonomous_agents::routes(),
         task_steps::routes(),
+        tool_executions::routes(),
         tools::routes(),
         workflow_executions::routes(),
     ]

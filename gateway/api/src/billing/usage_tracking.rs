@@ -1,6 +1,6 @@
 //! `/v1/usage`.
 
-use axum::{Json, extract::State, http::request::Parts};
+use axum::{Json, extract::State, http::request::Parts, response::Response};
 use botbuilder_store::billing::usage_tracking::{self, TABLE};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     Api,
     auth::Caller,
+    csv,
     error::ApiError,
     input::{query_pairs, unknown},
     permission::{Area, read},
@@ -38,6 +39,20 @@ pub fn routes() -> Routes {
             timeline,
         )
         .add(between(get("/v1/usage/breakdown", "each bot and token")), breakdown)
+        .add(
+            between(Operation::get("/v1/usage/export", read(Area::Usage), "each day, as a table"))
+                .with_query("metric", json!({ "type": "string" }), "only this metric")
+                .produces("text/csv"),
+            export,
+        )
+}
+
+async fn export(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Response, ApiError> {
+    let Asked { from, to, metric } = asked(&parts, api.clock.now(), Some("metric"))?;
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let rows = usage_tracking::timeline(&mut tx, &caller.scope, metric.as_deref(), from, to).await?;
+    tx.commit().await?;
+    Ok(csv::table("usage.csv", &["day", "metric", "quantity"], &rows))
 }
 
 async fn summary(State(api): State<Api>, caller: Caller) -> Result<Json<Value>, ApiError> {

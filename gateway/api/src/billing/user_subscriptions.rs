@@ -24,9 +24,10 @@ pub fn routes() -> Routes {
         .gives(json!({ "type": "object" })),
         plan,
     );
+    let what = "payments are not connected yet; whoever runs the platform assigns plans";
+    let plain = missing(plain, &axum::http::Method::PATCH, "/v1/subscription", manage(Area::Billing), what);
     ["checkout", "portal", "change-plan", "cancel", "resume"].into_iter().fold(plain, |routes, action| {
         let path = format!("/v1/subscription/{action}");
-        let what = "payments are not connected yet; whoever runs the platform assigns plans";
         missing(routes, &axum::http::Method::POST, path, manage(Area::Billing), what)
     })
 }

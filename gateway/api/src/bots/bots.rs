@@ -1,8 +1,13 @@
 //! `/v1/bots`.
 
-use axum::extract::State;
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
 use botbuilder_store::{
     bots::bots::{self, TABLE},
+    integrations::webhook_logs,
     secret::{Place, new_secret},
     table::rows::{self, Place as Row},
     tenancy::organizations,
@@ -18,7 +23,7 @@ use crate::{
     permission::{Area, Verb, manage, read, write},
     resource::{
         Answer, Mode, Resource, Transition,
-        act::{act, at, set},
+        act::{act, at, fields, set},
         changes, check, created,
     },
     routes::{DEFINITION_LIMIT, Operation, Routes},
@@ -91,6 +96,16 @@ pub fn routes() -> Routes {
             .gives(crate::resource::of_row(&TABLE)),
             enable_webhook,
         )
+        .add(
+            Operation::post(
+                "/v1/bots/{id}/webhook/test",
+                manage(Area::Webhook),
+                "delivers an event of type webhook.test to the bot's address",
+            )
+            .answers(202)
+            .gives(crate::shape::object(&[("delivery_id", "uuid")])),
+            test_webhook,
+        )
 }
 
 async fn enable_webhook(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
@@ -98,6 +113,34 @@ async fn enable_webhook(State(api): State<Api>, caller: Caller, Id(id): Id) -> R
         Ok(set([("webhook_disabled_at", Value::Null), ("webhook_failures", json!(0))]))
     })
     .await
+}
+
+async fn test_webhook(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Response, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let place = Row { parent: None, id };
+    let row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
+    let row = fields(&row)?;
+    let url = row.get("webhook_url").and_then(Value::as_str);
+    let url =
+        url.ok_or_else(|| ApiError::conflict("no_webhook", "the bot has no address; set webhook_url"))?;
+    let (delivery, event) = (api.ids.next(), api.ids.next());
+    let new = webhook_logs::New {
+        delivery,
+        event,
+        event_type: "webhook.test".to_owned(),
+        target: webhook_logs::Target::Bot(id),
+        url: url.to_owned(),
+        body: json!({
+            "id": event,
+            "type": "webhook.test",
+            "created_at": api.clock.now(),
+            "organization_id": caller.scope.org(),
+            "data": { "bot_id": id },
+        }),
+    };
+    webhook_logs::insert_many(&mut tx, &caller.scope, &[new], &*api.ids).await?;
+    tx.commit().await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({ "data": { "delivery_id": delivery } }))).into_response())
 }
 
 async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<axum::Json<Value>, ApiError> {

@@ -2,11 +2,20 @@
 
 use botbuilder_store::bots::flow_transitions::TABLE;
 
-use crate::{permission::Area, resource::Resource, routes::Routes};
+use crate::{
+    permission::{Area, write},
+    resource::{
+        Resource,
+        order::{First, reorderable},
+    },
+    routes::Routes,
+};
+
+const PATH: &str = "/v1/orchestrations/{orchestration_id}/transitions";
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    Resource::new(&TABLE, "transition", Area::Flow, "/v1/orchestrations/{orchestration_id}/transitions")
-        .full()
-        .routes()
+    let plain = Resource::new(&TABLE, "transition", Area::Flow, PATH).full().routes();
+    // Transitions are tried by priority, the lowest first.
+    reorderable(plain, &TABLE, PATH, write(Area::Flow), First::Lowest)
 }

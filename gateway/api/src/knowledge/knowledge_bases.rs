@@ -13,6 +13,7 @@ pub fn routes() -> Routes {
     Resource::new(&TABLE, "knowledge base", Area::Knowledge, "/v1/knowledge-bases")
         .full()
         .unavailable("reindex", Verb::Execute, "documents are not processed yet")
+        .unavailable("search", Verb::Read, "documents are not processed yet")
         .unavailable("ask", Verb::Execute, "answers need a model, and none is connected")
         .routes()
 }

@@ -6,15 +6,17 @@ use serde_json::{Map, Value, json};
 use super::experiment_apply::check;
 use crate::{
     error::ApiError,
-    permission::{Area, Verb},
-    resource::{Mode, Resource, Transition},
+    permission::{Area, Verb, write},
+    resource::{Mode, Resource, Transition, duplicate::duplicable},
     routes::Routes,
 };
+
+const PATH: &str = "/v1/experiments";
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
     let running: &[&str] = &["running", "paused"];
-    Resource::new(&TABLE, "experiment", Area::Experiment, "/v1/experiments")
+    let plain = Resource::new(&TABLE, "experiment", Area::Experiment, PATH)
         .full()
         .prepared(prepare)
         .moving(
@@ -34,7 +36,8 @@ pub fn routes() -> Routes {
                 .needing(Verb::Publish)
                 .noting(&["ended_at"]),
         )
-        .routes()
+        .routes();
+    duplicable(plain, &TABLE, PATH, write(Area::Experiment), |values| prepare(values, Mode::Create))
 }
 
 /// A new experiment gets the salt by which its subjects are spread over the variants; it never changes. What variants of

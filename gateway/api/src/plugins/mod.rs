@@ -6,6 +6,7 @@ pub mod plugin_reviews;
 pub mod plugin_versions;
 #[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
 pub mod plugins;
+pub mod publisher;
 
 use crate::routes::Routes;
 
@@ -17,6 +18,7 @@ pub fn routes() -> Routes {
         plugin_installations::routes(),
         plugin_versions::routes(),
         plugins::routes(),
+        publisher::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

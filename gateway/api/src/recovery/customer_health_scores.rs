@@ -1,18 +1,85 @@
 //! `/v1/health/customers`.
 
-use botbuilder_store::recovery::customer_health_scores::TABLE;
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, request::Parts},
+};
+use botbuilder_store::{
+    page::Page,
+    recovery::customer_health_scores::TABLE,
+    table::rows::{self, Condition, Query, Test},
+};
+use serde_json::{Value, json};
 
 use crate::{
-    permission::{Area, Verb},
-    resource::Resource,
-    routes::Routes,
+    Api,
+    auth::Caller,
+    error::ApiError,
+    input::{Cursor, limit, query_pairs, unknown},
+    permission::{Area, Verb, read, write},
+    resource::{Resource, act::fields, missing, of_row},
+    routes::{Operation, Routes},
 };
+
+const PATH: &str = "/v1/health/customers";
+/// How this list is sorted, as its cursors name it.
+const SORT: &str = "-churn_probability";
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    Resource::new(&TABLE, "customer health score", Area::Health, "/v1/health/customers")
+    let what = "health scores are not computed yet";
+    let plain = Resource::new(&TABLE, "customer health score", Area::Health, PATH)
         .log()
         .updatable()
-        .unavailable("recalculate", Verb::Execute, "health scores are not computed yet")
+        .unavailable("recalculate", Verb::Execute, what)
         .routes()
+        .add(
+            Operation::get(
+                "/v1/health/customers/at-risk",
+                read(Area::Health),
+                "customers of high and critical risk, the likeliest to leave first",
+            )
+            .lists(of_row(&TABLE)),
+            at_risk,
+        );
+    missing(plain, &Method::POST, "/v1/health/customers/import", write(Area::Health), what)
+}
+
+async fn at_risk(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {
+    let (mut page, mut after) = (Page::default(), None);
+    for (name, value) in query_pairs(&parts) {
+        match name.as_str() {
+            "limit" => page.limit = limit(&value)?,
+            "cursor" => {
+                let cursor = Cursor::parse(&value, SORT)?;
+                if !cursor.key.as_deref().is_some_and(|key| key.parse::<f64>().is_ok_and(f64::is_finite)) {
+                    return Err(ApiError::invalid("cursor", "is none of ours; take `next_cursor` as it is"));
+                }
+                after = Some((cursor.key, cursor.id));
+            }
+            other => {
+                let hint = unknown(other, ["limit", "cursor"]);
+                return Err(ApiError::invalid(name, hint));
+            }
+        }
+    }
+    let column = |name| TABLE.column(name).ok_or_else(|| ApiError::defect("a column that is not described"));
+    let risks = ["high", "critical"].map(str::to_owned).to_vec();
+    let query = Query {
+        conditions: vec![Condition { column: column("risk")?, test: Test::Among(risks) }],
+        sort: Some(column("churn_probability")?),
+        is_descending: true,
+        after,
+        fetch: page.fetch(),
+        ..Query::default()
+    };
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let found = rows::list(&mut tx, &caller.scope, &TABLE, &query).await?;
+    tx.commit().await?;
+    let (found, more) = page.cut(found);
+    let next = found.last().filter(|_| more);
+    let next = next.map(|last| Cursor::new(SORT, last.sort_key.clone(), last.id).text());
+    let data = found.iter().map(fields).collect::<Result<Vec<_>, ApiError>>()?;
+    Ok(Json(json!({ "data": data, "next_cursor": next })))
 }

@@ -2,6 +2,7 @@
 
 pub mod customer_health_score_history;
 pub mod customer_health_scores;
+pub mod figures;
 pub mod recovery_analytics;
 pub mod recovery_campaigns;
 pub mod recovery_events;
@@ -12,6 +13,7 @@ use crate::routes::Routes;
 /// The routes of this domain.
 pub fn routes() -> Routes {
     [
+        figures::routes(),
         recovery_analytics::routes(),
         recovery_events::routes(),
         customer_health_score_history::routes(),

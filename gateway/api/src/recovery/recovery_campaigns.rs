@@ -3,14 +3,16 @@
 use botbuilder_store::recovery::recovery_campaigns::TABLE;
 
 use crate::{
-    permission::{Area, Verb},
-    resource::{Resource, Transition},
+    permission::{Area, Verb, write},
+    resource::{Resource, Transition, duplicate::duplicable},
     routes::Routes,
 };
 
+const PATH: &str = "/v1/recovery/campaigns";
+
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    Resource::new(&TABLE, "campaign", Area::Recovery, "/v1/recovery/campaigns")
+    let plain = Resource::new(&TABLE, "campaign", Area::Recovery, PATH)
         .full()
         .moving(Transition::new("pause", &["active"], "paused").needing(Verb::Publish))
         .moving(Transition::new("complete", &["active", "paused"], "completed").needing(Verb::Publish))
@@ -18,5 +20,10 @@ pub fn routes() -> Routes {
         .unavailable("activate", Verb::Publish, "campaigns are not sent yet")
         .unavailable("preview", Verb::Read, "campaigns are not sent yet")
         .unavailable("estimate-audience", Verb::Read, "campaigns are not sent yet")
-        .routes()
+        .routes();
+    duplicable(plain, &TABLE, PATH, write(Area::Recovery), |values| {
+        // Its experiment is that of the campaign it is like.
+        values.remove("ab_test_id");
+        Ok(())
+    })
 }

@@ -1,10 +1,10 @@
 //! An action on one row: hold it, change it, note it, answer with it.
 
 use botbuilder_store::table::{
-    Table,
+    Table, Write,
     rows::{self, Place, Row},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Answer, answer, broken_rule, changes::note};
@@ -44,6 +44,23 @@ pub const fn at(id: Uuid) -> Place {
 /// Fields with their values.
 pub fn set<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The fields of a row that a new one of its kind takes, for a second one like it.
+pub fn copied(table: &Table, row: &Map<String, Value>) -> Map<String, Value> {
+    let taken = |name: &str| table.column(name).is_some_and(|column| column.write != Write::Never);
+    let fields = row.iter().filter(|(name, value)| taken(name) && !value.is_null());
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Refuses what is done in this state; `from` are those in which it can be done.
+pub fn require_state(row: &Map<String, Value>, column: &str, from: &[&str]) -> Result<(), ApiError> {
+    let state = row.get(column).and_then(Value::as_str).unwrap_or_default();
+    if from.contains(&state) {
+        return Ok(());
+    }
+    let detail = format!("it is {state}; this can be done when it is {}", from.join(" or "));
+    Err(ApiError::conflict("wrong_state", detail).with(json!({ "state": state })))
 }
 
 /// A list of texts with some added and some taken away; the order stays.

@@ -158,6 +158,10 @@ pub(super) async fn list(
     let narrow = resource.narrowed_by.and_then(|name| resource.table.column(name)).zip(meant.narrowed);
     let of_one = || narrow.map(|(column, id)| Condition { column, test: Test::Among(vec![id.to_string()]) });
     asked.query.conditions.extend(of_one());
+    if let Some(column) = resource.owner.and_then(|owner| resource.table.column(owner)) {
+        let mine = Test::Among(vec![caller.scope.org().to_string()]);
+        asked.query.conditions.push(Condition { column, test: mine });
+    }
     let mut tx = api.store.begin(&caller.scope).await?;
     parent_exists(&mut tx, caller, resource, &meant).await?;
     if let Some(condition) = of_one() {
@@ -191,15 +195,40 @@ async fn parent_exists(
     resource: &Inner,
     meant: &Meant,
 ) -> Result<(), ApiError> {
-    if let (Some(parent), Some(id)) = (&resource.table.parent, meant.parent) {
-        let there = rows::exists(tx, &caller.scope, parent.table, id).await?;
-        return if there { Ok(()) } else { Err(ApiError::NotFound) };
-    }
-    Ok(())
+    let (Some(parent), Some(id)) = (&resource.table.parent, meant.parent) else { return Ok(()) };
+    let there = match resource.owner.filter(|owner| !resource.table.has(owner)) {
+        Some(owner) => {
+            let above = rows::get(tx, &caller.scope, parent.table, Place { parent: None, id }, None).await?;
+            above.is_some_and(|row| is_mine(caller, &row, owner))
+        }
+        None => rows::exists(tx, &caller.scope, parent.table, id).await?,
+    };
+    if there { Ok(()) } else { Err(ApiError::NotFound) }
+}
+
+/// Refuses what is below a row of somebody else, where only one's own are shown. What others cannot change needs no more
+/// than the rules of the database.
+async fn parent_is_mine(
+    tx: &mut botbuilder_store::Tx,
+    caller: &Caller,
+    resource: &Inner,
+    meant: &Meant,
+) -> Result<(), ApiError> {
+    if resource.owner.is_some() { parent_exists(tx, caller, resource, meant).await } else { Ok(()) }
+}
+
+/// Whether the column of a row names the caller's organization.
+fn is_mine(caller: &Caller, row: &Row, owner: &str) -> bool {
+    let row: Option<Value> = serde_json::from_str(&row.json).ok();
+    let organization = row.as_ref().and_then(|row| row.get(owner)).and_then(Value::as_str);
+    organization == Some(caller.scope.org().to_string().as_str())
 }
 
 /// Whether a row belongs to this collection, where several share a table.
-fn belongs(resource: &Inner, row: &Row) -> Result<(), ApiError> {
+fn belongs(resource: &Inner, caller: &Caller, row: &Row) -> Result<(), ApiError> {
+    if let Some(owner) = resource.owner.filter(|owner| resource.table.has(owner)) {
+        return if is_mine(caller, row, owner) { Ok(()) } else { Err(ApiError::NotFound) };
+    }
     if resource.fixed.is_empty() {
         return Ok(());
     }
@@ -219,9 +248,10 @@ pub(super) async fn get(
     let fields = query::of_one(resource.table, &meant.pairs)?;
     let place = meant.place()?;
     let mut tx = api.store.begin(&caller.scope).await?;
+    parent_is_mine(&mut tx, caller, resource, &meant).await?;
     let whole = rows::get(&mut tx, &caller.scope, resource.table, place, None).await?;
     let row = whole.ok_or(ApiError::NotFound)?;
-    belongs(resource, &row)?;
+    belongs(resource, caller, &row)?;
     let mut row = match fields {
         Some(fields) => rows::get(&mut tx, &caller.scope, resource.table, place, Some(&fields))
             .await?
@@ -256,6 +286,9 @@ pub(super) async fn create(
     }
     for (name, value) in resource.fixed {
         values.insert((*name).to_owned(), json!(value));
+    }
+    if let Some(owner) = resource.owner.filter(|owner| table.has(owner)) {
+        values.insert(owner.to_owned(), json!(caller.scope.org()));
     }
     if let (Some(parent), Some(id)) = (&table.parent, meant.parent) {
         values.insert(parent.column.to_owned(), json!(id));
@@ -292,7 +325,7 @@ pub(super) async fn update(
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
-    belongs(resource, &before)?;
+    belongs(resource, caller, &before)?;
     if table.is_versioned() {
         fits(&before, meant.if_match.demand()?)?;
     }
@@ -333,7 +366,7 @@ pub(super) async fn delete(
     let table = resource.table;
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
-    belongs(resource, &before)?;
+    belongs(resource, caller, &before)?;
     if table.is_versioned() {
         fits(&before, meant.if_match.allow()?)?;
     }
@@ -361,7 +394,7 @@ pub(super) async fn restore(
         .await
         .map_err(|error| broken_rule(resource.table, error))?
         .ok_or(ApiError::NotFound)?;
-    belongs(resource, &row)?;
+    belongs(resource, caller, &row)?;
     changes::note(api, &mut tx, caller, resource.table, "restored", None, Some(&row)).await?;
     tx.commit().await?;
     tell(api, resource.table);
@@ -384,7 +417,7 @@ pub(super) async fn transition(
     let table = resource.table;
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
-    belongs(resource, &before)?;
+    belongs(resource, caller, &before)?;
     fits(&before, meant.if_match.allow()?)?;
     let values: Map<String, Value> = serde_json::from_str(&before.json).map_err(ApiError::defect)?;
     let state = values.get(transition.column).and_then(Value::as_str).unwrap_or_default();

@@ -10,9 +10,12 @@
 //! same file, added with [`Routes::add`].
 
 pub mod act;
+pub mod bulk;
 pub mod changes;
+pub mod duplicate;
 mod fields;
 mod handlers;
+pub mod order;
 mod query;
 mod schema;
 
@@ -69,6 +72,8 @@ pub(crate) struct Inner {
     pub fixed: &'static [(&'static str, &'static str)],
     /// The column that a parameter of the address names, where no table stands behind it.
     pub narrowed_by: Option<&'static str>,
+    /// The column that names the organization whose row it is, or whose row is above it, where others can read it too.
+    pub owner: Option<&'static str>,
     pub limit: usize,
 }
 
@@ -144,6 +149,7 @@ impl Resource {
             show: None,
             fixed: &[],
             narrowed_by: None,
+            owner: None,
             limit,
         };
         Self { inner, routes: Vec::new() }
@@ -230,6 +236,14 @@ impl Resource {
     #[must_use]
     pub fn narrowed_by(mut self, column: &'static str) -> Self {
         self.inner.narrowed_by = Some(column);
+        self
+    }
+
+    /// Only rows of the caller's organization by this column, which new rows get; where the table has none of that
+    /// name, only rows below such a row.
+    #[must_use]
+    pub fn owned(mut self, column: &'static str) -> Self {
+        self.inner.owner = Some(column);
         self
     }
 
@@ -363,6 +377,8 @@ pub fn missing(
     let summary = format!("not available yet: {what}");
     let operation = match *method {
         Method::GET => Operation::get(path, permission, summary),
+        Method::PATCH => Operation::patch(path, permission, summary),
+        Method::DELETE => Operation::delete(path, permission, summary),
         _ => Operation::post(path, permission, summary),
     };
     routes.add(operation.answers(501), async move || ApiError::NotAvailable(what))

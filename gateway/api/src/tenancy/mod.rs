@@ -1,5 +1,6 @@
 //! Organizations and the people in them.
 
+mod branding;
 mod grants;
 mod invitations;
 mod members;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes {
         .merge(team_roles::routes())
         .merge(grants::routes())
         .merge(invitations::routes())
+        .merge(branding::routes())
 }
 
 /// Refuses whoever would give away, or act on, more than they have.

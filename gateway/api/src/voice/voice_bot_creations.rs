@@ -4,9 +4,13 @@ use botbuilder_store::voice::voice_bot_creations::TABLE;
 
 use crate::{
     permission::{Area, Verb},
-    resource::Resource,
+    resource::{Resource, Transition},
     routes::Routes,
 };
+
+/// The states of a creation that goes on.
+const OPEN: &[&str] =
+    &["recording", "uploaded", "transcribing", "transcribed", "extracting", "review", "generating"];
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
@@ -19,5 +23,6 @@ pub fn routes() -> Routes {
         .unavailable("transcribe", Verb::Execute, "speech is not understood yet")
         .unavailable("extract", Verb::Execute, "speech is not understood yet")
         .unavailable("generate", Verb::Execute, "speech is not understood yet")
+        .moving(Transition::new("cancel", OPEN, "canceled"))
         .routes()
 }

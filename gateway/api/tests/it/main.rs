@@ -11,6 +11,7 @@ mod harness;
 mod idempotency;
 mod identity;
 mod limits;
+mod map;
 mod nlu;
 mod openapi;
 mod others;
