@@ -270,6 +270,14 @@ async fn a_plugin_is_found_installed_rated_and_uninstalled() {
     assert_eq!(server.post(&install, granted.clone()).await.expect(409).code(), "taken");
 
     let reviews = format!("/v1/plugins/{plugin}/reviews");
+    // A review is somebody's: the token's creator's, where it has one.
+    assert_eq!(server.post(&reviews, json!({ "rating": 5 })).await.expect(403).code(), "session_required");
+    run(
+        &server,
+        "UPDATE api_tokens t SET user_id = o.owner_id FROM organizations o WHERE o.id = t.organization_id",
+        &[],
+    )
+    .await;
     assert_eq!(server.post(&reviews, json!({ "rating": 5 })).await.expect(409).code(), "not_used");
     run(&server, "UPDATE plugin_installations SET created_at = now() - interval '2 days'", &[]).await;
     let review = server.post(&reviews, json!({ "rating": 5, "title": "good" })).await.expect(201);
@@ -348,6 +356,8 @@ async fn branding_is_set_and_a_domain_waits_to_be_proved() {
     assert_eq!(verify.code(), "not_proved");
     let gone = patch(json!({ "custom_domain": null })).await.expect(200);
     assert_eq!((&gone.data()["domain_status"], &gone.data()["domain_token"]), (&json!("none"), &Value::Null));
+    patch(json!({ "show_powered_by": false })).await.expect(200);
+    run(&server, "UPDATE user_subscriptions SET status = 'canceled'", &[]).await;
     assert_eq!(patch(json!({ "show_powered_by": false })).await.expect(402).code(), "plan_feature");
 }
 
