@@ -24,7 +24,7 @@ impl World {
         Some(world)
     }
 
-    /// With PyPI pysaml2, which knows us by our own document. None where it cannot be had.
+    /// With `pysaml2`, which knows us by our own document. None where it cannot be had.
     async fn of_python() -> Option<Self> {
         let package = packages(env!("CARGO_TARGET_TMPDIR"), Packages::Pip(&["pysaml2==7.5.5"]))?;
         if Command::new("xmlsec1").arg("--version").output().is_err() {
