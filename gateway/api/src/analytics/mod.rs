@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::request::Parts, response::Response};
 use botbuilder_store::analytics;
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike as _, Days, NaiveDate};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -139,8 +139,9 @@ impl Asked {
         let (mut from, mut to, mut filter) = (None, None, Map::new());
         for (name, value) in pairs {
             let day = || {
-                let day: Result<NaiveDate, _> = value.parse();
-                day.map_err(|_| ApiError::invalid(name.clone(), "must be a day like 2026-11-22"))
+                let day: Option<NaiveDate> = value.parse().ok();
+                day.filter(|day| (1970..=9999).contains(&day.year()))
+                    .ok_or_else(|| ApiError::invalid(name.clone(), "must be a day like 2026-11-22"))
             };
             match name.as_str() {
                 "from" => from = Some(day()?),

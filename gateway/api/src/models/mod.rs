@@ -9,6 +9,7 @@ pub mod fine_tune_jobs;
 pub mod fine_tune_models;
 pub mod fine_tuning_metrics;
 pub mod model_versions;
+pub mod public_experiments;
 
 use crate::routes::Routes;
 
@@ -24,6 +25,7 @@ pub fn routes() -> Routes {
         fine_tune_datasets::routes(),
         fine_tune_models::routes(),
         model_versions::routes(),
+        public_experiments::routes(),
     ]
     .into_iter()
     .fold(Routes::new(), Routes::merge)

@@ -51,7 +51,7 @@ pub fn routes() -> Routes {
             .takes(json!({
                 "type": "object",
                 "properties": {
-                    "version_id": { "type": "string", "format": "uuid" },
+                    "version_id": { "type": ["string", "null"], "format": "uuid" },
                     "granted_permissions": { "type": "array", "items": { "type": "string" } },
                     "settings": { "type": "object" },
                     "auto_update": { "type": "boolean" },

@@ -35,7 +35,7 @@ pub fn routes() -> Routes {
     let reviewed = "plugins are published by whoever reviews them, and nobody does yet";
     let body = json!({
         "type": "object",
-        "properties": { "reason": { "type": "string", "maxLength": 500 } },
+        "properties": { "reason": { "type": ["string", "null"], "maxLength": 500 } },
         "additionalProperties": false,
     });
     let plugins = Resource::new(&TABLE, "plugin on offer", Area::Plugin, PATH)

@@ -30,6 +30,8 @@ use crate::{
 const PATH: &str = "/v1/recovery/events";
 /// Most events of one call.
 const MOST: usize = 100;
+/// The highest value that comes back, in the smallest unit of its currency.
+const MOST_VALUE: u64 = 1 << 53;
 /// The states of an event that goes on.
 const OPEN: [&str; 3] = ["pending", "enrolled", "in_sequence"];
 
@@ -70,8 +72,8 @@ pub fn routes() -> Routes {
             .takes(json!({
                 "type": "object",
                 "properties": {
-                    "recovered_value": { "type": "integer", "minimum": 0 },
-                    "order_ref": { "type": "string", "maxLength": 255 },
+                    "recovered_value": { "type": ["integer", "null"], "minimum": 0, "maximum": MOST_VALUE },
+                    "order_ref": { "type": ["string", "null"], "maxLength": 255 },
                 },
                 "additionalProperties": false,
             }))
@@ -188,7 +190,7 @@ async fn batch(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recovered {
-    recovered_value: Option<u32>,
+    recovered_value: Option<u64>,
     order_ref: Option<String>,
 }
 
@@ -206,6 +208,9 @@ async fn mark_recovered(
     if order_ref.as_ref().is_some_and(|text| text.chars().count() > 255) {
         return Err(ApiError::invalid("order_ref", "must have at most 255 characters"));
     }
+    if recovered_value.is_some_and(|value| value > MOST_VALUE) {
+        return Err(ApiError::invalid("recovered_value", format!("must be at most {MOST_VALUE}")));
+    }
     let now = api.clock.now();
     act(&api, &caller, &TABLE, at(id), "mark_recovered", |before| {
         require_state(
@@ -214,7 +219,7 @@ async fn mark_recovered(
             &["pending", "enrolled", "in_sequence", "lost", "expired", "holdout"],
         )?;
         let at_risk = before.get("value").and_then(Value::as_u64).unwrap_or_default();
-        let recovered = recovered_value.map_or(at_risk, u64::from);
+        let recovered = recovered_value.unwrap_or(at_risk);
         let status = if is_whole(at_risk, recovered) { "recovered" } else { "partially_recovered" };
         Ok(set([
             ("status", json!(status)),

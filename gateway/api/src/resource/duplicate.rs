@@ -62,6 +62,9 @@ async fn duplicate(
     Named { name }: Named,
     prepare: fn(&mut Map<String, Value>) -> Result<(), ApiError>,
 ) -> Result<Answer, ApiError> {
+    if name.is_empty() {
+        return Err(ApiError::invalid("name", "must not be empty"));
+    }
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, table, at(id), None).await?.ok_or(ApiError::NotFound)?;
     let mut values = copied(table, &fields(&row)?);

@@ -37,7 +37,7 @@ use crate::{
     auth::Caller,
     error::ApiError,
     permission::{Area, Permission, Verb},
-    routes::{Operation, Routes},
+    routes::{Access, Operation, Routes},
 };
 
 pub use fields::{Mode, check};
@@ -371,15 +371,15 @@ pub fn missing(
     routes: Routes,
     method: &Method,
     path: impl Into<String>,
-    permission: Permission,
+    access: impl Into<Access>,
     what: &'static str,
 ) -> Routes {
     let summary = format!("not available yet: {what}");
     let operation = match *method {
-        Method::GET => Operation::get(path, permission, summary),
-        Method::PATCH => Operation::patch(path, permission, summary),
-        Method::DELETE => Operation::delete(path, permission, summary),
-        _ => Operation::post(path, permission, summary),
+        Method::GET => Operation::get(path, access, summary),
+        Method::PATCH => Operation::patch(path, access, summary),
+        Method::DELETE => Operation::delete(path, access, summary),
+        _ => Operation::post(path, access, summary),
     };
     routes.add(operation.answers(501), async move || ApiError::NotAvailable(what))
 }
