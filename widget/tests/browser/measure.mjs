@@ -38,7 +38,7 @@ async function cost() {
   // Only with what the page itself runs: a locator brings a script along that takes longer than the chat.
   await until(page, "!!window.BotBuilder?.open");
   await page.evaluate("BotBuilder.open()");
-  await until(page, `document.getElementById("botbuilder-widget").shadowRoot.textContent.includes("What can I do")`);
+  await until(page, `document.getElementById("botbuilder-widget")?.shadowRoot.textContent.includes("What can I do")`);
   const { shift, tasks, loaded, bytes } = await page.evaluate(() => {
     const ours = performance.getEntriesByType("resource").filter((entry) => entry.name.includes("/widget/v1/"));
     const [page] = performance.getEntriesByType("navigation");
