@@ -76,7 +76,10 @@ pub(super) async fn recognise(
         ..note(&read, text, bot)
     };
     let noted = note.id;
-    if answering.notes.try_send((asked.org, note)).is_err() {
+    if read.reading.recognition.decision == Decision::Ask {
+        // What the person chooses is written to this note, so it is there before they are asked.
+        store(runtime, vec![(asked.org, note)]).await;
+    } else if answering.notes.try_send((asked.org, note)).is_err() {
         warn!(bot.id = %bot, "a recognition is not noted, too many wait");
     }
     answer(&read, Some(noted))

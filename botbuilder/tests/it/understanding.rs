@@ -78,6 +78,16 @@ impl Bot {
         answer.json()["data"].clone()
     }
 
+    /// Every text but the examples is close to something, and none is close enough.
+    async fn accepts_nothing_but_examples(&self) {
+        let bearer = format!("Bearer {}", self.platform.acme().seeded.token.expose());
+        let headers =
+            [("authorization", bearer.as_str()), ("content-type", "application/json"), ("if-match", "*")];
+        let body = json!({ "intent_accept": 1.5, "intent_ask": 0.0 }).to_string();
+        let answer = self.platform.call(Method::PATCH, &self.path, &headers, body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     async fn teach(&self) {
         let files = json!([{ "name": "taught.csv", "text": TAUGHT }]);
         self.call(Method::POST, "/intents/import", json!({ "format": "csv", "files": files })).await;
@@ -164,6 +174,37 @@ async fn a_bot_is_taught_trained_and_asked() {
     assert_eq!(bot.train().await["version"], 2);
     let standing = bot.call(Method::POST, "/nlu/activate", json!({ "version": 1 })).await;
     assert_eq!((&standing["version"], &standing["status"]), (&json!(1), &json!("stale")));
+    bot.platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_is_close_the_person_is_asked_and_what_they_choose_waits_for_review() {
+    let mut bot = Bot::start().await;
+    bot.teach().await;
+    bot.accepts_nothing_but_examples().await;
+    assert_eq!(bot.train().await["status"], "succeeded");
+    eventually("the model is in use", async || {
+        let read = bot.call(Method::POST, "/nlu/analyze", json!({ "text": "my order please" })).await;
+        (read["recognition"]["decision"] == "ask").then_some(())
+    })
+    .await;
+    bot.platform.acme().whatsapp.say("491511", "my order please").await.expect("taken");
+    let replies = bot.platform.acme().whatsapp_replies("491511", bot.said + 1).await;
+    bot.said += 1;
+    let asked = replies[bot.said - 1].text.clone().unwrap_or_default();
+    assert!(asked.starts_with("What did you mean?"), "{asked}");
+    assert_eq!(bot.says("order status").await, "Your order  is on its way.");
+
+    let queue = "/nlu/logs?filter[review_state]=queued";
+    let queued = eventually("the note", async || {
+        let queued = bot.call(Method::GET, queue, Value::Null).await;
+        Some(queued.as_array()?.first()?.clone())
+    })
+    .await;
+    assert_eq!((&queued["text"], &queued["matched"]), (&json!("my order please"), &json!(false)));
+    assert!(queued["message_id"].is_string(), "{queued}");
+    let intents = bot.call(Method::GET, "/intents?filter[name]=order_status", Value::Null).await;
+    assert_eq!(queued["labelled_intent_id"], intents[0]["id"]);
     bot.platform.settled().await;
 }
 
