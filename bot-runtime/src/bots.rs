@@ -168,28 +168,33 @@ impl Bots {
     ) -> Result<Option<Bot>, Error> {
         let Some(known) = botbuilder_bots::known(tx, scope, bot).await? else { return Ok(None) };
         let orchestration = flow_orchestrations::active(tx, scope, bot).await?;
-        let orchestration = orchestration.map(|active| Arc::new(orchestration_of(bot, active)));
-        let library = self.library(tx, scope, bot, &flow, orchestration.as_deref()).await?;
+        let mut orchestration = orchestration.map(|active| orchestration_of(bot, active));
+        if orchestration.is_none() && known.settings.flows().next().is_some() {
+            // A conversation in a flow that an intent started begins anew with the default flow.
+            let entry = bot_flows::default(tx, scope, bot).await?.unwrap_or(id);
+            orchestration = Some(Orchestration::none(entry.to_string()));
+        }
+        let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
+        open.extend(known.settings.flows().map(str::to_owned));
+        open.extend(orchestration.iter().flat_map(Orchestration::flows).map(str::to_owned));
+        let library = self.library(tx, scope, bot, open).await?;
         let limits = budget(self.limits, known.stored.get("budget"));
         let bot = Bot::of(version, flow, known.settings).with_limits(limits).with_library(library);
         Ok(Some(match orchestration {
-            Some(orchestration) => bot.among(id.to_string(), orchestration),
+            Some(orchestration) => bot.among(id.to_string(), Arc::new(orchestration)),
             None => bot,
         }))
     }
 
-    /// The flows that a flow may come to call or to be followed by, and those that they may call.
+    /// These flows, and those that they may come to call.
     async fn library(
         &self,
         tx: &mut Tx,
         scope: &OrgScope,
         bot: BotId,
-        flow: &Flow,
-        orchestration: Option<&Orchestration>,
+        mut open: Vec<String>,
     ) -> Result<Library, Error> {
         let mut library = Library::default();
-        let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
-        open.extend(orchestration.into_iter().flat_map(Orchestration::flows).map(str::to_owned));
         let mut seen = Vec::new();
         while let Some(id) = open.pop() {
             if seen.contains(&id) || seen.len() >= CALLED_MAX {

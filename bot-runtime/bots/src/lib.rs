@@ -12,6 +12,7 @@ use botbuilder_store::{
     Error, OrgScope, Tx,
     bots::{bot_messages, bots},
     experiments,
+    nlu::taught,
 };
 use serde::Deserialize as _;
 use tracing::warn;
@@ -32,6 +33,7 @@ pub async fn known(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<K
     let Some(row) = bots::for_turns(tx, scope, bot).await? else { return Ok(None) };
     let written = bot_messages::for_turns(tx, scope, bot).await?;
     let running = experiments::running(tx, scope, bot).await?;
+    let answered = taught::answered(tx, scope, bot).await?;
     let (mut messages, keywords) = messages::sorted(bot, written);
     if row.fallback.is_none() {
         // A bot without last words of its own says that it did not understand.
@@ -41,6 +43,7 @@ pub async fn known(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<K
     let settings = Settings {
         messages,
         keywords,
+        intents: answered.into_iter().filter_map(|row| messages::intent_answer(bot, row)).collect(),
         language: row.language,
         experiments: running.into_iter().filter_map(|row| experiment_of(bot, row)).collect(),
         handoff: row.handoff,

@@ -2,31 +2,47 @@
 
 use botbuilder_domain::{BotId, ChannelKind};
 use botbuilder_flow::{
-    Authored, Keyword, KeywordMatch, Messages,
+    Authored, IntentAnswer, Keyword, KeywordMatch, Messages,
     authored::{Pattern, read_content},
     experiment::Experiment,
 };
-use botbuilder_store::bots::bot_messages::Written;
+use botbuilder_store::{bots::bot_messages::Written, nlu::taught::Answered};
 use tracing::warn;
+
+/// What is done about an intent. None where nothing is: it names no flow, and its message cannot be said.
+pub(crate) fn intent_answer(bot: BotId, row: Answered) -> Option<IntentAnswer> {
+    let said = row.message.zip(row.content);
+    let reply = said.and_then(|(id, content)| {
+        let channels = row.channel_types.unwrap_or_default();
+        authored(bot, id.to_string(), row.language.unwrap_or_default(), &channels, &content)
+    });
+    let flow = row.flow.map(|flow| flow.to_string());
+    (flow.is_some() || reply.is_some()).then_some(IntentAnswer { intent: row.intent, flow, reply })
+}
+
+/// A message as the engine has it. None where it cannot be said, or is for networks that this program does not know.
+fn authored(
+    bot: BotId,
+    id: String,
+    language: String,
+    channel_types: &[String],
+    content: &serde_json::Value,
+) -> Option<Authored> {
+    let parts = read_content(content)
+        .inspect_err(|error| warn!(bot.id = %bot, message.id = %id, error, "message cannot be said"))
+        .ok()?;
+    let channels: Vec<ChannelKind> =
+        channel_types.iter().filter_map(|name| ChannelKind::parse(name)).collect();
+    let is_for_us = !channels.is_empty() || channel_types.is_empty();
+    is_for_us.then_some(Authored { id, language, channels, parts })
+}
 
 /// The messages by their kinds, and those that answer single words.
 pub(crate) fn sorted(bot: BotId, rows: Vec<Written>) -> (Messages, Vec<Keyword>) {
     let (mut messages, mut keywords) = (Messages::default(), Vec::new());
     for row in rows {
-        let parts = match read_content(&row.content) {
-            Ok(parts) => parts,
-            Err(error) => {
-                warn!(bot.id = %bot, message.id = %row.id, error, "message cannot be said");
-                continue;
-            }
-        };
-        // A network that this program does not know is none it is for.
-        let channels: Vec<ChannelKind> =
-            row.channel_types.iter().filter_map(|name| ChannelKind::parse(name)).collect();
-        if channels.is_empty() && !row.channel_types.is_empty() {
-            continue;
-        }
-        let said = Authored { id: row.id.to_string(), language: row.language, channels, parts };
+        let said = authored(bot, row.id.to_string(), row.language, &row.channel_types, &row.content);
+        let Some(said) = said else { continue };
         match row.kind.as_str() {
             "welcome" => messages.welcome.push(said),
             "fallback" => messages.fallback.push(said),

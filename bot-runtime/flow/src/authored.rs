@@ -73,6 +73,20 @@ pub struct Keyword {
     pub reply: Authored,
 }
 
+/// What the bot does about an intent of its own, wherever no flow has asked for something: an intent with a flow starts it,
+/// one without says its reply and leaves the conversation where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntentAnswer {
+    /// The intent's name.
+    pub intent: String,
+    /// The id of the flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+    /// What is said, before the flow if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Authored>,
+}
+
 /// How a message matches a keyword. Case and outer spaces do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    authored::{Keyword, Messages},
+    authored::{IntentAnswer, Keyword, Messages},
     circumstances::Once,
     experiment::Experiment,
     expression::Value,
@@ -55,6 +55,9 @@ pub struct Settings {
     pub messages: Messages,
     /// Answers to single words, the more important first.
     pub keywords: Vec<Keyword>,
+    /// Intents that have an answer of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<IntentAnswer>,
     /// The language the bot's texts are in.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub language: String,
@@ -75,6 +78,7 @@ impl Default for Settings {
             fallback: Content::text("Sorry, something went wrong. Please write again to start over."),
             messages: Messages::default(),
             keywords: Vec::new(),
+            intents: Vec::new(),
             language: String::new(),
             handoff: true,
             hours: None,
@@ -85,6 +89,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The flows that intents start, by their ids; one may be named more than once.
+    pub fn flows(&self) -> impl Iterator<Item = &str> {
+        self.intents.iter().filter_map(|answer| answer.flow.as_deref())
+    }
+
     /// With this fallback, or our own where the bot has none, and no keywords.
     pub fn with_fallback(fallback: Option<String>) -> Self {
         let own = Self::default();

@@ -48,7 +48,7 @@ pub mod template;
 mod turn;
 mod validate;
 
-pub use authored::{Authored, Keyword, KeywordMatch, Messages};
+pub use authored::{Authored, IntentAnswer, Keyword, KeywordMatch, Messages};
 pub use bot::{Bot, Library, Limits, Settings};
 pub use demo::{DEMO_FLOW, TEN_NODE_FLOW};
 pub use expression::Value;

@@ -279,6 +279,21 @@ impl Keywords {
 }
 
 impl Orchestration {
+    /// Most transitions of a turn, where nobody says how many.
+    pub(crate) const HOPS: u32 = 20;
+
+    /// What holds for a bot without one, whose conversations begin with this flow: no transition, no variables.
+    pub fn none(entry: String) -> Self {
+        Self {
+            entry,
+            transitions: Vec::new(),
+            on_error: OnError::Stop,
+            max_hops: Self::HOPS,
+            expire_seconds: None,
+            variables: BTreeMap::new(),
+        }
+    }
+
     /// The flows that it may enter, by their ids; one may be named more than once.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         let fallback = match &self.on_error {

@@ -6,10 +6,11 @@ use chrono::{SubsecRound, TimeDelta};
 
 use super::{ANSWER_GRACE, Failure, Turn};
 use crate::{
+    authored::IntentAnswer,
     expression::Value,
     flow::NodeId,
     input::Input,
-    orchestration::{OnError, Scope, Transition, Trigger},
+    orchestration::{OnError, Orchestration, Scope, Transition, Trigger},
     question::{Answer, Ask, Question},
     sprint::{Effect, Event, Limit, Priority, Reason},
 };
@@ -45,7 +46,8 @@ impl<'a> Turn<'a> {
 
     /// Enters another flow at its start, whose index this is. None where that is not possible; an event says why.
     fn hop(&mut self, to: &'a str, keeps_variables: bool) -> Option<usize> {
-        let most = self.bot.orchestration.as_ref().map_or(0, |orchestration| orchestration.max_hops);
+        let orchestration = self.bot.orchestration.as_deref();
+        let most = orchestration.map_or(Orchestration::HOPS, |orchestration| orchestration.max_hops);
         let node = self.place();
         if self.spent.hops >= most {
             self.event(Event::LimitReached { node, limit: Limit::Hops });
@@ -178,7 +180,14 @@ impl<'a> Turn<'a> {
         self.leave(way)
     }
 
-    /// Asks what a message means, where a transition depends on it. The message waits meanwhile.
+    /// Whether intents with an answer of their own may have a message: nothing has begun, or what waits wants something
+    /// else than free text.
+    fn is_open(&mut self) -> bool {
+        let waiting = self.waiting_node();
+        waiting.is_none() || self.waits_by(waiting).is_some_and(|node| !node.takes_free_text())
+    }
+
+    /// Asks what a message means, where a transition or an intent's own answer depends on it. The message waits meanwhile.
     pub(super) fn ask_for_intent(&mut self, input: &Input) -> bool {
         let Some(text) = input.answer().filter(|_| matches!(input, Input::Message { .. })) else {
             return false;
@@ -191,7 +200,8 @@ impl<'a> Turn<'a> {
                 intents.push(intent.clone());
             }
         }
-        if intents.is_empty() || self.spent.asks >= self.bot.limits.calls {
+        let is_wanted = !intents.is_empty() || (!self.bot.settings.intents.is_empty() && self.is_open());
+        if !is_wanted || self.spent.asks >= self.bot.limits.calls {
             return false;
         }
         let language = self.facts.contact_locale.as_text().map(str::to_owned);
@@ -212,7 +222,9 @@ impl<'a> Turn<'a> {
 
     /// Goes where the meaning of a message leads.
     pub(super) fn leave_by_intent(&mut self, answer: &Answer) -> bool {
-        let Answer::Recognized { intent: Some(meant), confidence, .. } = answer else { return false };
+        let Answer::Recognized { intent: Some(meant), confidence, accepted, .. } = answer else {
+            return false;
+        };
         let way = self.ways().find(|way| match &way.trigger {
             Trigger::Intent { intent, min_confidence } => intent == meant && confidence >= min_confidence,
             _ => false,
@@ -220,8 +232,34 @@ impl<'a> Turn<'a> {
         if way.is_some() {
             let node = self.place();
             self.event(Event::Recognized { node, intent: Some(meant.clone()) });
+            return self.leave(way);
         }
-        self.leave(way)
+        let own = self.bot.settings.intents.iter().find(|own| own.intent == *meant);
+        let Some(own) = own.filter(|_| *accepted && self.is_open()) else { return false };
+        self.answer_intent(own)
+    }
+
+    /// Does what an intent is there for. False where nothing of it can be done; the flow then has the message.
+    fn answer_intent(&mut self, own: &'a IntentAnswer) -> bool {
+        let node = self.place();
+        self.event(Event::Recognized { node, intent: Some(own.intent.clone()) });
+        let flow = own.flow.as_deref().filter(|flow| {
+            let is_there = self.bot.library.called(flow).is_some();
+            if !is_there {
+                let node = self.place();
+                self.event(Event::Error { node, reason: Reason::MissingFlow });
+            }
+            is_there
+        });
+        if flow.is_some() && self.session.wait.is_none() {
+            self.begin();
+        }
+        let reply = own.reply.as_ref().and_then(|reply| self.parts(reply));
+        let has_reply = reply.is_some();
+        self.effects.extend(reply.into_iter().flatten().map(Effect::Reply));
+        let Some(start) = flow.and_then(|flow| self.hop(flow, true)) else { return has_reply };
+        self.run_on(Some(start));
+        true
     }
 
     fn holds(&mut self, way: &'a Transition) -> bool {

@@ -272,7 +272,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The node the session waits at, if this flow has it and it waits.
-    fn waiting_node(&mut self) -> Option<(usize, Wait)> {
+    pub(super) fn waiting_node(&mut self) -> Option<(usize, Wait)> {
         let wait = self.session.wait?;
         let found = self.session.node.as_ref().and_then(|id| self.flow.find(id.as_str()));
         let found = found.filter(|at| match self.flow.nodes[*at].kind.behaviour().role() {
@@ -306,7 +306,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The node that waits for the person.
-    fn waits_by(&self, waiting: Option<(usize, Wait)>) -> Option<&'a dyn Waiting> {
+    pub(super) fn waits_by(&self, waiting: Option<(usize, Wait)>) -> Option<&'a dyn Waiting> {
         waiting.and_then(|(at, _)| match self.flow.nodes[at].kind.behaviour().role() {
             Role::Waits(node) | Role::Clarifies(_, node) => Some(node),
             Role::Passes | Role::Pauses(_) | Role::Asks(_) | Role::Calls(_) => None,
@@ -333,6 +333,12 @@ impl<'a> Turn<'a> {
     }
 
     fn start(&mut self) {
+        self.begin();
+        self.run_on(Some(self.flow.start));
+    }
+
+    /// Begins a conversation, before its first node.
+    pub(super) fn begin(&mut self) {
         self.go_home();
         self.session.variables.clear();
         self.session.frames.clear();
@@ -344,7 +350,6 @@ impl<'a> Turn<'a> {
         self.event(Event::Started { version: self.home_version });
         self.fill_shared();
         self.welcome();
-        self.run_on(Some(self.flow.start));
     }
 
     fn resume(&mut self, at: usize, wait: Wait, node: &'a dyn Waiting, input: &Input) {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use botbuilder_domain::{Content, VersionId};
 use botbuilder_flow::{
-    Answer, Ask, Bot, Context, Effect, Event, Flow, Input, Library, Limit, Next, Orchestration, Session,
-    Settings, Sprint, Value,
+    Answer, Ask, Authored, Bot, Context, Effect, Event, Flow, Input, IntentAnswer, Library, Limit, Next,
+    Orchestration, Reason, Session, Settings, Sprint, Value,
     definition::VariableType,
     orchestration::{OnError, Scope, Shared, Transition, Trigger},
     step,
@@ -51,6 +51,7 @@ fn way(from: &str, to: &str, kind: &str, value: &Json) -> Transition {
 struct World {
     flows: Vec<(&'static str, Json)>,
     orchestration: Orchestration,
+    settings: Settings,
 }
 
 impl World {
@@ -63,7 +64,8 @@ impl World {
             expire_seconds: None,
             variables: BTreeMap::new(),
         };
-        Self { flows: vec![("a", flow("a")), ("b", flow("b"))], orchestration }
+        let settings = Settings::default();
+        Self { flows: vec![("a", flow("a")), ("b", flow("b"))], orchestration, settings }
     }
 
     fn share(mut self, name: &str, scope: Scope, default: Value) -> Self {
@@ -85,7 +87,7 @@ impl World {
             .map_or(0, |pinned| (1..9).position(|number| version(number) == pinned).unwrap());
         let (name, definition) = &self.flows[at];
         let flow = Flow::draft(definition).0.unwrap();
-        Bot::of(version(at + 1), Arc::new(flow), Settings::default())
+        Bot::of(version(at + 1), Arc::new(flow), self.settings.clone())
             .with_library(library)
             .among(*name, Arc::new(self.orchestration.clone()))
     }
@@ -199,6 +201,86 @@ fn the_meaning_of_a_message_is_asked_for_before_a_flow_takes_it() {
         let answered = world.step(asked.session, answer(question, meant(confidence)), NOW);
         assert_eq!(replies(&answered), expected);
     }
+}
+
+/// An answer to the question that the session waits for: the text meant `order`.
+fn order_is_meant(session: &Session, accepted: bool) -> Input {
+    let answer = Answer::Recognized {
+        intent: Some("order".to_owned()),
+        confidence: 0.9,
+        entities: Value::Null,
+        accepted,
+        close: Vec::new(),
+        note: None,
+    };
+    Input::Answer { question: session.waits_for_answer().unwrap(), answer, context: Context::default() }
+}
+
+fn answered_by(flow: Option<&str>, reply: Option<&str>) -> Vec<IntentAnswer> {
+    let flow = flow.map(str::to_owned);
+    let reply = reply.map(|text| Authored { parts: vec![Content::text(text)], ..Authored::default() });
+    vec![IntentAnswer { intent: "order".to_owned(), flow, reply }]
+}
+
+#[test]
+fn an_intent_with_a_flow_starts_it_wherever_no_free_text_was_asked_for() {
+    let menu = json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start" },
+            { "id": "menu", "type": "menu", "data": { "text": "A or B?", "options": [{ "id": "a", "title": "A" }] } },
+        ],
+        "edges": [{ "source": "start", "target": "menu" }, { "source": "menu", "target": "start", "port": "a" }],
+    });
+    let mut world = World::new(Vec::new());
+    world.settings.intents = answered_by(Some("b"), Some("One moment."));
+
+    // The first message: the entry flow is not seen.
+    let asked = world.step(Session::default(), Input::text("where is my order"), NOW);
+    let Next::Ask { question, .. } = &asked.next else { panic!("{asked:?}") };
+    assert!(matches!(&question.ask, Ask::Recognize { text, .. } if text == "where is my order"));
+    let meant = order_is_meant(&asked.session, true);
+    let begun = world.step(asked.session.clone(), meant, NOW);
+    assert_eq!(replies(&begun), ["One moment.", "b? "]);
+    assert_eq!(begun.session.version(), Some(version(2)));
+    assert!(begun.events.contains(&Event::Hopped { from: version(1), to: version(2) }));
+    // What is not sure enough, the flow has.
+    let unsure = order_is_meant(&asked.session, false);
+    assert_eq!(replies(&world.step(asked.session, unsure, NOW)), ["a? "]);
+    // Free text is what the flow asked for.
+    assert_eq!(replies(&world.step(begun.session, Input::text("my order"), NOW)), ["got my order"]);
+
+    // A menu is left, but what it offers goes before.
+    world.flows[0].1 = menu;
+    let asked = world.step(Session::default(), Input::text("hi"), NOW);
+    let unsure = order_is_meant(&asked.session, false);
+    let begun = world.step(asked.session, unsure, NOW);
+    assert_eq!(replies(&begun), ["A or B?"]);
+    assert!(world.step(begun.session.clone(), Input::text("A"), NOW).session.waits_for_answer().is_none());
+    let asked = world.step(begun.session, Input::text("where is my order"), NOW);
+    let meant = order_is_meant(&asked.session, true);
+    assert_eq!(replies(&world.step(asked.session, meant, NOW)), ["One moment.", "b? "]);
+}
+
+#[test]
+fn an_intent_with_a_reply_alone_leaves_the_conversation_where_it_is() {
+    let mut world = World::new(Vec::new());
+    world.settings.intents = answered_by(None, Some("From nine to five."));
+    let asked = world.step(Session::default(), Input::text("when are you open"), NOW);
+    let meant = order_is_meant(&asked.session, true);
+    let told = world.step(asked.session, meant, NOW);
+    assert_eq!(replies(&told), ["From nine to five."]);
+    assert_eq!((told.next, told.session.version()), (Next::Done, None));
+
+    // A flow that is not there: the conversation begins as if nothing had been meant.
+    world.settings.intents = answered_by(Some("gone"), None);
+    let asked = world.step(Session::default(), Input::text("my order"), NOW);
+    let meant = order_is_meant(&asked.session, true);
+    let begun = world.step(asked.session, meant, NOW);
+    assert_eq!(replies(&begun), ["a? "]);
+    assert!(
+        begun.events.iter().any(|event| matches!(event, Event::Error { reason: Reason::MissingFlow, .. }))
+    );
 }
 
 #[test]

@@ -59,6 +59,22 @@ pub async fn current_version(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Resul
     Ok(version.flatten().map(VersionId::from))
 }
 
+/// The flow that conversations begin with where the bot has no orchestration.
+#[tracing::instrument(level = "debug", name = "store.bot_flows.default", skip_all)]
+pub async fn default(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<FlowId>, Error> {
+    let id = sqlx::query_scalar!(
+        r#"
+        SELECT id FROM bot_flows
+        WHERE organization_id = $1 AND bot_id = $2 AND is_default AND status = 'published' AND deleted_at IS NULL
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(id.map(FlowId::from))
+}
+
 /// Takes the mark of the default flow away from every other flow of the bot.
 #[tracing::instrument(level = "debug", name = "store.bot_flows.clear_default", skip_all)]
 pub async fn clear_default(tx: &mut Tx, scope: &OrgScope, bot: BotId, except: FlowId) -> Result<(), Error> {

@@ -215,3 +215,43 @@ pub async fn keywords(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Vec<K
     .fetch_all(&mut *tx.inner)
     .await?)
 }
+
+/// What an intent is answered with.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The intent's name.
+    pub intent: String,
+    /// The flow that it starts.
+    pub flow: Option<Uuid>,
+    /// The message that it answers with.
+    pub message: Option<Uuid>,
+    /// The message's language.
+    pub language: Option<String>,
+    /// The networks that the message is for; all where there are none.
+    pub channel_types: Option<Vec<String>>,
+    /// What the message says.
+    pub content: Option<Value>,
+}
+
+/// The intents in use that name a flow or a message. What is not for the bot is left to its flows.
+#[tracing::instrument(level = "debug", name = "store.taught.answered", skip_all)]
+pub async fn answered(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Vec<Answered>, Error> {
+    Ok(sqlx::query_as!(
+        Answered,
+        r#"
+        SELECT i.name AS intent, i.target_flow_id AS flow, m.id AS "message?", m.language AS "language?",
+               m.channel_types AS "channel_types?", m.content AS "content?"
+          FROM intents i
+          LEFT JOIN bot_messages m ON m.organization_id = i.organization_id AND m.id = i.response_message_id
+               AND m.is_active AND m.deleted_at IS NULL
+         WHERE i.organization_id = $1 AND i.bot_id = $2 AND i.is_active AND i.deleted_at IS NULL AND NOT i.is_fallback
+           AND (i.target_flow_id IS NOT NULL OR m.id IS NOT NULL)
+         ORDER BY i.name
+         LIMIT 1000
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?)
+}

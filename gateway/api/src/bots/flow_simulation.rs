@@ -7,7 +7,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use botbuilder_bots::orchestration_of;
 use botbuilder_domain::{BotId, FlowId, VersionId};
 use botbuilder_flow::{
-    Bot, Context, Flow, Library,
+    Bot, Context, Flow, Library, Settings,
     simulate::{
         Act, Given, Outcome, Simulation,
         cases::{Expectation, Step, check},
@@ -124,9 +124,10 @@ async fn played(api: &Api, caller: &Caller, place: Place, asked: Simulate) -> Re
             .about("definition")
             .with(json!({ "problems": problems })));
     };
-    let open = flow.calls().map(str::to_owned).collect();
+    let settings = settings(&mut tx, caller, bot).await?;
+    let open = flow.calls().chain(settings.flows()).map(str::to_owned).collect();
     let library = library(&mut tx, caller, bot, open, Which::Published).await?;
-    let bot = simulated(&mut tx, caller, bot, Arc::new(flow), library).await?;
+    let bot = simulated(Arc::new(flow), settings, library);
     tx.commit().await?;
     let steps = play(api, bot, place.id, asked)?;
     Ok(Json(json!({ "data": { "steps": steps, "problems": problems } })))
@@ -149,14 +150,15 @@ async fn simulate_orchestration(
     let bot = bot_of(&fields(&row)?)?;
     let rules = flow_orchestrations::rules(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
     let orchestration = orchestration_of(bot, rules);
-    let open = orchestration.flows().map(str::to_owned).collect();
+    let settings = settings(&mut tx, &caller, bot).await?;
+    let open = orchestration.flows().chain(settings.flows()).map(str::to_owned).collect();
     let library = library(&mut tx, &caller, bot, open, Which::DraftsToo).await?;
     let Some(entry) = library.get(&orchestration.entry) else {
         let refused =
             ApiError::conflict("wrong_state", "the flow that the orchestration begins with cannot be run");
         return Err(refused.with(json!({ "flow": orchestration.entry })));
     };
-    let bot = simulated(&mut tx, &caller, bot, entry, library).await?;
+    let bot = simulated(entry, settings, library);
     let entry = orchestration.entry.clone();
     let bot = bot.among(entry, Arc::new(orchestration));
     tx.commit().await?;
@@ -206,17 +208,16 @@ fn told(act: &Act, expect: &[Expectation], outcome: &Outcome) -> Value {
     })
 }
 
-/// The bot as it would be with this draft: its texts, and the flows that it may call.
-async fn simulated(
-    tx: &mut Tx,
-    caller: &Caller,
-    id: BotId,
-    flow: Arc<Flow>,
-    library: Library,
-) -> Result<Bot, ApiError> {
+/// The bot's texts, and what it does about intents.
+async fn settings(tx: &mut Tx, caller: &Caller, id: BotId) -> Result<Settings, ApiError> {
     let known = botbuilder_bots::known(tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    Ok(known.settings)
+}
+
+/// The bot as it would be with this draft, and the flows that it may come to.
+fn simulated(flow: Arc<Flow>, settings: Settings, library: Library) -> Bot {
     // A draft is no version: the id stands for it.
-    Ok(Bot::of(VersionId::new(Uuid::nil()), flow, known.settings).with_library(library))
+    Bot::of(VersionId::new(Uuid::nil()), flow, settings).with_library(library)
 }
 
 /// Which versions of flows are played.
