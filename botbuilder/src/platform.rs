@@ -326,6 +326,7 @@ async fn build(
     let routes = internal::router(gateway.clone(), render, stopping.clone());
     supervisor.start(Server::new("internal listener", internal, routes, &config.limits));
     if let Some(Public { listener, pages, staff }) = public {
+        let tls = config.listen.tls()?;
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
@@ -347,13 +348,14 @@ async fn build(
         let api = api.streaming(Arc::clone(&gateway.stream));
         if let Some(listener) = staff {
             let routes = botbuilder_api::admin::router(api.clone());
-            supervisor.start(Server::new("listener of staff", listener, routes, &config.limits));
+            let server = Server::new("listener of staff", listener, routes, &config.limits);
+            supervisor.start(server.with_tls(tls.clone()));
         }
         let api = botbuilder_api::router(api);
         let routes = public::router(gateway.clone(), api.merge(pages));
         let proxies = config.listen.proxies().map_err(|network| anyhow!("{network} is no network"))?;
         let server = Server::new("public listener", listener, routes, &config.limits).behind(proxies);
-        supervisor.start(server);
+        supervisor.start(server.with_tls(tls));
         if let Some(url) = config.redis.server()? {
             let redis = Redis::open(&url, &config.redis.prefix)?;
             let (hub, clock) = (Arc::clone(&gateway.hub), Arc::clone(&gateway.clock));

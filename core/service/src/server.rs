@@ -12,6 +12,7 @@
 mod body;
 mod connection;
 mod proxies;
+mod tls;
 
 use std::{
     convert::Infallible,
@@ -33,6 +34,7 @@ use hyper_util::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
@@ -40,10 +42,13 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, info, warn};
 
-pub use self::proxies::Proxies;
 use self::{
     body::{Counted, Patient},
     connection::{Connection, Times, Traffic},
+};
+pub use self::{
+    proxies::Proxies,
+    tls::{Tls, TlsError},
 };
 use crate::{
     config::Limits,
@@ -106,6 +111,7 @@ struct Shared {
     body_idle: Duration,
     request: Duration,
     proxies: Proxies,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -123,6 +129,7 @@ impl Server {
             body_idle: limits.body_idle_timeout,
             request: limits.request_timeout,
             proxies: Proxies::default(),
+            tls: None,
         };
         Self { name, listener, shared: Arc::new(shared), open: Arc::default(), most: limits.connections }
     }
@@ -132,6 +139,15 @@ impl Server {
     pub fn behind(mut self, proxies: Proxies) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.proxies = proxies;
+        }
+        self
+    }
+
+    /// The same server with TLS where there is a certificate: then it speaks nothing else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Tls>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.tls = tls;
         }
         self
     }
@@ -213,7 +229,7 @@ impl Server {
             return;
         }
         let guard = Open::new(self.open.clone());
-        connections.spawn(serve(self.shared.clone(), stream, peer, guard, stop.clone()));
+        connections.spawn(welcome(self.shared.clone(), stream, peer, guard, stop.clone()));
     }
 }
 
@@ -241,9 +257,31 @@ fn is_about_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve(
+/// Serves a connection, after the handshake where there is one.
+async fn welcome(
     shared: Arc<Shared>,
     stream: TcpStream,
+    peer: SocketAddr,
+    open: Open,
+    stop: CancellationToken,
+) {
+    let Some(tls) = shared.tls.clone() else {
+        return serve(shared, stream, peer, open, stop).await;
+    };
+    let shaken = tokio::select! {
+        biased;
+        shaken = tls.accept(stream, shared.times.header) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(stream) => serve(shared, stream, peer, open, stop).await,
+        Err(error) => debug!(client.address = %peer, "no handshake: {error}"),
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    shared: Arc<Shared>,
+    stream: S,
     peer: SocketAddr,
     open: Open,
     stop: CancellationToken,
