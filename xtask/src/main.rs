@@ -9,6 +9,7 @@ mod lint;
 mod loadtest;
 mod models;
 mod redis;
+mod sbom;
 mod setup;
 mod shell;
 mod sqlx_prepare;
@@ -43,6 +44,7 @@ const COMMANDS: &[Entry] = &[
     ("widget", "check the chat for websites and test it, also in a browser", widget::run),
     ("conformance", "the chat's sockets by the Autobahn cases", widget_conformance::run),
     ("lint", "check formatting, run clippy, and cargo-deny if it is installed", lint::run),
+    ("sbom", "write what is built upon to target/sbom.cdx.json (CycloneDX)", sbom::run),
     ("fmt", "format the code", lint::format),
     ("sqlx-prepare", "write .sqlx anew; --check only compares", sqlx_prepare::run),
     (

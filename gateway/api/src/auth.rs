@@ -310,7 +310,9 @@ async fn identify(parts: &mut Parts, api: &Api) -> Result<(Identity, Client), Ap
         parts.extensions.insert(acting);
     }
     let rate = match &identity {
-        Identity::Token(bearer) => api.identity.rates.take(bearer.token, bearer.rate_per_minute)?,
+        Identity::Token(bearer) => {
+            api.identity.rates.take_of(bearer.org.uuid(), bearer.token, bearer.rate_per_minute)?
+        }
         Identity::Session(holder) => api.identity.rates.take(holder.user, PERSON_PER_MINUTE)?,
     };
     parts.extensions.insert(rate);

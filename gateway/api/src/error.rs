@@ -40,6 +40,10 @@ pub enum ApiError {
     Internal(Uuid),
 }
 
+/// The code of a refusal, beside its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Code(pub &'static str);
+
 /// One part of a request that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -201,6 +205,7 @@ impl IntoResponse for ApiError {
         }
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (refusal.status, content_type, problem.to_string()).into_response();
+        response.extensions_mut().insert(Code(refusal.code));
         if let Some(seconds) = refusal.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

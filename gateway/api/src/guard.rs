@@ -1,22 +1,23 @@
 //! What stands in front of every route: who calls and whether they may, how long a body may be, and that a repeated
 //! call changes nothing twice.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     RequestExt as _,
     body::{Body, to_bytes},
-    extract::{MatchedPath, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
+use tracing::info;
 
 use crate::{
     Api,
     auth::{Caller, acting::Acting, rate::Rate},
-    error::ApiError,
+    error::{ApiError, Code},
     idempotency,
     routes::{Access, Operation, Table},
 };
@@ -29,6 +30,34 @@ pub(crate) struct Guard {
 }
 
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let (method, refusals) = (request.method().clone(), Arc::clone(&guard.api.identity));
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.ip().to_canonical());
+    let response = guarded(guard, request, next).await;
+    if let Some(code) = attempted(&response) {
+        // The address as it is in the table: what somebody made up stays out of the log.
+        let route = route.as_ref().map_or("", MatchedPath::as_str);
+        let client = client.map(|address| address.to_string()).unwrap_or_default();
+        if refusals.refusals.is_new(format!("{client} {method} {route} {code}"), Instant::now()) {
+            let status = response.status().as_u16();
+            info!(http.method = %method, http.route = route, http.status = status, code, client.address = client, "refused");
+        }
+    }
+    response
+}
+
+/// The code of an answer to somebody who tried what input, order, rates or rights do not allow. That something is not
+/// there, or was changed by somebody else, is no attempt.
+fn attempted(response: &Response) -> Option<&'static str> {
+    let status = response.status();
+    let is_harmless = matches!(status, StatusCode::NOT_FOUND | StatusCode::PRECONDITION_FAILED);
+    if !status.is_client_error() || is_harmless {
+        return None;
+    }
+    Some(response.extensions().get::<Code>().map_or("", |code| code.0))
+}
+
+async fn guarded(guard: Guard, request: Request, next: Next) -> Response {
     match admit(&guard, request).await {
         Ok(admitted) => {
             let rate = admitted.parts.extensions.get::<Rate>().copied();

@@ -1,5 +1,5 @@
-//! How often an API token or a person may call: a bucket for each, refilled all the time, with a minute's worth in it. Counted in
-//! this process.
+//! How often an API token, all tokens of an organization together, or a person may call: a bucket for each, refilled all
+//! the time, with a minute's worth in it. Counted in this process.
 
 use std::{
     collections::HashMap,
@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 
+/// Calls of all tokens of an organization in a minute.
+const ORGANIZATION_PER_MINUTE: i32 = 60_000;
 /// Most buckets; when there are more, full ones go.
 const MOST: usize = 10_000;
 
@@ -59,6 +61,19 @@ impl Rates {
         })
     }
 
+    /// Takes one call of a token out of its bucket, and out of the one that the organization's tokens share: many tokens
+    /// do not come further than one with the highest rate that a token may have.
+    pub fn take_of(&self, organization: Uuid, token: Uuid, per_minute: i32) -> Result<Rate, ApiError> {
+        let now = Instant::now();
+        let rate = self.take(token, per_minute)?;
+        self.take_at(organization, ORGANIZATION_PER_MINUTE, now).map_err(|seconds| {
+            let detail =
+                format!("the tokens of an organization may call {ORGANIZATION_PER_MINUTE} times a minute");
+            ApiError::refused(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).after(seconds)
+        })?;
+        Ok(rate)
+    }
+
     /// The same at this instant; otherwise the seconds until the next may come.
     #[expect(
         clippy::cast_possible_truncation,
@@ -104,6 +119,18 @@ mod tests {
         assert_eq!(rates.take_at(token, 2, now), Err(30));
         assert!(rates.take_at(Uuid::from_u128(2), 2, now).is_ok(), "another token has its own");
         assert_eq!(rates.take_at(token, 2, now + Duration::from_secs(31)).unwrap().remaining, 0);
+    }
+
+    #[test]
+    fn tokens_of_one_organization_share_a_rate_and_leave_others_theirs() {
+        let (rates, acme, other) = (Rates::default(), Uuid::from_u128(1), Uuid::from_u128(2));
+        let mut tokens = (10..).map(Uuid::from_u128);
+        let mut call = |organization| rates.take_of(organization, tokens.next().unwrap(), 60_000);
+        let most = usize::try_from(ORGANIZATION_PER_MINUTE).unwrap();
+        // Each call by another token, and what flows back meanwhile is some calls at most.
+        let taken = (0..2 * most).take_while(|_| call(acme).is_ok()).count();
+        assert!((most..2 * most).contains(&taken), "{taken}");
+        assert!(call(other).is_ok());
     }
 
     proptest! {

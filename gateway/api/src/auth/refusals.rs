@@ -1,5 +1,5 @@
-//! Refusals in the audit trail: who asked for what without the right. The same one is noted once in a while, so that
-//! nobody fills the trail by asking again and again.
+//! Refusals, in the audit trail (who asked for what without the right) and in the log. The same one is noted once in a
+//! while, so that nobody fills either by asking again and again.
 
 use std::{
     collections::HashMap,
@@ -49,7 +49,8 @@ impl Refusals {
         }
     }
 
-    fn is_new(&self, key: String, now: Instant) -> bool {
+    /// Whether this was not noted for a while; then it is to be noted now.
+    pub(crate) fn is_new(&self, key: String, now: Instant) -> bool {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.get(&key).is_some_and(|at| now.duration_since(*at) < ONCE_IN) {
             return false;

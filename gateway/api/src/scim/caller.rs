@@ -73,7 +73,7 @@ impl FromRequestParts<Api> for Provisioner {
             api_tokens::used(&mut tx, found.token, ip.as_deref(), now).await?;
         }
         tx.commit().await?;
-        api.identity.rates.take(found.token, found.rate_per_minute)?;
+        api.identity.rates.take_of(connection.org.uuid(), found.token, found.rate_per_minute)?;
         let base = format!("{}/scim/v2", api.outside.base_url);
         Ok(Self { connection, base, token: found.token, name: found.name, client })
     }

@@ -142,10 +142,15 @@ async fn plain_text_and_older_versions_are_refused() {
     let answer = rest(&mut plain).await;
     assert!(!answer.windows(5).any(|part| part == b"hello" || part == b"HTTP/"), "{answer:?}");
 
-    // A ClientHello of TLS 1.1 (RFC 4346 7.4.1.2) with one suite and no extensions.
+    // A ClientHello (RFC 5246 7.4.1.2) that asks for TLS 1.1, and for nothing else that is not known here.
     let mut hello = vec![3, 2];
     hello.extend([7; 32]);
-    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    let suites = [0, 0, 4, 0xc0, 0x2f, 0xc0, 0x2b, 1, 0];
+    let algorithms = [0, 13, 0, 6, 0, 4, 4, 1, 4, 3];
+    let (groups, points) = ([0, 10, 0, 6, 0, 4, 0, 0x1d, 0, 0x17], [0, 11, 0, 2, 1, 0]);
+    hello.extend(suites);
+    hello.extend([0, 26]);
+    hello.extend(algorithms.into_iter().chain(groups).chain(points));
     let length = u8::try_from(hello.len()).unwrap();
     let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
     record.extend(hello);
