@@ -103,6 +103,9 @@ async fn read(
     most: usize,
 ) -> Result<RawRequest, Refusal> {
     let (head, body) = request.into_parts();
+    if is_packed(&head.headers) {
+        return Err(Refusal::Packed);
+    }
     let body = match Limited::new(body, most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => return Err(Refusal::TooLarge),
@@ -119,6 +122,15 @@ async fn read(
         body,
         received: gateway.clock.now(),
     })
+}
+
+/// Whether the body is compressed. No provider compresses its callbacks, and a small body that unpacks to a large one
+/// costs whoever unpacks it, so none is unpacked.
+fn is_packed(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Headers whose values are text. Others cannot be a signature of any provider.
@@ -212,6 +224,8 @@ pub(crate) enum Refusal {
     NotReadable(String),
     /// It is larger than what is taken.
     TooLarge,
+    /// It is compressed.
+    Packed,
     /// It ended before it was complete.
     Broken,
     /// The stream is full; come back after so many seconds.
@@ -227,6 +241,7 @@ impl Refusal {
             Self::NotBelieved(_) => "signature",
             Self::NotReadable(_) => "malformed",
             Self::TooLarge => "too_large",
+            Self::Packed => "packed",
             Self::Broken => "broken_off",
             Self::Full(_) => "full",
             Self::Unavailable => "unavailable",
@@ -249,6 +264,9 @@ impl Refusal {
             ),
             Self::NotReadable(reason) => text(StatusCode::BAD_REQUEST, format!("{reason}\n")),
             Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, "body is too large\n".to_owned()),
+            Self::Packed => {
+                text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body must not be compressed\n".to_owned())
+            }
             Self::Broken => text(StatusCode::BAD_REQUEST, "body ended early\n".to_owned()),
             Self::Full(seconds) => later(seconds),
             Self::Unavailable => later(2),

@@ -66,3 +66,18 @@ async fn edits_and_a_removal_that_come_before_the_message_and_out_of_order_apply
     until(&platform, "it stays removed", &removed).await;
     assert_eq!(platform.acme().whatsapp.conversation(ADA).len(), 1, "it was answered once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edit_of_a_clock_that_is_ahead_does_not_keep_later_ones_out() {
+    let platform = TestPlatform::with(Options { flow: super::echo_flow(), ..Options::default() }).await;
+    let shown =
+        |text: &str| json!({ "text": text, "payload": { "kind": "text", "text": text }, "removed": false });
+    comes(&platform, MESSAGE, 0, "text", json!({ "body": "first" })).await;
+    until(&platform, "it is there", &shown("first")).await;
+    // In the year 2093, and then in 2061.
+    comes(&platform, "wamid.edit.1", 2_200_000_000, "edit", edit("second")).await;
+    until(&platform, "the edit from the future stands", &shown("second")).await;
+    comes(&platform, "wamid.edit.2", 1_200_000_000, "edit", edit("third")).await;
+    until(&platform, "so does the one after it", &shown("third")).await;
+    platform.settled().await;
+}

@@ -102,6 +102,8 @@ pub struct Options {
     pub apps: Apps,
     /// Addresses on this machine that may be called, beside those of the fake providers.
     pub neighbours: Vec<String>,
+    /// The largest file that is fetched, in bytes; the usual limit if none is given.
+    pub fetch_bytes: Option<u64>,
 }
 
 impl Default for Options {
@@ -115,6 +117,7 @@ impl Default for Options {
             provider_timeout: Duration::from_secs(10),
             apps: Apps::default(),
             neighbours: Vec::new(),
+            fetch_bytes: None,
         }
     }
 }
@@ -177,7 +180,8 @@ impl TestPlatform {
         };
         let stream = Arc::new(SwitchedStream::new(stream));
         let root = RootKey::new(Secret::new(ROOT_KEY));
-        let media = Media::in_memory(&format!("http://{address}"), root.derive(LINK_KEY));
+        let mut media = Media::in_memory(&format!("http://{address}"), root.derive(LINK_KEY));
+        media.fetch_bytes = options.fetch_bytes.unwrap_or(media.fetch_bytes);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
 

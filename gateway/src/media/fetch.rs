@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::http::{Method, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use botbuilder_adapter_kit::{Account, Download, Fetch, SendError};
-use botbuilder_domain::{Content, Media};
+use botbuilder_domain::{Content, Media, MediaKind};
 use botbuilder_media::{Stored, kind, referred};
 use botbuilder_service::{
     http,
@@ -270,6 +270,11 @@ impl Fetcher {
         }
         // What the message says comes first: some networks answer everything as bytes.
         let declared = announced.or(declared);
+        // Networks answer with a page where something is wrong, and not always with a status that says so.
+        if file.media != MediaKind::Document && incoming.mime_type(declared.as_deref()) == "text/html" {
+            incoming.abandon().await;
+            return Err(not_now("not_a_file", "a page came in the place of the file"));
+        }
         incoming.finish(declared.as_deref()).await.map_err(|error| of_store(&error))
     }
 }

@@ -1,4 +1,5 @@
-//! Files of people, from their network to the store; files of ours, from the store to the networks.
+//! Files of people, from their network to the store; files of ours, from the store to the networks. What a network
+//! sends in the place of a file is in `strange_files.rs`.
 
 use botbuilder_media::reference;
 use botbuilder_testkit::{

@@ -5,6 +5,10 @@ use botbuilder_testkit::{
     local_client::Method,
     platform::{Options, TestPlatform},
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// What the stream and the database hold after nothing was to be kept.
 async fn nothing_is_stored(platform: &TestPlatform) {
@@ -144,4 +148,75 @@ async fn method_that_no_provider_uses_is_refused() {
         assert!(matches!(answer.status, 404 | 405), "{name}: {}", answer.status);
     }
     nothing_is_stored(&platform).await;
+}
+
+/// Sends a body piece by piece, without saying how long it is, and with its end only where `whole` says so. The status.
+async fn in_pieces(
+    platform: &TestPlatform,
+    path: &str,
+    signature: &str,
+    pieces: &[&[u8]],
+    whole: bool,
+) -> u16 {
+    let url = platform.base_url();
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.expect("a connection");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: here\r\n{SIGNATURE_HEADER}: {signature}\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("the head is taken");
+    for piece in pieces {
+        let framed = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+        stream.write_all(&framed).await.expect("a piece is taken");
+    }
+    if whole {
+        stream.write_all(b"0\r\n\r\n").await.expect("the end is taken");
+    }
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    let status = String::from_utf8_lossy(&answer[9..]).into_owned();
+    status.parse().expect("a status")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn body_that_does_not_say_its_length_is_read_to_its_end_and_no_further_than_the_cap() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let path = acme.whatsapp_path();
+    // One byte over the cap, and then nothing more: it is refused before its end.
+    let large = vec![b' '; (4 << 20) + 1];
+    let pieces: Vec<&[u8]> = large.chunks(64 << 10).collect();
+    assert_eq!(in_pieces(&platform, &path, &acme.sign(&large), &pieces, false).await, 413);
+    nothing_is_stored(&platform).await;
+
+    let (body, signature) = acme.text("491511", "wamid.1", "hello");
+    let pieces: Vec<&[u8]> = body.as_bytes().chunks(7).collect();
+    assert_eq!(in_pieces(&platform, &path, &"0".repeat(64), &pieces, true).await, 401);
+    assert_eq!(in_pieces(&platform, &path, &signature, &pieces, true).await, 200);
+    acme.whatsapp_replies("491511", 1).await;
+    platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_body_is_refused_before_it_is_looked_at() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    // `{}`, as gzip writes it.
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\xae\x05\0\x43\xbf\xa6\xa3\x02\0\0\0".to_vec();
+    let signature = acme.sign(&packed);
+    for encoding in ["gzip", "br", "deflate, gzip", "GZIP", ""] {
+        let headers = [(SIGNATURE_HEADER, signature.as_str()), ("content-encoding", encoding)];
+        let answer = platform.post(&acme.whatsapp_path(), &headers, packed.clone()).await;
+        assert_eq!(answer.status, 415, "{encoding:?}");
+    }
+    // Of a form that it does not name, it is signed and unreadable.
+    let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], packed).await;
+    assert_eq!(answer.status, 400);
+    nothing_is_stored(&platform).await;
+
+    let (body, signature) = acme.text("491511", "wamid.1", "hello");
+    let headers = [(SIGNATURE_HEADER, signature.as_str()), ("content-encoding", "identity")];
+    assert_eq!(platform.post(&acme.whatsapp_path(), &headers, &body).await.status, 200);
+    acme.whatsapp_replies("491511", 1).await;
+    platform.settled().await;
 }

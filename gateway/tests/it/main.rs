@@ -8,6 +8,7 @@ mod ingress;
 mod instances;
 mod operators;
 mod outage;
+mod strange_files;
 mod unsupported;
 mod uploads;
 mod widget;
