@@ -49,6 +49,8 @@ pub struct Gateway {
     pub media: Media,
     /// Files that were uploaded to providers.
     pub sent_files: Arc<media::Uploads>,
+    /// Pictures that were turned into another form.
+    pub pictures: Arc<media::Pictures>,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -75,6 +77,7 @@ impl Gateway {
             widgets: Arc::default(),
             uploads: Arc::new(widget::Uploads::new(root.derive(UPLOAD_KEY))),
             sent_files: Arc::default(),
+            pictures: Arc::default(),
             media: Media::in_memory("", root.derive(LINK_KEY)),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
             hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),

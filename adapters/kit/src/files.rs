@@ -21,9 +21,15 @@ pub trait Files: Send + Sync {
         Err(unreadable(response))
     }
 
+    /// The pictures that the network shows; none where it shows all that there are, or tells so itself. Others are turned
+    /// into one of them before [`Files::carry`] is asked, where that is possible.
+    fn pictures(&self) -> Option<Pictures> {
+        None
+    }
+
     /// How a file of ours goes out. By a link, where nothing else is said.
-    fn carry(&self, _account: &Account, _file: &Carried) -> Result<Carry, SendError> {
-        Ok(Carry::Link)
+    fn carry(&self, _account: &Account, file: &Carried) -> Result<Carry, SendError> {
+        Ok(Carry::Link { kind: file.kind })
     }
 
     /// What the answer to [`Carry::Upload`] says.
@@ -89,6 +95,17 @@ pub fn hosts(account: &Account, usual: &[&str], base_url: &str) -> Vec<String> {
     hosts
 }
 
+/// The pictures that a network shows. `image/jpeg` and `image/png` have to be among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pictures {
+    /// Their types.
+    pub types: &'static [&'static str],
+    /// The largest, in bytes.
+    pub bytes: usize,
+    /// Whether a sticker is sent as one.
+    pub stickers: bool,
+}
+
 /// A file of ours on its way out.
 #[derive(Clone)]
 pub struct Carried {
@@ -116,7 +133,10 @@ impl std::fmt::Debug for Carried {
 #[derive(Debug)]
 pub enum Carry {
     /// The provider fetches it by a link.
-    Link,
+    Link {
+        /// As what it is sent.
+        kind: MediaKind,
+    },
     /// It rides in the request that sends the message; [`ATTACHED`] with a number stands for its address.
     Attach,
     /// It is uploaded first; the message then has the provider's reference to it.

@@ -21,7 +21,7 @@ pub mod webhook;
 pub mod window;
 
 pub use account::Account;
-pub use files::{Carried, Carry, Download, Fetch, Files, Uploaded};
+pub use files::{Carried, Carry, Download, Fetch, Files, Pictures, Uploaded};
 pub use http_channel::{
     Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
 };

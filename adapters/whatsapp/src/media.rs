@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use botbuilder_adapter_kit::{
-    Account, Carried, Carry, Download, Fetch, Files, ProviderRequest, ProviderResponse, RequestBody,
-    SendError, Uploaded,
+    Account, Carried, Carry, Download, Fetch, Files, Pictures, ProviderRequest, ProviderResponse,
+    RequestBody, SendError, Uploaded,
     files::{hosts, refused, unreadable},
     json::as_text,
 };
@@ -19,6 +19,8 @@ const HOSTS: [&str; 2] = ["lookaside.fbsbx.com", "*.whatsapp.net"];
 /// An upload is good for 30 days; a day less, so that none ends on its way.
 const UPLOAD_KEPT: Duration = Duration::from_hours(29 * 24);
 const MIB: usize = 1 << 20;
+/// The pictures that are shown as such. Stickers are files of their own kind.
+const PICTURES: Pictures = Pictures { types: &["image/jpeg", "image/png"], bytes: 5 * MIB, stickers: false };
 
 impl Files for Whatsapp {
     fn fetch(&self, account: &Account, file: &Media) -> Result<Fetch, SendError> {
@@ -50,6 +52,10 @@ impl Files for Whatsapp {
             hosts: hosts(account, &HOSTS, &base_url),
             page_is_refusal: false,
         })
+    }
+
+    fn pictures(&self) -> Option<Pictures> {
+        Some(PICTURES)
     }
 
     fn carry(&self, account: &Account, file: &Carried) -> Result<Carry, SendError> {
@@ -98,7 +104,7 @@ impl Files for Whatsapp {
 fn taken_as(file: &Carried) -> (MediaKind, usize) {
     let mime_type = file.mime_type.as_str();
     match file.kind {
-        MediaKind::Image if matches!(mime_type, "image/jpeg" | "image/png") => (MediaKind::Image, 5 * MIB),
+        MediaKind::Image if PICTURES.types.contains(&mime_type) => (MediaKind::Image, PICTURES.bytes),
         MediaKind::Sticker if mime_type == "image/webp" => (MediaKind::Sticker, MIB / 2),
         MediaKind::Video if matches!(mime_type, "video/mp4" | "video/3gpp") => (MediaKind::Video, 16 * MIB),
         MediaKind::Audio

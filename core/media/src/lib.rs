@@ -4,13 +4,14 @@
 //! `<organization>/media/<sha256>` afterwards, in a folder or in a bucket. Contents name it by the address
 //! `object:<sha256>` ([`reference`]), which means the same in every message of the organization and ends with none of
 //! them; whoever shows a content replaces it by a [link](links) of the moment. What a file is, [`kind`] tells from its
-//! bytes, whatever was declared.
+//! bytes, whatever was declared; [`pictures`] gives one another form.
 
 mod error;
 mod incoming;
 pub mod kind;
 pub mod links;
 mod objects;
+pub mod pictures;
 mod unsent;
 
 use std::{path::Path as FilePath, sync::Arc, time::Duration};

@@ -68,11 +68,11 @@ impl Sender {
                 done => done,
             };
             if matches!(id, Err(SendError::Permanent { .. })) {
-                ready.refused(&self.gateway, sending.account.channel);
+                ready.refused(&self.gateway);
             }
             progress.taken.push(id.map_err(Failed::Send)?);
         }
-        Ok(sending.way.downgrade.iter().cloned().chain(plan.downgrades).collect())
+        Ok(sending.way.downgrade.iter().cloned().chain(ready.notes).chain(plan.downgrades).collect())
     }
 
     /// Finds the address under which a part is taken, where the provider has to be asked.

@@ -7,12 +7,12 @@ use std::{
 };
 
 use botbuilder_adapter_kit::{
-    Account, Carried, Carry, Channel, ProviderRequest, SendError, Uploaded, files::ATTACHED,
+    Account, Carried, Carry, Channel, Downgrade, ProviderRequest, SendError, Uploaded, files::ATTACHED,
 };
 use botbuilder_domain::{ChannelId, Content, Media, MediaKind, TemplateHeader, TemplateMessage};
 use botbuilder_media::{kind, referred};
 
-use super::owned;
+use super::{owned, pictures};
 use crate::{Gateway, dispatcher::ProviderHttp};
 
 /// More uploads than this are not remembered.
@@ -20,33 +20,38 @@ const MOST: usize = 100_000;
 
 /// The providers' references to what was uploaded, so that a file that goes to many people goes up once.
 #[derive(Default)]
-pub struct Uploads(Mutex<HashMap<(ChannelId, String), Upload>>);
+pub struct Uploads(Mutex<HashMap<Key, Upload>>);
+
+/// The same file as a picture and as a document is uploaded twice: the picture may have gone up in another form.
+type Key = (ChannelId, String, MediaKind);
 
 /// An upload, and until when it is good. The kind was settled when it was made.
 #[derive(Clone)]
 struct Upload {
     kind: MediaKind,
     reference: String,
+    /// What was done to the file.
+    notes: Vec<Downgrade>,
     until: Instant,
 }
 
 impl Uploads {
-    fn get(&self, channel: ChannelId, sha256: &str) -> Option<Upload> {
+    fn get(&self, key: &Key) -> Option<Upload> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&(channel, sha256.to_owned())).filter(|upload| Instant::now() < upload.until).cloned()
+        kept.get(key).filter(|upload| Instant::now() < upload.until).cloned()
     }
 
-    fn keep(&self, channel: ChannelId, sha256: &str, upload: Upload) {
+    fn keep(&self, key: Key, upload: Upload) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST {
             kept.clear();
         }
-        kept.insert((channel, sha256.to_owned()), upload);
+        kept.insert(key, upload);
     }
 
     /// Forgets an upload: the provider does not know it any more.
-    fn forget(&self, channel: ChannelId, sha256: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(channel, sha256.to_owned()));
+    fn forget(&self, key: &Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 
@@ -56,7 +61,9 @@ pub(crate) struct Ready {
     /// Files that ride along, each with the address that stands for it.
     attached: Vec<(String, Carried)>,
     /// The uploads it uses.
-    uploaded: Vec<String>,
+    uploaded: Vec<Key>,
+    /// What was done to its files, because the network does not show them as they are.
+    pub(crate) notes: Vec<Downgrade>,
 }
 
 impl Ready {
@@ -75,9 +82,9 @@ impl Ready {
     }
 
     /// The provider refused the message for good: the next one uploads its files anew.
-    pub(crate) fn refused(&self, gateway: &Gateway, channel: ChannelId) {
-        for sha256 in &self.uploaded {
-            gateway.sent_files.forget(channel, sha256);
+    pub(crate) fn refused(&self, gateway: &Gateway) {
+        for upload in &self.uploaded {
+            gateway.sent_files.forget(upload);
         }
     }
 }
@@ -91,7 +98,8 @@ pub(crate) async fn prepare(
     channel: &dyn Channel,
     content: &Content,
 ) -> Result<Ready, SendError> {
-    let mut ready = Ready { content: content.clone(), attached: Vec::new(), uploaded: Vec::new() };
+    let mut ready =
+        Ready { content: content.clone(), attached: Vec::new(), uploaded: Vec::new(), notes: Vec::new() };
     let files = match &mut ready.content {
         Content::Media(file) => std::slice::from_mut(file),
         Content::Album { items } => items.as_mut_slice(),
@@ -105,7 +113,8 @@ pub(crate) async fn prepare(
         if let Some(ours) = owned::named(gateway, account.org, file).await {
             *file = ours;
         }
-        let made = Made { attached: &mut ready.attached, uploaded: &mut ready.uploaded };
+        let made =
+            Made { attached: &mut ready.attached, uploaded: &mut ready.uploaded, notes: &mut ready.notes };
         *file = carried(gateway, http, account, channel, file, made).await?;
     }
     Ok(ready)
@@ -114,7 +123,8 @@ pub(crate) async fn prepare(
 /// What becomes of a file beside its place in the content.
 struct Made<'a> {
     attached: &'a mut Vec<(String, Carried)>,
-    uploaded: &'a mut Vec<String>,
+    uploaded: &'a mut Vec<Key>,
+    notes: &'a mut Vec<Downgrade>,
 }
 
 /// One file as the channel takes it.
@@ -136,13 +146,39 @@ async fn carried(
     let (Some(files), true) = (channel.files(), channel.capabilities().media) else {
         return by_link(gateway, account, file);
     };
-    if let Some(Upload { kind, reference, .. }) = gateway.sent_files.get(account.channel, sha256) {
-        made.uploaded.push(sha256.to_owned());
+    let key = (account.channel, sha256.to_owned(), file.media);
+    if let Some(Upload { kind, reference, notes, .. }) = gateway.sent_files.get(&key) {
+        made.uploaded.push(key);
+        made.notes.extend(notes);
         return Ok(by_reference(reference, kind));
     }
-    let carried = read(gateway, account, file, sha256).await?;
-    match files.carry(account, &carried)? {
-        Carry::Link => by_link(gateway, account, file),
+    if let Some(kept) = gateway.pictures.known(account, sha256) {
+        made.notes.push(kept.note.clone());
+        return by_link(gateway, account, &kept.of(file));
+    }
+    let read = read(gateway, account, file, sha256).await?;
+    let (carried, note) = pictures::fitting(gateway, files, read).await?;
+    let mut notes: Vec<Downgrade> = note.iter().cloned().collect();
+    let carry = files.carry(account, &carried)?;
+    if let Carry::Link { kind } | Carry::Upload { kind, .. } = &carry
+        && *kind != file.media
+    {
+        let reason = format!("of the type {} that is how the network takes it", carried.mime_type);
+        notes.push(Downgrade { from: file.media.as_str().into(), to: kind.as_str().into(), reason });
+    }
+    made.notes.extend(notes.iter().cloned());
+    match carry {
+        Carry::Link { kind } => match note {
+            Some(note) => {
+                let kept = pictures::keep(gateway, account, sha256, &carried, kind, note).await?;
+                by_link(gateway, account, &kept.of(file))
+            }
+            None => {
+                // Whoever follows the link is told the type that the file has, and not what it was said to have.
+                let mime_type = Some(carried.mime_type);
+                by_link(gateway, account, &Media { media: kind, mime_type, ..file.clone() })
+            }
+        },
         Carry::Attach => {
             let address = format!("{ATTACHED}{}", made.attached.len());
             made.attached.push((address.clone(), carried));
@@ -162,9 +198,10 @@ async fn carried(
                 }
             };
             if let Some(lives) = reusable {
-                let upload = Upload { kind, reference: reference.clone(), until: Instant::now() + lives };
-                gateway.sent_files.keep(account.channel, sha256, upload);
-                made.uploaded.push(sha256.to_owned());
+                let until = Instant::now() + lives;
+                let upload = Upload { kind, reference: reference.clone(), notes, until };
+                gateway.sent_files.keep(key.clone(), upload);
+                made.uploaded.push(key);
             }
             Ok(by_reference(reference, kind))
         }

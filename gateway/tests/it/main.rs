@@ -8,6 +8,7 @@ mod ingress;
 mod instances;
 mod operators;
 mod outage;
+mod pictures;
 mod strange_files;
 mod unsupported;
 mod uploads;

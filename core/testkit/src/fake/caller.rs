@@ -61,6 +61,13 @@ impl Caller {
         Ok((status, answer.text().await.map_err(reqwest::Error::without_url)?))
     }
 
+    /// The type of what lies at an address of this machine; none where nothing does.
+    pub(super) async fn type_of(&self, url: &str) -> Result<Option<String>, Error> {
+        let answer = self.client.get(url)?.send().await.map_err(reqwest::Error::without_url)?;
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        Ok(kind.filter(|_| answer.status().is_success()).map(str::to_owned))
+    }
+
     /// Sends a body of JSON with one header until it is taken.
     pub(super) async fn post(&self, body: String, header: (&str, &str)) -> Result<(), Error> {
         self.post_as(body, "application/json", &[header]).await

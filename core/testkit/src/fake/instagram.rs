@@ -36,6 +36,7 @@ use super::{
     journal::{Arrived, Journal},
     server::{self, Server},
 };
+use crate::local_client::local;
 
 /// How long after a person's last word anything may be sent.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
@@ -219,6 +220,26 @@ impl Inner {
         self.item(from, "postback", &value).await
     }
 
+    /// Why a message is refused whose files lie on this machine: the network fetches them before it takes the message.
+    async fn unfit(&self, body: &Value) -> Option<Refusal> {
+        let message = &body["message"];
+        let several = message["attachments"].as_array().map_or(&[][..], Vec::as_slice);
+        for attachment in several.iter().chain(message.get("attachment")) {
+            let url = attachment.pointer("/payload/url").and_then(Value::as_str);
+            let Some(url) = url.filter(|url| local(url).is_ok()) else { continue };
+            let words = "Failed to fetch the file from the url";
+            let Ok(Some(found)) = self.control.caller.type_of(url).await else {
+                return Some(Refusal::new(100, Some(2_018_008), words));
+            };
+            let kind = attachment["type"].as_str().unwrap_or_default();
+            if !limits::is_fit(kind, &found) {
+                let words = format!("{found} is not supported as {kind}");
+                return Some(Refusal::new(100, Some(2_018_294), words));
+            }
+        }
+        None
+    }
+
     /// Whether a person may be sent anything; longer with the tag for what a person wrote.
     fn is_open(&self, person: &str, by_person: bool) -> bool {
         let last = lock(&self.heard).get(person).copied();
@@ -276,6 +297,9 @@ async fn send(
     if !answers_a_comment && !state.is_open(&to, by_person) {
         let words = "This message is sent outside of allowed window.";
         return refuse(control, StatusCode::FORBIDDEN, &Refusal::new(10, Some(2_534_022), words));
+    }
+    if let Some(refusal) = state.unfit(&body).await {
+        return refuse(control, StatusCode::BAD_REQUEST, &refusal);
     }
     let arrived = Arrived { to, tag: None, kind, text, body };
     let accepted = control.accept(arrived, |place, _| format!("mid.fake.{place}"));

@@ -309,6 +309,9 @@ async fn send(
     } else if lock(&state.lapsed).contains(&to) {
         return refuse(control, StatusCode::BAD_REQUEST, 131_047, "Re-engagement message");
     }
+    if !media::is_fit(&state, &kind, &body) {
+        return refuse(control, StatusCode::BAD_REQUEST, 131_053, "Media upload error");
+    }
     let arrived = Arrived { to, tag, kind, text, body };
     let accepted = control.accept(arrived, |place, _| format!("wamid.fake.{place}"));
     state.statuses.report(control, &number, &accepted);

@@ -126,6 +126,22 @@ fn message(message: &Value) -> Checked<(String, Option<String>)> {
     }
 }
 
+/// Whether a file of that type can be sent as that kind of attachment.
+pub(super) fn is_fit(kind: &str, mime_type: &str) -> bool {
+    match kind {
+        "image" => matches!(mime_type, "image/png" | "image/jpeg" | "image/gif"),
+        "audio" => matches!(mime_type, "audio/aac" | "audio/mp4" | "audio/m4a" | "audio/x-m4a" | "audio/wav"),
+        "video" => {
+            matches!(
+                mime_type,
+                "video/mp4" | "video/ogg" | "video/x-msvideo" | "video/quicktime" | "video/webm"
+            )
+        }
+        "file" => mime_type == "application/pdf",
+        _ => true,
+    }
+}
+
 fn quick_replies(replies: &Value) -> Checked<()> {
     let replies = replies.as_array().map_or(&[][..], Vec::as_slice);
     if !(1..=13).contains(&replies.len()) {

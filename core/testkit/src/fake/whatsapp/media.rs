@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Inner, refuse, webhook};
@@ -109,4 +109,27 @@ pub(super) async fn upload(
         return refuse("(#100) The parameter messaging_product is required");
     }
     Json(json!({ "id": state.control.files.keep(file) })).into_response()
+}
+
+/// Whether an uploaded file that a message names by its id is one that can be sent as that kind.
+pub(super) fn is_fit(state: &Inner, kind: &str, body: &Value) -> bool {
+    let id = body.get(kind).and_then(|object| object.get("id")).and_then(Value::as_str);
+    let Some(file) = id.and_then(|id| state.control.files.get(id)) else { return true };
+    let (mime_type, size) = (file.mime_type.as_str(), file.bytes.len());
+    match kind {
+        // By its bytes, as the phone has to show it.
+        "image" => {
+            size <= 5 << 20
+                && [&b"\x89PNG\r\n\x1a\n"[..], b"\xff\xd8\xff"]
+                    .iter()
+                    .any(|head| file.bytes.starts_with(head))
+        }
+        "sticker" => mime_type == "image/webp" && size <= 500 << 10,
+        "video" => matches!(mime_type, "video/mp4" | "video/3gpp") && size <= 16 << 20,
+        "audio" => {
+            matches!(mime_type, "audio/aac" | "audio/amr" | "audio/mpeg" | "audio/mp4" | "audio/ogg")
+                && size <= 16 << 20
+        }
+        _ => size <= 100 << 20,
+    }
 }
