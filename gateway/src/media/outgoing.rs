@@ -168,17 +168,15 @@ async fn carried(
     }
     made.notes.extend(notes.iter().cloned());
     match carry {
-        Carry::Link { kind } => match note {
-            Some(note) => {
+        Carry::Link { kind } => {
+            if let Some(note) = note {
                 let kept = pictures::keep(gateway, account, sha256, &carried, kind, note).await?;
-                by_link(gateway, account, &kept.of(file))
+                return by_link(gateway, account, &kept.of(file));
             }
-            None => {
-                // Whoever follows the link is told the type that the file has, and not what it was said to have.
-                let mime_type = Some(carried.mime_type);
-                by_link(gateway, account, &Media { media: kind, mime_type, ..file.clone() })
-            }
-        },
+            // Whoever follows the link is told the type that the file has, and not what it was said to have.
+            let mime_type = Some(carried.mime_type);
+            by_link(gateway, account, &Media { media: kind, mime_type, ..file.clone() })
+        }
         Carry::Attach => {
             let address = format!("{ATTACHED}{}", made.attached.len());
             made.attached.push((address.clone(), carried));

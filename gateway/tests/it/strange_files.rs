@@ -106,7 +106,7 @@ impl Drop for Reader {
 
 async fn endless(State(seen): State<Arc<Seen>>) -> Response {
     let pieces = stream::unfold((Reader(seen), PNG), async |(reader, piece)| {
-        let next: &[u8] = &[b'x'; 64 << 10];
+        let next: &[u8] = &[b'x'; 16 << 10];
         Some((Ok::<_, Infallible>(Bytes::from_static(piece)), (reader, next)))
     });
     ([(header::CONTENT_TYPE, "image/png")], Body::from_stream(pieces)).into_response()
