@@ -1,7 +1,5 @@
 //! `ETag` and `If-Match`: a change names the state that it changes. Versioned rows (`lock_version`) ask for it.
 
-use std::convert::Infallible;
-
 use axum::{
     extract::FromRequestParts,
     http::{HeaderValue, header, request::Parts},
@@ -18,7 +16,7 @@ pub enum IfMatch {
     Any,
     /// This version.
     Version(i32),
-    /// Something that is none of our tags, so it matches nothing.
+    /// A tag that is none of ours, or a weak one, so it matches nothing.
     Unknown,
 }
 
@@ -38,21 +36,29 @@ impl IfMatch {
         if self == Self::Absent { Ok(None) } else { self.demand() }
     }
 
-    fn parse(text: &str) -> Self {
-        if text.trim() == "*" {
-            return Self::Any;
+    /// Reads the header; none if it holds no tag at all.
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text == "*" {
+            return Some(Self::Any);
         }
-        let version = text.trim().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        version.and_then(|version| version.parse().ok()).map_or(Self::Unknown, Self::Version)
+        let (is_weak, tag) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
+        let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+        if opaque.contains('"') {
+            return None;
+        }
+        Some(if is_weak { Self::Unknown } else { opaque.parse().map_or(Self::Unknown, Self::Version) })
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self::Absent) };
-        Ok(value.to_str().map_or(Self::Unknown, Self::parse))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let mut given = parts.headers.get_all(header::IF_MATCH).iter();
+        let Some(value) = given.next() else { return Ok(Self::Absent) };
+        let read = value.to_str().ok().and_then(Self::parse).filter(|_| given.next().is_none());
+        read.ok_or_else(|| ApiError::invalid("If-Match", "must be one tag as an answer had it in ETag, or *"))
     }
 }
 
@@ -67,10 +73,13 @@ mod tests {
 
     #[test]
     fn a_tag_is_a_version_in_quotes() {
-        assert_eq!(IfMatch::parse(etag(7).to_str().unwrap()), IfMatch::Version(7));
-        assert_eq!(IfMatch::parse(" * "), IfMatch::Any);
-        for text in ["7", "\"\"", "W/\"7\"", "\"7", ""] {
-            assert_eq!(IfMatch::parse(text), IfMatch::Unknown, "{text}");
+        assert_eq!(IfMatch::parse(etag(7).to_str().unwrap()), Some(IfMatch::Version(7)));
+        assert_eq!(IfMatch::parse(" * "), Some(IfMatch::Any));
+        for text in ["\"\"", "W/\"7\"", "\"7a\""] {
+            assert_eq!(IfMatch::parse(text), Some(IfMatch::Unknown), "{text}");
+        }
+        for text in ["7", "\"7", "", "\"", "\"7\", \"8\"", "w/\"7\""] {
+            assert_eq!(IfMatch::parse(text), None, "{text}");
         }
         assert!(matches!(IfMatch::Absent.demand(), Err(ApiError::MatchRequired)));
         assert!(matches!(IfMatch::Unknown.allow(), Err(ApiError::Stale)));

@@ -194,5 +194,10 @@ pub fn routes() -> Routes {
 
 /// The router of the management API, of single sign-on and of provisioning.
 pub fn router(api: Api) -> Router {
-    routes().into_router(api.clone()).merge(sso::router(api.clone())).merge(scim::router(api))
+    let preflights = models::public_experiments::preflights().with_state(api.clone());
+    routes()
+        .into_router(api.clone())
+        .merge(preflights)
+        .merge(sso::router(api.clone()))
+        .merge(scim::router(api))
 }

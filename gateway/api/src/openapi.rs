@@ -1,6 +1,8 @@
 //! The OpenAPI document, made of the route table: what the router serves and what the document says cannot differ.
 //! It is committed as `docs/openapi.json`; a test compares. Served at `/v1/openapi.json`, with a page to try it.
 
+mod links;
+
 use std::collections::BTreeMap;
 
 use axum::{
@@ -44,7 +46,7 @@ pub fn document_of(title: &str, operations: &[Operation]) -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for operation in operations {
         let method = operation.method.as_str().to_ascii_lowercase();
-        let described = described(operation, &mut schemas);
+        let described = described(operation, operations, &mut schemas);
         paths.entry(operation.path.clone()).or_default().insert(method, described);
     }
     json!({
@@ -104,7 +106,7 @@ impl Schemas {
     }
 }
 
-fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
+fn described(operation: &Operation, all: &[Operation], schemas: &mut Schemas) -> Value {
     let mut described = Map::new();
     described.insert("operationId".to_owned(), json!(operation_id(operation)));
     described.insert("summary".to_owned(), json!(operation.summary));
@@ -134,7 +136,7 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
         let body = json!({ "required": true, "content": { operation.consumes: { "schema": schema } } });
         described.insert("requestBody".to_owned(), body);
     }
-    described.insert("responses".to_owned(), responses(operation, schemas));
+    described.insert("responses".to_owned(), responses(operation, all, schemas));
     Value::Object(described)
 }
 
@@ -192,10 +194,10 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     parameters
 }
 
-fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
+fn responses(operation: &Operation, all: &[Operation], schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     let problem = json!({ "$ref": "#/components/responses/Problem" });
-    let success = match (&operation.answer, operation.status) {
+    let mut success = match (&operation.answer, operation.status) {
         (_, 501) => problem.clone(),
         (_, 204) => json!({ "description": "done" }),
         (answer, _) => {
@@ -220,6 +222,10 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
             json!({ "description": "success", "content": { operation.produces: { "schema": schema } } })
         }
     };
+    let links = links::of(operation, all);
+    if !links.is_empty() {
+        success["links"] = Value::Object(links);
+    }
     responses.insert(operation.status.to_string(), success);
     responses.insert("default".to_owned(), problem);
     Value::Object(responses)

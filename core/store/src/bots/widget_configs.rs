@@ -73,6 +73,30 @@ pub struct Widget {
     pub max_upload_bytes: u64,
 }
 
+impl Widget {
+    /// Whether a page of this origin may show it: the site is listed, or is the server's own, by the `Host` that was asked.
+    pub fn may_be_shown_by(&self, origin: &str, host: Option<&str>) -> bool {
+        let own = host
+            .is_some_and(|host| origin == format!("http://{host}") || origin == format!("https://{host}"));
+        own || self.allowed_origins.iter().any(|allowed| matches(allowed, origin))
+    }
+}
+
+/// Whether a listed origin means this one: exactly, or `https://*.shop.example` for every sub-domain.
+fn matches(allowed: &str, origin: &str) -> bool {
+    let Some((scheme, domain)) = allowed.split_once("://*.") else { return allowed == origin };
+    let sub_domain = origin
+        .strip_prefix(scheme)
+        .and_then(|rest| rest.strip_prefix("://"))
+        .and_then(|host| host.strip_suffix(domain))
+        .and_then(|rest| rest.strip_suffix('.'));
+    !domain.is_empty()
+        && sub_domain.is_some_and(|labels| {
+            !labels.is_empty()
+                && labels.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        })
+}
+
 /// The tenant of a public key, if it names an enabled widget. Needs [`crate::Store::begin_auth`].
 #[tracing::instrument(level = "debug", name = "store.widget_configs.lookup", skip_all)]
 pub async fn lookup(tx: &mut Tx, public_key: &str) -> Result<Option<OrgId>, Error> {
@@ -221,4 +245,30 @@ pub async fn set_identity_secret(
     .execute(&mut *tx.inner)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_means_sub_domains_of_the_same_scheme_and_port() {
+        for origin in ["https://www.shop.example", "https://a.b.shop.example"] {
+            assert!(matches("https://*.shop.example", origin), "{origin}");
+        }
+        for origin in [
+            "https://shop.example",
+            "http://www.shop.example",
+            "https://www.shop.example:8443",
+            "https://evilshop.example",
+            "https://.shop.example",
+            "https://evil.test/.shop.example",
+            "https://evil@x.shop.example",
+        ] {
+            assert!(!matches("https://*.shop.example", origin), "{origin}");
+        }
+        assert!(matches("http://*.shop.example:8080", "http://www.shop.example:8080"));
+        assert!(!matches("https://*.", "https://www."));
+        assert!(!matches("*", "https://shop.example"));
+    }
 }

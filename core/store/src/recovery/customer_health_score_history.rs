@@ -1,6 +1,9 @@
 //! `customer_health_score_history`: past scores, for trends and explanations.
 
-use crate::table::{Column, Parent, Rule, Table};
+use crate::{
+    Error, Tx,
+    table::{Column, Parent, Rule, Table},
+};
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -27,3 +30,12 @@ pub static TABLE: Table = Table {
     )],
     ..Table::PLAIN
 };
+
+/// Says why scores change in this transaction: `event`, `manual` or `import`. The points of history keep it.
+#[tracing::instrument(level = "debug", name = "store.customer_health_score_history.because", skip_all)]
+pub async fn because(tx: &mut Tx, reason: &str) -> Result<(), Error> {
+    sqlx::query!("SELECT set_config('app.health_reason', $1, true)", reason)
+        .fetch_one(&mut *tx.inner)
+        .await?;
+    Ok(())
+}

@@ -240,8 +240,12 @@ async fn security_definers_are_known_pinned_and_not_for_everybody() {
             "lookup_token",
             "lookup_widget",
             "plan_limit",
+            "plugin_installs_sync",
             "plugin_rating_sync",
             "refresh_analytics",
+            "reply_to_review",
+            "report_review",
+            "review_is_helpful",
             "search_chunks",
             "search_contacts",
             "search_examples",
@@ -250,7 +254,7 @@ async fn security_definers_are_known_pinned_and_not_for_everybody() {
             "usage_total",
         ]
     );
-    assert_eq!(definers.len(), 5 + 21);
+    assert_eq!(definers.len(), 5 + 25);
     for (name, _, pinned) in &definers {
         assert!(pinned, "{name} does not pin its search path");
     }

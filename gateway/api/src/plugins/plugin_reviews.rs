@@ -1,15 +1,18 @@
 //! `/v1/plugins/{plugin_id}/reviews`.
 
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-};
+use axum::{extract::State, http::StatusCode};
 use botbuilder_store::{
     Tx,
-    plugins::{plugin_installations, plugin_reviews::TABLE, plugins},
+    audit::audit_logs::Act,
+    plugins::{
+        plugin_installations,
+        plugin_reviews::{self, TABLE},
+        plugins,
+    },
     table::rows::{self, Condition, Place, Query, Row, Test},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -20,8 +23,9 @@ use crate::{
     input::{Body, Id},
     permission::{Area, read, write},
     resource::{
-        Answer, Mode, Resource, act::fields, answer, broken_rule, changes, check, created, missing, of_input,
-        of_row,
+        Answer, Mode, Resource,
+        act::{at, fields},
+        answer, broken_rule, changes, check, created, of_input, of_row,
     },
     routes::{Operation, Routes},
 };
@@ -29,11 +33,13 @@ use crate::{
 const PATH: &str = "/v1/plugins/{plugin_id}/reviews";
 /// How long a plugin was used before it is rated.
 const USED: TimeDelta = TimeDelta::hours(24);
+/// The longest answer of a publisher.
+const REPLY: usize = 2_000;
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
     let item = format!("{PATH}/{{id}}");
-    let plain = Resource::new(&TABLE, "review", Area::Plugin, PATH)
+    Resource::new(&TABLE, "review", Area::Plugin, PATH)
         .log()
         .routes()
         .add(
@@ -53,13 +59,39 @@ pub fn routes() -> Routes {
                 .gives(of_row(&TABLE)),
             update,
         )
-        .add(Operation::delete(&item, read(Area::Plugin), "deletes one's own review"), remove);
-    [("helpful", read(Area::Plugin)), ("reply", write(Area::Plugin)), ("report", read(Area::Plugin))]
-        .into_iter()
-        .fold(plain, |routes, (action, may)| {
-            let what = "reviews of other organizations are not answered yet";
-            missing(routes, &Method::POST, format!("{item}/{action}"), may, what)
-        })
+        .add(Operation::delete(&item, read(Area::Plugin), "deletes one's own review"), remove)
+        .add(
+            Operation::post(
+                format!("{item}/helpful"),
+                read(Area::Plugin),
+                "counts that one finds a review helpful; again changes nothing",
+            )
+            .gives(of_row(&TABLE)),
+            helpful,
+        )
+        .add(
+            Operation::post(
+                format!("{item}/reply"),
+                write(Area::Plugin),
+                "answers a review of one's own plugin; null takes the answer away",
+            )
+            .takes(json!({
+                "type": "object",
+                "properties": { "reply": { "type": ["string", "null"], "minLength": 1, "maxLength": REPLY } },
+                "additionalProperties": false,
+            }))
+            .gives(of_row(&TABLE)),
+            reply,
+        )
+        .add(
+            Operation::post(
+                format!("{item}/report"),
+                read(Area::Plugin),
+                "takes a review out of sight until the platform has looked at it, for those who have the plugin or offer it",
+            )
+            .answers(204),
+            report,
+        )
 }
 
 /// The account that acts; a review is somebody's.
@@ -155,6 +187,88 @@ async fn remove(
     let before = own(&mut tx, &caller, place).await?;
     rows::delete(&mut tx, &caller.scope, &TABLE, place).await?;
     changes::note(&api, &mut tx, &caller, &TABLE, "deleted", Some(&before), None).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A review that everybody sees, whoever wrote it.
+async fn seen(tx: &mut Tx, caller: &Caller, place: Place) -> Result<Row, ApiError> {
+    let row = rows::get(tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
+    if fields(&row)?.get("status") == Some(&json!("visible")) { Ok(row) } else { Err(ApiError::NotFound) }
+}
+
+async fn helpful(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((plugin, id)): Id<(Uuid, Uuid)>,
+) -> Result<Answer, ApiError> {
+    let place = Place { parent: Some(plugin), id };
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = seen(&mut tx, &caller, place).await?;
+    let user = reviewer(&caller)?;
+    if fields(&before)?.get("user_id") == Some(&json!(user)) {
+        return Err(ApiError::refused(StatusCode::FORBIDDEN, "own_review", "this is one's own review"));
+    }
+    if !plugin_reviews::take_voice(&mut tx, &caller.scope, id, user, api.clock.now()).await? {
+        return Ok(answer(before));
+    }
+    plugin_reviews::helpful(&mut tx, id).await?;
+    let row = seen(&mut tx, &caller, place).await?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "found_helpful", Some(&before), Some(&row)).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reply {
+    reply: Option<String>,
+}
+
+async fn reply(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((plugin, id)): Id<(Uuid, Uuid)>,
+    Body(Reply { reply }): Body<Reply>,
+) -> Result<Answer, ApiError> {
+    if reply.as_ref().is_some_and(|text| text.is_empty() || text.chars().count() > REPLY) {
+        return Err(ApiError::invalid("reply", format!("must have 1 to {REPLY} characters")));
+    }
+    let place = Place { parent: Some(plugin), id };
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = seen(&mut tx, &caller, place).await?;
+    if !plugin_reviews::reply(&mut tx, id, reply.as_deref(), caller.user()).await? {
+        let detail = "only the organization that offers the plugin answers its reviews";
+        return Err(ApiError::refused(StatusCode::FORBIDDEN, "not_yours", detail));
+    }
+    let row = seen(&mut tx, &caller, place).await?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "replied", Some(&before), Some(&row)).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+/// Whether the organization offers the plugin.
+async fn offers(tx: &mut Tx, caller: &Caller, plugin: Uuid) -> Result<bool, ApiError> {
+    let row = rows::get(tx, &caller.scope, &plugins::TABLE, at(plugin), None).await?;
+    let row = row.ok_or(ApiError::NotFound)?;
+    Ok(fields(&row)?.get("publisher_organization_id") == Some(&json!(caller.scope.org().uuid())))
+}
+
+/// One report is enough to hide a review, so only who knows the plugin makes one; the trail says who it was.
+async fn report(
+    State(api): State<Api>,
+    caller: Caller,
+    Id((plugin, id)): Id<(Uuid, Uuid)>,
+) -> Result<StatusCode, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    seen(&mut tx, &caller, Place { parent: Some(plugin), id }).await?;
+    let has = used(&mut tx, &caller, plugin, api.clock.now()).await?.is_some();
+    if !has && !offers(&mut tx, &caller, plugin).await? {
+        let detail = "a review is reported by those who have the plugin for a day, or offer it";
+        return Err(ApiError::conflict("not_used", detail));
+    }
+    plugin_reviews::report(&mut tx, id).await?;
+    caller.audit(&api, &mut tx, Act::new("plugin_reviews.reported", TABLE.name, Some(id))).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,6 @@
 //! `/v1/health/customers`.
 
-use axum::{
-    Json,
-    extract::State,
-    http::{Method, request::Parts},
-};
+use axum::{Json, extract::State, http::request::Parts};
 use botbuilder_store::{
     page::Page,
     recovery::customer_health_scores::TABLE,
@@ -17,8 +13,8 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Cursor, limit, query_pairs, unknown},
-    permission::{Area, Verb, read, write},
-    resource::{Resource, act::fields, missing, of_row},
+    permission::{Area, Verb, read},
+    resource::{Resource, act::fields, of_row},
     routes::{Operation, Routes},
 };
 
@@ -29,7 +25,7 @@ const SORT: &str = "-churn_probability";
 /// The routes of this resource.
 pub fn routes() -> Routes {
     let what = "health scores are not computed yet";
-    let plain = Resource::new(&TABLE, "customer health score", Area::Health, PATH)
+    Resource::new(&TABLE, "customer health score", Area::Health, PATH)
         .log()
         .updatable()
         .unavailable("recalculate", Verb::Execute, what)
@@ -42,8 +38,7 @@ pub fn routes() -> Routes {
             )
             .lists(of_row(&TABLE)),
             at_risk,
-        );
-    missing(plain, &Method::POST, "/v1/health/customers/import", write(Area::Health), what)
+        )
 }
 
 async fn at_risk(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {

@@ -63,6 +63,20 @@ pub fn check(table: &Table, object: &Map<String, Value>, mode: Mode, given: &[&s
     if errors.is_empty() { Ok(()) } else { Err(ApiError::Invalid(errors)) }
 }
 
+/// The largest number in a document, either way. The database writes numbers out in all their digits; one that is close to
+/// the largest there is cannot be read back from them.
+const HUGE: f64 = 1e300;
+
+/// Whether the numbers of a document come back from the database.
+fn can_be_read_back(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() <= HUGE),
+        Value::Array(items) => items.iter().all(can_be_read_back),
+        Value::Object(fields) => fields.values().all(can_be_read_back),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
 /// What is wrong with a value, if anything.
 fn complaint(column: &Column, value: &Value, mode: Mode) -> Option<String> {
     if value.is_null() {
@@ -86,9 +100,11 @@ fn complaint(column: &Column, value: &Value, mode: Mode) -> Option<String> {
             .then(|| "must be an instant like 2026-11-22T09:30:00Z, in the years 1970 to 9999".to_owned()),
         Kind::Date => (!is(value, is_date)).then(|| "must be a day like 2026-11-22".to_owned()),
         Kind::Time => (!is(value, is_time)).then(|| "must be a time of day like 09:30".to_owned()),
-        Kind::Object => (!value.is_object()).then(|| "must be an object".to_owned()),
-        Kind::Array => (!value.is_array()).then(|| "must be an array".to_owned()),
-        Kind::Json => None,
+        Kind::Object if !value.is_object() => Some("must be an object".to_owned()),
+        Kind::Array if !value.is_array() => Some("must be an array".to_owned()),
+        Kind::Object | Kind::Array | Kind::Json => {
+            (!can_be_read_back(value)).then(|| format!("must not hold a number beyond {HUGE:e}"))
+        }
         Kind::Texts => {
             let fits = |item: &Value| item.as_str().is_some_and(|text| text.chars().count() <= 2_000);
             let fine = value.as_array().is_some_and(|items| items.len() <= 1_000 && items.iter().all(fits));
@@ -232,6 +248,7 @@ mod tests {
             Column::integer("seats", 1, 9).taken(),
             Column::text("note", 5).nullable().taken(),
             Column::choice("status", &["open", "closed"]),
+            Column::object("settings").taken(),
         ],
         ..Table::PLAIN
     };
@@ -257,6 +274,14 @@ mod tests {
         assert!(faults(Mode::Update, json!({ "note": null })).is_empty());
         assert_eq!(faults(Mode::Update, json!({ "slug": "a" })), ["slug"]);
         assert_eq!(faults(Mode::Update, json!({ "seats": null })), ["seats"]);
+    }
+
+    #[test]
+    fn documents_hold_no_number_that_cannot_be_read_back() {
+        let holding = |number: f64| json!({ "settings": { "a": [{ "b": number }] } });
+        assert!(faults(Mode::Update, holding(-1e300)).is_empty());
+        assert_eq!(faults(Mode::Update, holding(-1.797_693_134_862_315_5e308)), ["settings"]);
+        assert_eq!(faults(Mode::Update, json!({ "settings": [] })), ["settings"]);
     }
 
     #[test]

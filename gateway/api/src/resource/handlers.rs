@@ -56,7 +56,8 @@ impl Meant {
         };
         let narrowed = resource.narrowed_by.map_or(Ok(None), id)?;
         let id = id("id")?;
-        let if_match = request.extract_parts().await.unwrap_or(IfMatch::Absent);
+        let is_matched = resource.table.is_versioned() && !request.method().is_safe();
+        let if_match = if is_matched { request.extract_parts().await? } else { IfMatch::Absent };
         let (parts, body) = std::mem::take(request).into_parts();
         let pairs = query_pairs(&parts);
         *request = Request::from_parts(parts, body);
@@ -317,8 +318,9 @@ pub(super) async fn update(
     let meant = Meant::of(resource, &mut request).await?;
     meant.no_query()?;
     let place = meant.place()?;
-    let Body(mut values): Body<Object> = request.extract().await?;
     let table = resource.table;
+    let wanted = if table.is_versioned() { meant.if_match.demand()? } else { None };
+    let Body(mut values): Body<Object> = request.extract().await?;
     fields::check(table, &values, Mode::Update, &[])?;
     if let Some(prepare) = resource.prepare {
         prepare(&mut values, Mode::Update)?;
@@ -326,9 +328,7 @@ pub(super) async fn update(
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
     belongs(resource, caller, &before)?;
-    if table.is_versioned() {
-        fits(&before, meant.if_match.demand()?)?;
-    }
+    fits(&before, wanted)?;
     let row = rows::update(&mut tx, &caller.scope, table, place, values)
         .await
         .map_err(|error| broken_rule(table, error))?

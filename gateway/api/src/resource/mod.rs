@@ -353,6 +353,7 @@ impl Route {
                 let path = format!("{item}/{}", transition.action);
                 let summary = format!("moves one {name} to {}", transition.to);
                 let operation = Operation::post(path, inner.may(transition.verb), summary).gives(row);
+                let operation = if inner.table.is_versioned() { operation.matches() } else { operation };
                 routes.add(operation, async move |api: S, caller: Caller, request: Request| {
                     handlers::transition(&api, &caller, &resource, &transition, request).await
                 })

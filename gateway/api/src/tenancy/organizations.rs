@@ -213,11 +213,11 @@ async fn update(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<Uuid>,
-    Ok(if_match): Result<IfMatch, std::convert::Infallible>,
+    if_match: IfMatch,
     Body(body): Body<Update>,
 ) -> Result<Response, ApiError> {
-    own(&caller, id)?;
     let version = if_match.demand()?;
+    own(&caller, id)?;
     let Update { name, slug, billing_email, default_locale, timezone, settings, retention_days } = body;
     if let Some(name) = &name {
         check_length("name", name, 160)?;

@@ -290,12 +290,48 @@ async fn a_plugin_is_found_installed_rated_and_uninstalled() {
     server.call_as(&other, Method::DELETE, &one, &[], None).await.expect(404);
     let changed = server.call(Method::PATCH, &one, &[], Some(json!({ "rating": 4 }))).await.expect(200);
     assert_eq!(changed.data()["rating"], 4);
+    reviews_are_answered(&server, &reviews, &one, &plugin).await;
     server.delete(&one).await.expect(204);
 
     let path = format!("/v1/installed-plugins/{}", installed.id());
     server.delete(&path).await.expect(204);
     server.delete(&path).await.expect(404);
+    let installs = async || {
+        let listed = server.get(&format!("/v1/plugins/{plugin}")).await.expect(200);
+        listed.data()["install_count"].clone()
+    };
+    assert_eq!(installs().await, 0);
     server.post(&install, granted).await.expect(201);
+    assert_eq!(installs().await, 1);
+}
+
+/// What others do with a review: the other organization offers the plugin.
+async fn reviews_are_answered(server: &Server, reviews: &str, one: &str, plugin: &str) {
+    let other = server.other.token.expose().clone();
+    let post = async |action: &str, body: Option<Value>| {
+        server.call_as(&other, Method::POST, &format!("{one}/{action}"), &[], body).await
+    };
+    let own = server.post(&format!("{one}/helpful"), json!({})).await.expect(403);
+    assert_eq!(own.code(), "own_review");
+    for _ in 0..2 {
+        // Once for each who says so.
+        assert_eq!(post("helpful", None).await.expect(200).data()["helpful_count"], 1);
+    }
+    let replied = post("reply", Some(json!({ "reply": "thank you" }))).await.expect(200);
+    assert_eq!(replied.data()["reply"], "thank you");
+    assert!(replied.data()["replied_at"].is_string());
+    let foreign = server.post(&format!("{one}/reply"), json!({ "reply": "me too" })).await.expect(403);
+    assert_eq!(foreign.code(), "not_yours");
+    let gone = post("reply", Some(json!({ "reply": null }))).await.expect(200);
+    assert_eq!((&gone.data()["reply"], &gone.data()["replied_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(post("reply", Some(json!({ "reply": "" }))).await.expect(400).body["field"], "reply");
+    // A count is nobody's change: the publisher's version is as it was before anybody installed or rated it.
+    let listed = server.get(&format!("/v1/plugins/{plugin}")).await.expect(200);
+    assert_eq!((&listed.data()["install_count"], &listed.data()["rating_count"]), (&json!(1), &json!(1)));
+    assert_eq!(listed.data()["lock_version"], 2);
+    post("report", None).await.expect(204);
+    assert_eq!(server.call_as(&other, Method::GET, reviews, &[], None).await.expect(200).data(), &json!([]));
+    post("report", None).await.expect(404);
 }
 
 #[tokio::test]

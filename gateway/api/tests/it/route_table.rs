@@ -132,6 +132,41 @@ async fn an_id_that_is_none_is_nowhere() {
     }
 }
 
+/// The widget's change looks first whether there is one; the tests of the widget see to it.
+const LOOKS_FIRST: &str = "/v1/bots/{bot_id}/widget";
+
+#[tokio::test]
+async fn a_header_that_is_no_tag_is_400_and_a_change_must_name_a_state() {
+    let server = Server::start().await;
+    let (mut asked, mut changes) = (0, 0);
+    // A token is no person: what only persons may do refuses it before.
+    let versioned =
+        guarded().into_iter().filter(|known| known.takes_match && known.access != Access::Account);
+    for operation in versioned {
+        let path = fill(&operation, |_, _| id().to_string());
+        for tag in ["7", "\"7", "\"7\", \"8\"", ""] {
+            let answer = server.call(operation.method.clone(), &path, &[("if-match", tag)], None).await;
+            assert_eq!(answer.status, 400, "{} {path} {tag}: {:?}", operation.method, answer.body);
+            assert_eq!(answer.body["field"], "If-Match");
+            asked += 1;
+        }
+        if operation.method == Method::PATCH && operation.path != LOOKS_FIRST {
+            let answer = server.call(Method::PATCH, &path, &[], Some(json!({}))).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (428, "match_required"), "{path}");
+            changes += 1;
+        }
+    }
+    assert!(asked > 200 && changes > 15, "{asked} {changes}");
+    let bot = server.bot();
+    for (method, path) in [(Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "/pause")] {
+        let path = format!("/v1/bots/{bot}{path}");
+        for old in ["\"99\"", "W/\"1\"", "\"none\""] {
+            let answer = server.call(method.clone(), &path, &[("if-match", old)], None).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (412, "stale"), "{method} {path} {old}");
+        }
+    }
+}
+
 #[test]
 fn no_route_stands_twice_and_each_has_a_summary() {
     let routes = botbuilder_api::routes();
