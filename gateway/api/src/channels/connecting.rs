@@ -317,6 +317,8 @@ async fn remove(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id,
+    // A header that is no tag is refused before anybody looks for the channel.
+    _: IfMatch,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     let opened = open(&api, &caller, id).await?;
