@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::OnceLock};
 
-use botbuilder_inference::{Files, MiniLm, Runtime, Table};
+use botbuilder_inference::{Files, MiniLm, Precision, Runtime, Table};
 use botbuilder_nlu::{EmbedError, Embedder, Embedders};
 use tracing::{info, warn};
 
@@ -52,7 +52,9 @@ impl Models {
             return Embedders::default();
         }
         let fast = self.fast.get_or_init(|| loaded(Table::NAME, Fast::load(&self.directory)));
-        let full = self.full.get_or_init(|| loaded(MiniLm::NAME, Full::load(&self.directory, self.sessions)));
+        let full = self
+            .full
+            .get_or_init(|| loaded(MiniLm::NAME_IN_BYTES, Full::load(&self.directory, self.sessions)));
         Embedders {
             fast: fast.as_ref().map(|fast| fast as &dyn Embedder),
             full: full.as_ref().map(|full| full as &dyn Embedder),
@@ -105,14 +107,14 @@ impl Full {
     fn load(directory: &std::path::Path, sessions: usize) -> Result<Self, botbuilder_inference::Error> {
         let files = Files::new(directory);
         let runtime = Runtime::load(&files)?;
-        let model = MiniLm::load(&runtime, &files, sessions)?;
+        let model = MiniLm::load(&runtime, &files, Precision::Bytes, sessions)?;
         Ok(Self { model, _runtime: runtime })
     }
 }
 
 impl Embedder for Full {
     fn name(&self) -> &str {
-        MiniLm::NAME
+        MiniLm::NAME_IN_BYTES
     }
 
     fn dimensions(&self) -> usize {
@@ -121,7 +123,7 @@ impl Embedder for Full {
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let failed = |error: botbuilder_inference::Error| EmbedError {
-            model: MiniLm::NAME.to_owned(),
+            model: MiniLm::NAME_IN_BYTES.to_owned(),
             reason: error.to_string(),
         };
         self.model.embed(texts).map_err(failed)

@@ -146,7 +146,7 @@ async fn a_bot_is_taught_trained_and_asked() {
     assert_eq!((&evaluation["version"], &evaluation["report"]["examples"]), (&json!(1), &json!(12)));
     assert_eq!(evaluation["report"]["intents"].as_array().map(Vec::len), Some(2));
     if std::env::var_os(MODELS_VARIABLE).is_some() {
-        assert_eq!(evaluation["models"]["full"], "builtin-minilm-l6-v2", "{evaluation}");
+        assert_eq!(evaluation["models"]["full"], "builtin-minilm-l6-v2-int8", "{evaluation}");
         // Not one word of it was taught.
         assert_eq!(bot.says("did my stuff get dispatched").await, "Your order 1002 is on its way.");
     } else {

@@ -3,7 +3,7 @@
 //! ```text
 //! Files      where the files of a model lie; each is checked by its digest before it is used
 //! Runtime    ONNX Runtime, loaded once from such a file
-//! MiniLm     sentence vectors of 384 numbers, milliseconds a text       English
+//! MiniLm     sentence vectors of 384 numbers, milliseconds a text       English; in two precisions
 //! Table      sentence vectors of 256 numbers, microseconds a text       English
 //! ```
 //!
@@ -15,11 +15,13 @@
 mod bpe;
 pub mod files;
 mod minilm;
+mod protobuf;
+mod quantise;
 mod table;
 mod wordpiece;
 
 pub use files::Files;
-pub use minilm::{MiniLm, Runtime};
+pub use minilm::{MiniLm, Precision, Runtime};
 pub use table::Table;
 
 /// Why a model cannot be used.

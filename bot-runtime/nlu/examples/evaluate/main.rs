@@ -14,20 +14,24 @@ mod models;
 use std::path::Path;
 use std::time::Instant;
 
+use botbuilder_inference::Precision;
 use botbuilder_nlu::slots::{Slot, TaggedSentence, Tagger, TaggerSettings};
 use botbuilder_nlu::{
-    Decision, Embedder, Embedders, Model, Report, Request, Settings, calibration_error, train,
+    Decision, Embedder, Embedders, Engine, Model, Report, Request, Settings, calibration_error, train,
 };
 use data::{Labelled, Random, Set, Slots, corpus, draw, mistype};
 use models::{Models, Remembering};
 
 fn main() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
-    let root = arguments.next().ok_or("usage: evaluate DATA [PART…]")?;
+    let root = arguments.next().ok_or("usage: evaluate DATA [--models DIR [--exactly]] [PART…]")?;
     let mut parts: Vec<String> = arguments.collect();
     let models = parts.iter().position(|part| part == "--models");
     let models = models.and_then(|at| parts.drain(at..(at + 2).min(parts.len())).nth(1));
-    let models = models.map(|directory| Models::load(Path::new(&directory))).transpose()?;
+    let exactly = parts.iter().position(|part| part == "--exactly");
+    let precision =
+        if exactly.map(|at| parts.remove(at)).is_some() { Precision::Full } else { Precision::Bytes };
+    let models = models.map(|directory| Models::load(Path::new(&directory), precision)).transpose()?;
     let plain = models.as_ref().map_or_else(Embedders::default, Models::embedders);
     let remembering = (plain.fast.map(Remembering::new), plain.full.map(Remembering::new));
     let with = With {
@@ -49,8 +53,14 @@ fn main() -> Result<(), String> {
     if wanted("rate") {
         rate(with, &data::banking(root)?);
     }
-    if wanted("clinc") || wanted("few") {
+    if wanted("tier") {
+        tier(with, &data::banking(root)?, &data::clinc(root)?);
+    }
+    if wanted("clinc") || wanted("gate") || wanted("few") {
         let set = data::clinc(root)?;
+        if parts.iter().any(|part| part == "gate") {
+            out_of_scope_known(with, &set);
+        }
         if wanted("clinc") {
             out_of_scope(with, &set);
         }
@@ -179,6 +189,43 @@ fn rate(with: With<'_>, set: &Set) {
     println!("  {} recognitions, {:.0} a second", set.test.len(), set.test.len() as f64 / seconds);
 }
 
+/// What the fast tier decides, and what that costs: on examples that were not learned, and on messages of other matters.
+/// Nothing of the tests is looked at, so its settings may be chosen by this.
+fn tier(with: With<'_>, set: &Set, other: &Set) {
+    println!("BANKING77, 30 examples an intent: what the fast tier costs");
+    let learned = draw(&set.train, 30, 1);
+    let inside: Vec<&Labelled> = set.train.iter().filter(|one| !learned.contains(one)).take(2_000).collect();
+    for fast_share in [0.15, 0.30, 0.45] {
+        let found = train(&corpus(&learned), with.training, &Settings { fast_share, ..settings() });
+        let Ok((model, _)) = found else { panic!("training failed") };
+        let full = Embedders { fast: None, ..with.training };
+        let read = |text: &str, embedders| {
+            let Ok(found) = model.recognise(&Request::text(text), embedders) else {
+                panic!("recognition failed")
+            };
+            found
+        };
+        let right = |embedders| {
+            let right = |one: &&&Labelled| read(&one.0, embedders).intent.as_ref() == Some(&one.1);
+            percent(inside.iter().filter(right).count(), inside.len())
+        };
+        let refused = |embedders| {
+            let refused = |text: &&String| read(text, embedders).decision != Decision::Accept;
+            let outside: Vec<&String> = other.outside_validation.iter().chain(&other.outside_train).collect();
+            percent(outside.iter().filter(|text| refused(text)).count(), outside.len())
+        };
+        let fast = inside.iter().filter(|one| read(&one.0, with.training).engine == Engine::Fast).count();
+        println!(
+            "  share {fast_share}: decides {:.1} %; in scope right {:.2} %, without {:.2} %; out of scope not taken {:.2} %, without {:.2} %",
+            percent(fast, inside.len()),
+            right(with.training),
+            right(full),
+            refused(with.training),
+            refused(full),
+        );
+    }
+}
+
 fn few(with: With<'_>, name: &str, set: &Set) {
     for count in [10, 5] {
         println!("{name}, {count} examples an intent, three draws");
@@ -198,6 +245,10 @@ fn out_of_scope(with: With<'_>, set: &Set) {
     println!("CLINC150, nothing known of what is out of scope");
     let (model, _) = learn(with, &set.train, &[]);
     scope(with, &model, set);
+    out_of_scope_known(with, set);
+}
+
+fn out_of_scope_known(with: With<'_>, set: &Set) {
     println!("CLINC150, 100 messages known to be out of scope");
     let (model, _) = learn(with, &set.train, &set.outside_train);
     scope(with, &model, set);
@@ -222,6 +273,18 @@ fn scope(with: With<'_>, model: &Model, set: &Set) {
             );
         }
         println!("  {name} AUROC {:.4}", auroc(&inside, &outside));
+        for recall in [80, 82, 84, 86, 88] {
+            let mut scores: Vec<f32> = outside.iter().map(|a| a.score).collect();
+            scores.sort_unstable_by(f32::total_cmp);
+            let least = scores[scores.len() * recall / 100];
+            let kept = inside.iter().filter(|a| a.right && a.score >= least).count();
+            let lost = inside.iter().filter(|a| a.score < least).count();
+            println!(
+                "  {name} at recall {recall} %: in scope {:.2} %, {:.2} % fall below {least:.4}",
+                percent(kept, inside.len()),
+                percent(lost, inside.len()),
+            );
+        }
     }
 }
 

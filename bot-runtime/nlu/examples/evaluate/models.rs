@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use botbuilder_inference::{Files, MiniLm, Runtime, Table};
+use botbuilder_inference::{Files, MiniLm, Precision, Runtime, Table};
 use botbuilder_nlu::{EmbedError, Embedder, Embedders};
 
 pub struct Fast(Table);
@@ -31,7 +31,7 @@ impl Embedder for Fast {
 
 impl Embedder for Full {
     fn name(&self) -> &str {
-        MiniLm::NAME
+        self.model.name()
     }
 
     fn dimensions(&self) -> usize {
@@ -40,7 +40,7 @@ impl Embedder for Full {
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let failed = |error: botbuilder_inference::Error| EmbedError {
-            model: MiniLm::NAME.to_owned(),
+            model: self.model.name().to_owned(),
             reason: error.to_string(),
         };
         self.model.embed(texts).map_err(failed)
@@ -85,11 +85,11 @@ pub struct Models {
 }
 
 impl Models {
-    pub fn load(directory: &Path) -> Result<Self, String> {
+    pub fn load(directory: &Path, precision: Precision) -> Result<Self, String> {
         let files = Files::new(directory);
         let fast = Fast(Table::load(&files).map_err(|error| error.to_string())?);
         let runtime = Runtime::load(&files).map_err(|error| error.to_string())?;
-        let model = MiniLm::load(&runtime, &files, 2).map_err(|error| error.to_string())?;
+        let model = MiniLm::load(&runtime, &files, precision, 2).map_err(|error| error.to_string())?;
         Ok(Self { fast, full: Full { model, _runtime: runtime } })
     }
 

@@ -383,7 +383,8 @@ fn fast_tier(
     let gate = (outside.len() >= ENOUGH).then(|| Gate::train(&inside, &outside));
     let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
     let scores: Vec<f32> = inside.iter().map(score).collect();
-    let least = thresholds(&scores, settings, UNTRIED).accept;
+    let stricter = Settings { accept_share: settings.fast_share, ..*settings };
+    let least = thresholds(&scores, &stricter, UNTRIED).accept;
     let answers: Vec<(f32, bool, bool)> = held_out
         .iter()
         .zip(&scores)

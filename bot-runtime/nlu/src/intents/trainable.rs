@@ -16,11 +16,14 @@ pub struct Settings {
     pub ask_share: f32,
     /// Share of the bot's own examples that may fall below [`Thresholds::accept`].
     pub accept_share: f32,
+    /// The share of them that is too little like the others for the fast tier. Most of what is out of scope is less like
+    /// them still, and has to pass the full model.
+    pub fast_share: f32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 1, folds: 5, threads: 2, ask_share: 0.03, accept_share: 0.15 }
+        Self { seed: 1, folds: 5, threads: 2, ask_share: 0.03, accept_share: 0.15, fast_share: 0.30 }
     }
 }
 
