@@ -22,7 +22,6 @@ use botbuilder_store::{
     },
 };
 use botbuilder_stream::Record;
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, json};
 
@@ -123,11 +122,7 @@ pub async fn commit(
         |(row, position)| Unpublished {
             position,
             topic: row.topic,
-            record: Record {
-                key: row.partition_key,
-                payload: Bytes::from(row.payload.to_string()),
-                headers: Vec::new(),
-            },
+            record: Record::new(row.partition_key, row.payload.to_string()),
         },
     );
     let unpublished = released.into_iter().chain(replies).collect();
@@ -166,11 +161,7 @@ async fn release(
     let records = released.into_iter().map(|released| Unpublished {
         position: released.record.position,
         topic: crate::OUTBOUND,
-        record: Record {
-            key: released.record.partition_key,
-            payload: Bytes::from(released.record.payload.to_string()),
-            headers: Vec::new(),
-        },
+        record: Record::new(released.record.partition_key, released.record.payload.to_string()),
     });
     Ok((records.collect(), trail))
 }

@@ -4,7 +4,6 @@ use std::{collections::HashMap, time::Duration};
 
 use botbuilder_store::{Error, Store, system::outbox_events};
 use botbuilder_stream::{Producer, Record, partition_of};
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -101,11 +100,7 @@ pub async fn publish_left(
             {
                 continue;
             }
-            let record = Record {
-                key: row.partition_key,
-                payload: Bytes::from(row.payload.to_string()),
-                headers: Vec::new(),
-            };
+            let record = Record::new(row.partition_key, row.payload.to_string());
             producer.append(&row.topic, vec![record]).await?;
             positions.push(row.position);
         }
@@ -136,11 +131,7 @@ pub async fn publish_said(
         }
         let positions: Vec<i64> = rows.iter().map(|row| row.position).collect();
         for row in rows {
-            let record = Record {
-                key: row.partition_key,
-                payload: Bytes::from(row.payload.to_string()),
-                headers: Vec::new(),
-            };
+            let record = Record::new(row.partition_key, row.payload.to_string());
             producer.append(&row.topic, vec![record]).await?;
         }
         fail::fail_point!("relay.before_mark", |_| std::process::abort());

@@ -276,7 +276,7 @@ fn answer_record(
             },
         },
     };
-    Ok(Record { key: envelope.key.as_str().to_owned(), payload: envelope.encode()?, headers: Vec::new() })
+    Ok(Record::new(envelope.key.as_str(), envelope.encode()?))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use botbuilder_service::lifecycle::{Backoff, OnExit, Service, ServiceError};
 use botbuilder_store::system::{bulk_messages, outbox_events};
 use botbuilder_stream::Record;
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -39,11 +38,7 @@ impl Bulk {
         let mut records = Vec::with_capacity(rows.len());
         for row in rows {
             positions.push(row.position);
-            records.push(Record {
-                key: row.partition_key,
-                payload: Bytes::from(row.payload.to_string()),
-                headers: Vec::new(),
-            });
+            records.push(Record::new(row.partition_key, row.payload.to_string()));
         }
         let published = records.len();
         if published > 0 {

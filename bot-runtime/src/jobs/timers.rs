@@ -101,11 +101,7 @@ impl Timers {
                         what: Inbound::Timeout { conversation: timer.id, due: timer.due },
                     },
                 };
-                records.push(Record {
-                    key: key.as_str().to_owned(),
-                    payload: record.encode()?,
-                    headers: Vec::new(),
-                });
+                records.push(Record::new(key.as_str(), record.encode()?));
             }
             self.runtime.stream.append(INBOUND, records).await?;
             self.woken.extend(due.iter().map(|timer| (timer.id, timer.due)));

@@ -147,7 +147,7 @@ impl World {
             },
         };
         let payload = envelope.encode().unwrap();
-        let record = Record { key: key.as_str().to_owned(), payload, headers: Vec::new() };
+        let record = Record::new(key.as_str(), payload);
         self.stream().append(INBOUND, vec![record]).await.unwrap();
     }
 

@@ -38,6 +38,7 @@ pub mod resource;
 pub mod routes;
 pub mod scim;
 pub mod shape;
+mod span;
 pub mod sso;
 pub mod tenancy;
 pub mod voice;

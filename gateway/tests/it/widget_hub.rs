@@ -1,5 +1,6 @@
 //! What the hub adds to a socket: several devices, marks, bounds, tokens, and the end of a process.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use botbuilder_domain::Secret;
 use botbuilder_store::{OrgScope, bots::widget_configs, tenancy::organizations};
 use botbuilder_testkit::{
@@ -215,11 +216,17 @@ async fn visitor_whom_the_site_vouches_for_is_the_same_on_every_device() {
     .await
     .expect("keys");
     let widget = widget_configs::get(&mut tx, &scope, WIDGET).await.expect("a row").expect("a widget");
-    let key = Secret::new(b"site-key".to_vec());
-    widget_configs::set_identity_secret(&mut tx, &scope, &keys, widget.id, &key, true)
-        .await
-        .expect("written");
     tx.commit().await.expect("committed");
+    let sealed = keys.seal(widget_configs::identity_place(widget.id), b"site-key").expect("sealed");
+    let statement = format!(
+        "UPDATE widget_configs SET identity_secret_ct = decode('{}', 'base64'), identity_secret_kid = '{}',
+                                   require_identity = true
+         WHERE id = '{}'",
+        STANDARD.encode(&sealed.ciphertext),
+        sealed.key_id,
+        widget.id
+    );
+    execute(&platform.pool, &statement).await;
     platform.gateway.widgets.forget();
 
     assert_eq!(begin(&platform, &[], &identity("customer-8")).await.status, 401);

@@ -220,33 +220,6 @@ pub async fn identity_secret(
     row.map(|row| Ok(keys.open(identity_place(id), &row.ct, &row.kid)?)).transpose()
 }
 
-/// Replaces that key, and says whether visitors without a signed identity are refused.
-#[tracing::instrument(level = "debug", name = "store.widget_configs.set_identity_secret", skip_all)]
-pub async fn set_identity_secret(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    keys: &DataKeys,
-    id: Uuid,
-    secret: &Secret<Vec<u8>>,
-    require: bool,
-) -> Result<(), Error> {
-    let sealed = keys.seal(identity_place(id), secret.expose())?;
-    sqlx::query!(
-        r#"
-        UPDATE widget_configs SET identity_secret_ct = $3, identity_secret_kid = $4, require_identity = $5
-        WHERE organization_id = $1 AND id = $2
-        "#,
-        scope.org().uuid(),
-        id,
-        sealed.ciphertext,
-        sealed.key_id,
-        require
-    )
-    .execute(&mut *tx.inner)
-    .await?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,9 +43,10 @@ pub async fn last_turn(
 /// is over. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.bulk_messages.due", skip_all)]
 pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unpublished>, Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Unpublished,
         r#"
-        SELECT position, organization_id, topic, partition_key, payload FROM outbox_events
+        SELECT position, topic, partition_key, payload FROM outbox_events
         WHERE published_at IS NULL AND event_type = 'message.bulk' AND available_at <= $1
         ORDER BY available_at, position LIMIT $2 FOR UPDATE SKIP LOCKED
         "#,
@@ -54,14 +55,5 @@ pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unpu
     )
     .fetch_all(&mut *tx.inner)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Unpublished {
-            position: row.position,
-            org: row.organization_id.map(Into::into),
-            topic: row.topic,
-            partition_key: row.partition_key,
-            payload: row.payload,
-        })
-        .collect())
+    Ok(rows)
 }

@@ -187,7 +187,6 @@ pub async fn release(
             message: row.message.into(),
             record: Unpublished {
                 position: row.position,
-                org: Some(scope.org()),
                 topic: row.topic,
                 partition_key: row.partition_key,
                 payload: row.payload,

@@ -1,6 +1,5 @@
 //! `outbox_events`: records written with the change they speak of, published to the stream after the commit.
 
-use botbuilder_domain::OrgId;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -76,8 +75,6 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<V
 pub struct Unpublished {
     /// Its position.
     pub position: i64,
-    /// The tenant, or none for the platform's own.
-    pub org: Option<OrgId>,
     /// The topic it goes to.
     pub topic: String,
     /// Its key on the topic.
@@ -97,9 +94,10 @@ pub async fn unpublished(
     before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Unpublished>, Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Unpublished,
         r#"
-        SELECT position, organization_id, topic, partition_key, payload FROM outbox_events
+        SELECT position, topic, partition_key, payload FROM outbox_events
         WHERE published_at IS NULL AND available_at <= $3 AND ($1::text IS NULL OR topic = $1) AND position > $2
           -- Events have takers of their own; what the dispatcher has put aside it takes up by itself; what is sent in
           -- bulk has a job of its own; what is held waits for its contact.
@@ -114,16 +112,7 @@ pub async fn unpublished(
     )
     .fetch_all(&mut *tx.inner)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Unpublished {
-            position: row.position,
-            org: row.organization_id.map(OrgId::from),
-            topic: row.topic,
-            partition_key: row.partition_key,
-            payload: row.payload,
-        })
-        .collect())
+    Ok(rows)
 }
 
 /// The type of a message that was written over the API: nobody publishes it but the relay.
@@ -134,9 +123,10 @@ pub const SAID: &str = "message.said";
 /// Whoever else asks at the same time gets others, until this transaction is over. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.outbox_events.said", skip_all)]
 pub async fn said(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unpublished>, Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Unpublished,
         r#"
-        SELECT position, organization_id, topic, partition_key, payload FROM outbox_events
+        SELECT position, topic, partition_key, payload FROM outbox_events
         WHERE published_at IS NULL AND position IN (
             SELECT position FROM (
                 SELECT position, event_type,
@@ -154,16 +144,7 @@ pub async fn said(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Unp
     )
     .fetch_all(&mut *tx.inner)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Unpublished {
-            position: row.position,
-            org: row.organization_id.map(OrgId::from),
-            topic: row.topic,
-            partition_key: row.partition_key,
-            payload: row.payload,
-        })
-        .collect())
+    Ok(rows)
 }
 
 /// Marks records as published. Needs [`crate::Store::begin_worker`].

@@ -35,7 +35,7 @@ pub static TABLE: Table = Table {
         Rule::new(
             "ck_widget_configs_13",
             "require_identity",
-            "must keep to: (NOT require_identity) OR (identity_secret_ct IS NOT NULL)",
+            "needs a secret to sign with first: POST .../widget/rotate-identity-secret makes one",
         ),
         Rule::new("uq_widget_configs_1", "bot_id", "is taken: there is one like it already"),
         Rule::new("uq_widget_configs_2", "public_key", "is taken: there is one like it already"),

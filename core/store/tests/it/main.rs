@@ -8,6 +8,7 @@ mod fixture;
 mod guards;
 mod messages;
 mod migrations;
+mod outbox;
 mod partitions;
 mod plans;
 mod searches;

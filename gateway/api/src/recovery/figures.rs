@@ -7,7 +7,6 @@ use botbuilder_store::{
     recovery::recovery_analytics::TABLE,
     table::rows::{self, Condition, Query, Test},
 };
-use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -16,10 +15,10 @@ use crate::{
     auth::Caller,
     csv,
     error::ApiError,
-    input::{query_pairs, unknown},
     permission::{Area, read},
     resource::act::fields,
     routes::{Operation, Routes},
+    span::{Span, asked, within_span},
 };
 
 /// Most rows that are summed up: a year of a few dozen campaigns.
@@ -44,12 +43,13 @@ const COUNTED: [&str; 14] = [
 
 /// The routes of the figures.
 pub fn routes() -> Routes {
-    let instant = || json!({ "type": "string", "format": "date-time" });
     let get = |name: &str, text: &str| {
-        Operation::get(format!("/v1/recovery/analytics/{name}"), read(Area::Recovery), text)
-            .with_query("from", instant(), "the first instant; 30 days ago if nothing is said")
-            .with_query("to", instant(), "the instant after the last; now if nothing is said")
-            .with_query("campaign_id", json!({ "type": "string", "format": "uuid" }), "only this campaign")
+        let path = format!("/v1/recovery/analytics/{name}");
+        within_span(Operation::get(path, read(Area::Recovery), text)).with_query(
+            "campaign_id",
+            json!({ "type": "string", "format": "uuid" }),
+            "only this campaign",
+        )
     };
     let many = || json!({ "type": "array", "items": { "type": "object" } });
     Routes::new()
@@ -69,32 +69,10 @@ type Day = Map<String, Value>;
 
 /// Reads the days that are asked for.
 async fn days(api: &Api, caller: &Caller, parts: &Parts) -> Result<Vec<Day>, ApiError> {
-    let (mut from, mut to, mut campaign) = (None, None, None);
-    for (name, value) in query_pairs(parts) {
-        let instant = || {
-            let read = DateTime::parse_from_rfc3339(&value).map(|at| at.to_utc());
-            read.map_err(|_| {
-                ApiError::invalid(name.clone(), "must be an instant, such as 2026-01-31T00:00:00Z")
-            })
-        };
-        match name.as_str() {
-            "from" => from = Some(instant()?),
-            "to" => to = Some(instant()?),
-            "campaign_id" => {
-                let id: Result<Uuid, _> = value.parse();
-                campaign = Some(id.map_err(|_| ApiError::invalid("campaign_id", "must be a UUID"))?);
-            }
-            other => {
-                let hint = unknown(other, ["from", "to", "campaign_id"]);
-                return Err(ApiError::invalid(name, hint));
-            }
-        }
-    }
-    let to: DateTime<Utc> = to.unwrap_or_else(|| api.clock.now());
-    let from = from.unwrap_or(to - TimeDelta::days(30));
-    if from >= to || to - from > TimeDelta::days(366) {
-        return Err(ApiError::invalid("from", "must lie before to, and at most a year"));
-    }
+    let (Span { from, to }, campaign) = asked(parts, api.clock.now(), Some("campaign_id"))?;
+    let campaign: Option<Uuid> = campaign
+        .map(|id| id.parse().map_err(|_| ApiError::invalid("campaign_id", "must be a UUID")))
+        .transpose()?;
     let mut tests = vec![
         ("period", Test::Among(vec!["day".to_owned()])),
         ("period_start", Test::AtLeast(from.to_rfc3339())),

@@ -165,15 +165,6 @@ async fn update(
     if if_match.demand()?.is_some_and(|wanted| before.version != Some(wanted)) {
         return Err(ApiError::Stale);
     }
-    if values.get("require_identity") == Some(&json!(true)) {
-        let keys = organizations::data_keys(&mut tx, &caller.scope, &api.root).await?;
-        let secret =
-            botbuilder_store::bots::widget_configs::identity_secret(&mut tx, &caller.scope, &keys, before.id);
-        if secret.await?.is_none() {
-            let hint = "needs a secret to sign with first: POST .../widget/rotate-identity-secret makes one";
-            return Err(ApiError::invalid("require_identity", hint));
-        }
-    }
     let row = rows::update(&mut tx, &caller.scope, &TABLE, place, values)
         .await
         .map_err(|error| broken_rule(&TABLE, error))?
