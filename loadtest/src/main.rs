@@ -1,4 +1,4 @@
-//! The driver: `botbuilder-loadtest kill | ingest | turn | timers | sockets | fanout | reconnect-storm | chat | api | nlu`. People start it as `cargo xtask kill` and `cargo xtask load`.
+//! The driver: `botbuilder-loadtest kill | ingest | turn | timers | neighbours | parts | limit | order | sockets | fanout | reconnect-storm | chat | api | nlu`. People start it as `cargo xtask kill` and `cargo xtask load`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -10,7 +10,10 @@ use botbuilder_loadtest::{
         points::{POINTS, Point},
         run as kill,
     },
-    load::{api, bare, chat, fanout, ingest, neighbours, nlu, reconnect, sockets, timers, turn},
+    load::{
+        api, bare, chat, fanout, ingest, limit, neighbours, nlu, order, parts, reconnect, sockets, timers,
+        turn,
+    },
     program::{self, Build},
     report,
 };
@@ -139,6 +142,48 @@ enum Command {
         /// Messages of the broadcast
         #[arg(long, default_value_t = 100_000)]
         broadcast: usize,
+    },
+    /// Replies of five parts to a provider that takes its time
+    Parts {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Messages a second
+        #[arg(long, default_value_t = 10.0)]
+        rate: f64,
+        /// Seconds for which people write
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// Milliseconds until the provider answers
+        #[arg(long, default_value_t = 50)]
+        answers_after: u64,
+    },
+    /// An account that is written to faster than it may answer
+    Limit {
+        #[command(flatten)]
+        at: Surroundings,
+        /// Messages a second that it may send
+        #[arg(long, default_value_t = 80)]
+        rate: u32,
+        /// How many it may send at once
+        #[arg(long, default_value_t = 10)]
+        burst: u32,
+        /// Seconds for which people write
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
+    /// Numbered messages of very many people over Kafka, while a second process joins
+    Order {
+        #[command(flatten)]
+        at: Surroundings,
+        /// People who write
+        #[arg(long, default_value_t = 1_000)]
+        contacts: usize,
+        /// Messages of each of them
+        #[arg(long, default_value_t = 20)]
+        messages: usize,
+        /// Messages a second of all of them
+        #[arg(long, default_value_t = 400.0)]
+        rate: f64,
     },
     /// What idle sockets of visitors take of the machine
     Sockets {
@@ -335,6 +380,34 @@ fn main() -> Result<()> {
             let outcome = cheap_runtime()?.block_on(unless_told(neighbours::run(&plan)))?;
             print!("{}", outcome.text());
             println!("{}", report::write("neighbours", &outcome)?.display());
+        }
+        Command::Parts { at, rate, seconds, answers_after } => {
+            let plan = parts::Plan {
+                server: &at.database,
+                binary: &at.binary(RELEASED)?,
+                rate,
+                time: Duration::from_secs(seconds),
+                answers_after: Duration::from_millis(answers_after),
+            };
+            let outcome = cheap_runtime()?.block_on(unless_told(parts::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("parts", &outcome)?.display());
+        }
+        Command::Limit { at, rate, burst, seconds } => {
+            let binary = at.binary(RELEASED)?;
+            let time = Duration::from_secs(seconds);
+            let plan = limit::Plan { server: &at.database, binary: &binary, rate, burst, time };
+            let outcome = cheap_runtime()?.block_on(unless_told(limit::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("limit", &outcome)?.display());
+            ensure!(outcome.kept(), "the account did not keep to its rate");
+        }
+        Command::Order { at, contacts, messages, rate } => {
+            let binary = at.binary(RELEASED)?;
+            let plan = order::Plan { server: &at.database, binary: &binary, contacts, messages, rate };
+            let outcome = cheap_runtime()?.block_on(unless_told(order::run(&plan)))?;
+            print!("{}", outcome.text());
+            println!("{}", report::write("order", &outcome)?.display());
         }
         Command::Sockets { at, counts, seconds } => {
             let binary = at.binary(RELEASED)?;

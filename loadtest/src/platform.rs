@@ -9,6 +9,7 @@ use botbuilder_testkit::{
     fake::{telegram, whatsapp},
     seed::{self, Plan, Provider, Seeded},
 };
+use serde_json::Value;
 
 use crate::{
     database::Scratch,
@@ -56,12 +57,27 @@ pub struct Parts<'a> {
 impl Platform {
     /// Puts everything together. Nothing runs yet.
     pub async fn assemble(parts: Parts<'_>) -> Result<Self> {
-        Self::with_networks(parts, None, None).await
+        Self::with_flow(parts, serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?).await
+    }
+
+    /// The same, with a bot that runs this flow.
+    pub async fn with_flow(parts: Parts<'_>, flow: Value) -> Result<Self> {
+        Self::with(parts, flow, None, None).await
     }
 
     /// The same, with Slack and Instagram where their providers are named.
     pub async fn with_networks(
         parts: Parts<'_>,
+        slack: Option<Provider>,
+        instagram: Option<Provider>,
+    ) -> Result<Self> {
+        let flow = serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?;
+        Self::with(parts, flow, slack, instagram).await
+    }
+
+    async fn with(
+        parts: Parts<'_>,
+        flow: Value,
         slack: Option<Provider>,
         instagram: Option<Provider>,
     ) -> Result<Self> {
@@ -74,7 +90,7 @@ impl Platform {
         providers.extend([&slack, &instagram].into_iter().flatten().map(|provider| provider.url.clone()));
         let plan = Plan {
             slug: purpose.to_owned(),
-            flow: serde_json::from_str(botbuilder_flow::TEN_NODE_FLOW)?,
+            flow,
             whatsapp_url,
             whatsapp_token: whatsapp.access_token,
             phone_number_id: secrets.phone_number_id.clone(),
@@ -91,10 +107,14 @@ impl Platform {
             .await
             .context("the organization cannot be made")?;
         store.close().await;
-        let root_key: String = "5a".repeat(ROOT_KEY.len());
-        let settings =
-            Settings { database_url: database.url(), root_key: &root_key, providers: &providers, log };
-        let program = Program::prepare(binary, &directory, &settings)?;
+        let settings = Settings {
+            database_url: database.url().to_owned(),
+            root_key: "5a".repeat(ROOT_KEY.len()),
+            providers,
+            log: log.to_owned(),
+            kafka: None,
+        };
+        let program = Program::prepare(binary, &directory, settings)?;
         Ok(Self { database, seeded, secrets, program, directory })
     }
 

@@ -78,16 +78,18 @@ pub fn run_directory(purpose: &str) -> Result<PathBuf> {
 }
 
 /// What the configuration says beyond the defaults.
-#[derive(Debug)]
-pub struct Settings<'a> {
+#[derive(Debug, Clone)]
+pub struct Settings {
     /// The database.
-    pub database_url: &'a str,
+    pub database_url: String,
     /// The root key, in hexadecimal digits.
-    pub root_key: &'a str,
+    pub root_key: String,
     /// Base addresses of the providers, which are on this machine.
-    pub providers: &'a [String],
+    pub providers: Vec<String>,
     /// What is logged.
-    pub log: &'a str,
+    pub log: String,
+    /// The brokers of the stream; with none it is the program's own.
+    pub kafka: Option<String>,
 }
 
 /// The program, ready to be started as often as wanted.
@@ -96,6 +98,7 @@ pub struct Program {
     binary: PathBuf,
     directory: PathBuf,
     config: PathBuf,
+    settings: Settings,
     /// Where webhooks go.
     pub public: SocketAddr,
     /// Where readiness is told.
@@ -104,10 +107,10 @@ pub struct Program {
 
 impl Program {
     /// Writes the configuration into a directory that the program also keeps its data in.
-    pub fn prepare(binary: &Path, directory: &Path, settings: &Settings<'_>) -> Result<Self> {
+    pub fn prepare(binary: &Path, directory: &Path, settings: Settings) -> Result<Self> {
         // A link of our own, so that a build during the run does not exchange the program.
         let own = directory.join("botbuilder");
-        if fs::hard_link(binary, &own).is_err() {
+        if binary != own && fs::hard_link(binary, &own).is_err() {
             fs::copy(binary, &own).with_context(|| format!("{} is not there", binary.display()))?;
         }
         let [public, internal] = free_addresses()?;
@@ -115,16 +118,33 @@ impl Program {
         let data = directory.join("data");
         let data_dir = data.display().to_string();
         fs::create_dir_all(&data)?;
-        let Settings { database_url, root_key, providers, log } = settings;
+        let Settings { database_url, root_key, providers, log, kafka } = &settings;
+        let stream = kafka.as_ref().map_or_else(
+            || "backend = \"embedded\"".to_owned(),
+            |brokers| format!("backend = \"kafka\"\npartitions = 8\n[stream.kafka]\nbrokers = [{brokers:?}]"),
+        );
         fs::write(
             &config,
             format!(
-                "data_dir = {data_dir:?}\n[database]\nurl = {database_url:?}\n[stream]\nbackend = \"embedded\"\n\
+                "data_dir = {data_dir:?}\n[database]\nurl = {database_url:?}\n[stream]\n{stream}\n\
                  [listen]\npublic = \"{public}\"\ninternal = \"{internal}\"\n\
                  [secrets]\nroot_key = {root_key:?}\n[log]\nfilter = {log:?}\n[outbound]\nallow = {providers:?}\n"
             ),
         )?;
-        Ok(Self { binary: own, directory: directory.to_owned(), config, public, internal })
+        Ok(Self { binary: own, directory: directory.to_owned(), config, settings, public, internal })
+    }
+
+    /// The same over brokers, which share the work out among all processes that use them. It must not run yet.
+    pub fn over_kafka(self, brokers: &str) -> Result<Self> {
+        let settings = Settings { kafka: Some(brokers.to_owned()), ..self.settings };
+        Self::prepare(&self.binary, &self.directory, settings)
+    }
+
+    /// Another process with the same settings beside this one, with addresses and files of its own.
+    pub fn beside(&self, name: &str) -> Result<Self> {
+        let directory = self.directory.join(name);
+        fs::create_dir_all(&directory)?;
+        Self::prepare(&self.binary, &directory, self.settings.clone())
     }
 
     /// Where its log is.

@@ -5,7 +5,7 @@ use std::process::Command;
 use botbuilder_postgres::Durability;
 
 use crate::{
-    database, setup,
+    database, kafka, setup,
     shell::{self, Outcome, cargo, say},
     test::DATABASE_URL,
     tools,
@@ -46,6 +46,8 @@ fn driver(profile: &[&str], words: &[&str]) -> Command {
 fn drive(profile: &[&str], words: &[&str]) -> Outcome {
     let installation = setup::for_programs()?;
     let mut driver = driver(profile, words);
+    // A scenario that wants a broker starts one with this program.
+    driver.env(kafka::TEST_VARIABLE, std::env::current_exe()?);
     if shell::given(DATABASE_URL) {
         return shell::run(&mut driver);
     }

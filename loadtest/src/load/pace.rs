@@ -1,6 +1,15 @@
 //! When requests are due.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::task::JoinSet;
+
+use crate::http::Connection;
 
 /// Requests at a fixed rate, shared out among workers: each takes every n-th.
 #[derive(Debug, Clone, Copy)]
@@ -41,4 +50,34 @@ impl Pace {
         }
         due
     }
+}
+
+/// Sends every request when it is due, over so many connections in turns; each has to be answered with 200. Gives the
+/// instant at which the last one was.
+pub async fn send_all(
+    to: SocketAddr,
+    connections: usize,
+    pace: Pace,
+    request: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
+) -> Result<Instant> {
+    let request = Arc::new(request);
+    let mut writers = JoinSet::new();
+    for writer in 0..connections {
+        let request = Arc::clone(&request);
+        writers.spawn(async move {
+            let mut connection = Connection::open(to).await?;
+            for index in (writer..pace.count()).step_by(connections) {
+                let request = request(index);
+                pace.wait(index).await;
+                let status = connection.send(&request).await?;
+                ensure!(status == 200, "a message was answered with {status}");
+            }
+            Ok::<_, anyhow::Error>(Instant::now())
+        });
+    }
+    let mut last = None;
+    while let Some(ended) = writers.join_next().await {
+        last = last.max(Some(ended??));
+    }
+    last.context("nothing was sent")
 }

@@ -108,17 +108,25 @@ impl Drop for Sink {
 }
 
 impl Sink {
-    /// Starts one.
+    /// Starts one that notes when replies come.
     pub async fn start(arrivals: Arc<Arrivals>) -> Result<Self> {
+        Self::telling(Duration::ZERO, move |body| arrivals.note(number(body))).await
+    }
+
+    /// Starts one that tells of the body of each message as it comes, and answers so long afterwards.
+    pub async fn telling<F>(answers_after: Duration, tell: F) -> Result<Self>
+    where
+        F: Fn(&[u8]) + Send + Sync + 'static,
+    {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let task = tokio::spawn(async move {
-            let ids = Arc::new(AtomicU64::new(0));
+            let (ids, tell) = (Arc::new(AtomicU64::new(0)), Arc::new(tell));
             while let Ok((stream, _)) = listener.accept().await {
-                let (arrivals, ids) = (Arc::clone(&arrivals), Arc::clone(&ids));
+                let (ids, tell) = (Arc::clone(&ids), Arc::clone(&tell));
                 // It ends when the program closes the connection.
                 tokio::spawn(async move {
-                    let _ = serve(stream, &arrivals, &ids).await;
+                    let _ = serve(stream, &*tell, answers_after, &ids).await;
                 });
             }
         });
@@ -126,7 +134,12 @@ impl Sink {
     }
 }
 
-async fn serve(mut stream: TcpStream, arrivals: &Arrivals, ids: &AtomicU64) -> io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    tell: &(dyn Fn(&[u8]) + Send + Sync),
+    answers_after: Duration,
+    ids: &AtomicU64,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(4096);
     loop {
@@ -138,8 +151,11 @@ async fn serve(mut stream: TcpStream, arrivals: &Arrivals, ids: &AtomicU64) -> i
                 return Ok(());
             }
         };
-        arrivals.note(number(&buffer[head.end..head.end + head.body]));
+        tell(&buffer[head.end..head.end + head.body]);
         buffer.drain(..head.end + head.body);
+        if !answers_after.is_zero() {
+            tokio::time::sleep(answers_after).await;
+        }
         let id = ids.fetch_add(1, Ordering::Relaxed);
         let body = format!(
             r#"{{"messaging_product":"whatsapp","contacts":[{{"input":"1","wa_id":"1"}}],"messages":[{{"id":"wamid.sink.{id}"}}]}}"#
