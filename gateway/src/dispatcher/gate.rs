@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use botbuilder_adapter_kit::{Account, Channel, SendError};
+use botbuilder_adapter_kit::{Account, Channel, Rates, SendError};
 use botbuilder_domain::ChannelId;
 
 use super::{
@@ -32,14 +32,15 @@ pub(super) struct Gate {
 
 impl Gate {
     /// How long a message to this recipient has to wait; none if it may go now. `scheduled` says whether it has taken
-    /// its turn at the rates already, and is changed with it. `bulk` says that it gives way to others: it takes no turn
-    /// that is far away, and asks again later instead.
+    /// the turns of its `parts` at the rates already, and is changed with it. `bulk` says that it gives way to others: it
+    /// takes no turn that is far away, and asks again later instead.
     pub(super) fn wait(
         &self,
         channel: &dyn Channel,
         account: &Account,
         recipient: &str,
         bulk: bool,
+        parts: impl FnOnce() -> usize,
         scheduled: &mut bool,
     ) -> Option<Duration> {
         let now = Instant::now();
@@ -49,12 +50,26 @@ impl Gate {
                 return Some(wait);
             }
             *scheduled = true;
-            let wait = self.throttle.turn(&rates, account.channel, recipient, now);
+            // Where there is no rate, nothing is counted.
+            let parts = if rates == Rates::default() { 1 } else { parts() };
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+            let wait = self.throttle.turn(&rates, account.channel, recipient, parts, now);
             if !wait.is_zero() {
                 return Some(wait);
             }
         }
         self.breakers.admit(account.channel, now).err().inspect(|_| *scheduled = false)
+    }
+
+    /// How long the call of a part has to wait.
+    pub(super) fn wait_for_call(
+        &self,
+        channel: &dyn Channel,
+        account: &Account,
+        recipient: &str,
+    ) -> Duration {
+        let rates = channel.rates().with_settings(&account.settings);
+        self.throttle.call(&rates, account.channel, recipient, Instant::now())
     }
 
     /// Takes so many of all partitions: that part of each account's rate is ours.

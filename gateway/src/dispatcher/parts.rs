@@ -85,6 +85,10 @@ impl Sender {
     }
 
     async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
+        let wait = self.gate.wait_for_call(sending.channel, sending.account, &sending.job.body.to);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         let requests = ready.attach(sending.channel, sending.http.encode(sending.account, part)?);
         let mut id = None;
         for request in requests {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError};
+use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError, plan};
 use botbuilder_domain::{Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
@@ -195,9 +195,15 @@ impl Sender {
             // Asked before the attempt is written down as started: what waits here has not been tried.
             if let Some(account) = &account
                 && now <= message.not_after
-                && way.is_ok()
-                && let Some(wait) =
-                    self.gate.wait(channel, account, &job.body.to, message.bulk, &mut scheduled)
+                && let Ok(way) = &way
+                && let Some(wait) = self.gate.wait(
+                    channel,
+                    account,
+                    &job.body.to,
+                    message.bulk,
+                    || parts_left(way, channel, &progress),
+                    &mut scheduled,
+                )
             {
                 let until = later(now, wait).min(message.not_after + TimeDelta::milliseconds(1));
                 // Many at once would leave no room in hand for those that they give way to.
@@ -342,6 +348,12 @@ impl Sender {
             }
         }
     }
+}
+
+/// How many parts of a message are still to be sent. What cannot be planned is refused after its turn.
+fn parts_left(way: &Way, channel: &dyn Channel, progress: &Progress) -> usize {
+    let planned = plan(&way.content, &channel.capabilities()).map_or(1, |plan| plan.parts.len());
+    planned.saturating_sub(progress.taken.len()).max(1)
 }
 
 /// Whether a message outside the window is not simply refused.

@@ -2,6 +2,10 @@
 //!
 //! Each rate is the *generic cell rate algorithm*: what is kept is the instant at which the next send would be due at
 //! the steady rate; a burst may run ahead of it. To ask is to take the turn, now or later.
+//!
+//! Turns are taken twice. A message takes those of all its parts before its attempt is written down as started, so that
+//! what waits long has not been tried. Each part takes one more at its call: what was held up in between, by the database
+//! or by the part before it, would otherwise follow all at once.
 
 use std::{
     collections::HashMap,
@@ -31,10 +35,19 @@ pub(super) struct Throttle {
     share: Mutex<Option<(u32, u32)>>,
     /// Until when an account's provider wants nothing.
     held: Mutex<HashMap<ChannelId, Instant>>,
-    accounts: Mutex<Turns<ChannelId>>,
-    recipients: Mutex<Turns<(ChannelId, String)>>,
+    /// Of whole messages.
+    messages: Given,
+    /// Of calls.
+    calls: Given,
     /// When those that gave way ask again.
     put_back: Mutex<Turns<ChannelId>>,
+}
+
+/// Turns given, of accounts and of their recipients.
+#[derive(Debug, Default)]
+struct Given {
+    accounts: Mutex<Turns<ChannelId>>,
+    recipients: Mutex<Turns<(ChannelId, String)>>,
 }
 
 #[derive(Debug)]
@@ -66,14 +79,27 @@ impl Throttle {
         }
     }
 
-    /// Takes a turn, and tells how long to wait for it.
-    pub(super) fn turn(&self, rates: &Rates, account: ChannelId, recipient: &str, now: Instant) -> Duration {
-        let of_account =
-            rates.account.map(|rate| lock(&self.accounts).take(account, self.part_of(rate), now));
-        let of_recipient = rates
-            .recipient
-            .map(|rate| lock(&self.recipients).take((account, recipient.to_owned()), rate, now));
-        of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default()
+    /// Takes the turns of a message of so many parts, and tells how long to wait for the first.
+    pub(super) fn turn(
+        &self,
+        rates: &Rates,
+        account: ChannelId,
+        recipient: &str,
+        parts: u32,
+        now: Instant,
+    ) -> Duration {
+        let given = self.messages.take(self.of_process(rates), account, recipient, parts, now);
+        given.max(self.held_for(account, now).unwrap_or_default())
+    }
+
+    /// Takes the turn of a call, and tells how long to wait for it.
+    pub(super) fn call(&self, rates: &Rates, account: ChannelId, recipient: &str, now: Instant) -> Duration {
+        self.calls.take(self.of_process(rates), account, recipient, 1, now)
+    }
+
+    /// The rates of which this process gives its part.
+    fn of_process(&self, rates: &Rates) -> Rates {
+        Rates { account: rates.account.map(|rate| self.part_of(rate)), ..*rates }
     }
 
     /// Whether a message that gives way to others may take a turn: only one that is near. If not, the answer is when
@@ -85,15 +111,12 @@ impl Throttle {
         recipient: &str,
         now: Instant,
     ) -> Option<Duration> {
-        let of_account =
-            rates.account.map(|rate| lock(&self.accounts).wait(&account, self.part_of(rate), now));
-        let of_recipient = rates
-            .recipient
-            .map(|rate| lock(&self.recipients).wait(&(account, recipient.to_owned()), rate, now));
-        let ahead = of_account.max(of_recipient).max(self.held_for(account, now)).unwrap_or_default();
+        let rates = self.of_process(rates);
+        let ahead = self.messages.wait(rates, account, recipient, now);
+        let ahead = ahead.max(self.held_for(account, now).unwrap_or_default());
         (ahead > NEAR).then(|| {
-            let every = rates.account.map_or(APART, |rate| self.part_of(rate).every);
-            ahead + lock(&self.put_back).take(account, Rate { every, burst: 1 }, now)
+            let every = rates.account.map_or(APART, |rate| rate.every);
+            ahead + lock(&self.put_back).take(account, Rate { every, burst: 1 }, 1, now)
         })
     }
 
@@ -115,14 +138,35 @@ impl Throttle {
     }
 }
 
+impl Given {
+    /// Takes so many turns, and tells how long to wait for the first.
+    fn take(&self, rates: Rates, account: ChannelId, recipient: &str, count: u32, now: Instant) -> Duration {
+        let of_account = rates.account.map(|rate| lock(&self.accounts).take(account, rate, count, now));
+        let of_recipient = rates
+            .recipient
+            .map(|rate| lock(&self.recipients).take((account, recipient.to_owned()), rate, count, now));
+        of_account.max(of_recipient).unwrap_or_default()
+    }
+
+    /// How long the next turn would have to be waited for.
+    fn wait(&self, rates: Rates, account: ChannelId, recipient: &str, now: Instant) -> Duration {
+        let of_account = rates.account.map(|rate| lock(&self.accounts).wait(&account, rate, now));
+        let of_recipient = rates
+            .recipient
+            .map(|rate| lock(&self.recipients).wait(&(account, recipient.to_owned()), rate, now));
+        of_account.max(of_recipient).unwrap_or_default()
+    }
+}
+
 impl<K: Eq + Hash> Turns<K> {
-    fn take(&mut self, key: K, rate: Rate, now: Instant) -> Duration {
+    /// Takes so many turns, and tells how long to wait for the first.
+    fn take(&mut self, key: K, rate: Rate, count: u32, now: Instant) -> Duration {
         if self.0.len() >= MOST {
             self.0.retain(|_, due| *due > now);
         }
         let due = self.0.entry(key).or_insert(now);
         let at = (*due).max(now);
-        *due = at + rate.every;
+        *due = at + rate.every * count;
         until(at, rate, now)
     }
 
@@ -154,7 +198,7 @@ mod tests {
         let rates = Rates { account: None, recipient: Some(Rate::per_second(1, 2)) };
         let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
         let waits: Vec<u64> = ["a", "a", "a", "b", "a"]
-            .map(|to| throttle.turn(&rates, account, to, now).as_millis().try_into().unwrap())
+            .map(|to| throttle.turn(&rates, account, to, 1, now).as_millis().try_into().unwrap())
             .into();
         assert_eq!(waits, [0, 0, 1000, 0, 2000]);
     }
@@ -165,11 +209,11 @@ mod tests {
         let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
         assert_eq!(throttle.give_way(&rates, account, "a", now), None);
         for _ in 0..4 {
-            throttle.turn(&rates, account, "a", now);
+            throttle.turn(&rates, account, "a", 1, now);
         }
         let waits = [(); 3].map(|()| throttle.give_way(&rates, account, "b", now).unwrap().as_millis());
         assert_eq!(waits, [400, 500, 600]);
-        assert_eq!(throttle.turn(&rates, account, "c", now), Duration::from_millis(400), "none was taken");
+        assert_eq!(throttle.turn(&rates, account, "c", 1, now), Duration::from_millis(400), "none was taken");
     }
 
     #[test]
@@ -180,7 +224,7 @@ mod tests {
         for (owned, all) in [(3, 8), (4, 8), (1, 8)] {
             let throttle = Throttle::default();
             throttle.share(owned, all);
-            while throttle.turn(&rates, account, "", start) < Duration::from_secs(1) {
+            while throttle.turn(&rates, account, "", 1, start) < Duration::from_secs(1) {
                 sent += 1;
             }
         }
@@ -191,12 +235,28 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_message_takes_a_turn() {
+        let rates = Rates { account: Some(Rate::per_second(10, 1)), recipient: None };
+        let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
+        let after = |millis| now + Duration::from_millis(millis);
+        assert_eq!(throttle.turn(&rates, account, "a", 5, now), Duration::ZERO);
+        assert_eq!(throttle.turn(&rates, account, "b", 1, now), Duration::from_millis(500));
+        let waits = [0, 10, 20].map(|at| throttle.call(&rates, account, "a", after(at)).as_millis());
+        assert_eq!(waits, [0, 90, 180]);
+        assert_eq!(
+            throttle.call(&rates, account, "b", after(500)),
+            Duration::ZERO,
+            "what waited its turn goes"
+        );
+    }
+
+    #[test]
     fn an_account_that_is_held_gives_no_turn_before() {
         let (throttle, account, now) = (Throttle::default(), Id::new(Uuid::nil()), Instant::now());
         let rates = Rates::default();
         throttle.hold(account, now + Duration::from_secs(3));
-        assert_eq!(throttle.turn(&rates, account, "a", now), Duration::from_secs(3));
-        assert_eq!(throttle.turn(&rates, account, "a", now + Duration::from_secs(3)), Duration::ZERO);
+        assert_eq!(throttle.turn(&rates, account, "a", 1, now), Duration::from_secs(3));
+        assert_eq!(throttle.turn(&rates, account, "a", 1, now + Duration::from_secs(3)), Duration::ZERO);
     }
 
     proptest! {
@@ -213,7 +273,7 @@ mod tests {
             let mut sent: Vec<Instant> = Vec::new();
             for pause in pauses {
                 now += Duration::from_millis(pause);
-                sent.push(now + throttle.turn(&rates, account, "", now));
+                sent.push(now + throttle.turn(&rates, account, "", 1, now));
             }
             prop_assert!(sent.is_sorted());
             for (place, first) in sent.iter().enumerate() {
