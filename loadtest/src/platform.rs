@@ -123,7 +123,7 @@ impl Platform {
         let telegram = telegram::Options::default();
         let secrets = Secrets {
             app_secret: format!("the secret of {slug}"),
-            phone_number_id: format!("10{}", slug.len()),
+            phone_number_id: slug.bytes().map(|byte| byte.to_string()).collect(),
             telegram_secret: format!("{slug}-telegram"),
             ..Secrets::default()
         };

@@ -5,11 +5,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use botbuilder_domain::{Ids as _, SystemIds};
-use botbuilder_store::{
-    OrgScope, Store,
-    integrations::api_tokens::{self, Issued},
-};
+use botbuilder_testkit::seed::Seeded;
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -24,8 +20,10 @@ use crate::{
     report::table,
 };
 
-/// Tokens that call in turns: each may call a thousand times a second at most.
-const TOKENS: usize = 16;
+/// Organizations that call in turns: the tokens of each may call a thousand times a second at most.
+const ORGANIZATIONS: usize = 16;
+/// Contacts of each but the first, which has the long list.
+const CONTACTS: i64 = 1_000;
 /// Places of the list that are asked for in each third.
 const PLACES: i64 = 200;
 /// Pages a second, where their latency is measured.
@@ -104,20 +102,28 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
         log: "warn",
     })
     .await?;
-    let (database, bot) = (&platform.database, platform.seeded.bot);
-    let tokens = tokens(&platform).await?;
-    fill(database.pool(), &platform, plan.rows).await?;
-    let places = places(database.pool(), plan.rows).await?;
+    let database = &platform.database;
+    let mut organizations = Vec::with_capacity(ORGANIZATIONS);
+    for number in 0..ORGANIZATIONS {
+        let (seeded, _) = platform.another(&format!("load{number}"), "http://127.0.0.1:9".to_owned()).await?;
+        organizations.push(seeded);
+    }
+    sqlx::query("UPDATE api_tokens SET rate_per_minute = 60000").execute(database.pool()).await?;
+    fill(database.pool(), &platform.seeded, plan.rows, &organizations).await?;
+    let places = places(database.pool(), &platform.seeded, plan.rows).await?;
     let mut running = platform.program.start(&["gateway"], &[])?;
     running.ready().await?;
     // The program has four connections for each core for tenants' work.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let bare = Bare::start(database.url(), u32::try_from(cores * 4)?).await?;
 
-    let get = requests(&tokens, &[format!("/v1/bots/{bot}")]);
-    let list = requests(&tokens, &["/v1/contacts?limit=50".to_owned()]);
-    let bare_get = requests(&tokens, &[format!("/bots/{bot}")]);
-    let bare_list = requests(&tokens, &["/contacts".to_owned()]);
+    let all = |path: &dyn Fn(&Seeded) -> String| {
+        Arc::new(organizations.iter().map(|one| request(one, &path(one))).collect::<Vec<_>>())
+    };
+    let get = all(&|one| format!("/v1/bots/{}", one.bot));
+    let list = all(&|_| "/v1/contacts?limit=50".to_owned());
+    let bare_get = all(&|one| format!("/bots/{}", one.bot));
+    let bare_list = all(&|_| "/contacts".to_owned());
     let program = platform.program.public;
     for (at, requests) in
         [(program, &get), (program, &list), (bare.address, &bare_get), (bare.address, &bare_list)]
@@ -139,7 +145,7 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
         open_loop(program, &Arc::new(both), plan.connections, plan.rate, plan.fixed).await?;
     let mut pages = [Summary::default(); 3];
     for (page, places) in pages.iter_mut().zip(&places) {
-        *page = third(program, &tokens, places, plan).await?.summary();
+        *page = third(program, &platform.seeded, places, plan).await?.summary();
     }
 
     let with = vec![database.server().await?];
@@ -166,80 +172,56 @@ async fn rate(at: SocketAddr, requests: &Arc<Vec<Vec<u8>>>, plan: &Plan<'_>, tim
 }
 
 /// Latency of pages that begin at these places.
-async fn third(
-    program: SocketAddr,
-    tokens: &[String],
-    places: &[String],
-    plan: &Plan<'_>,
-) -> Result<Latencies> {
-    let paths: Vec<String> =
-        places.iter().map(|cursor| format!("/v1/contacts?limit=50&cursor={cursor}")).collect();
-    let requests = requests(tokens, &paths);
+async fn third(program: SocketAddr, of: &Seeded, places: &[String], plan: &Plan<'_>) -> Result<Latencies> {
+    let page = |cursor: &String| request(of, &format!("/v1/contacts?limit=50&cursor={cursor}"));
+    let requests = Arc::new(places.iter().map(page).collect());
     let (latencies, refused) = open_loop(program, &requests, 4, PAGES_PER_SECOND, plan.fixed).await?;
     ensure!(refused == 0, "{refused} pages were refused");
     Ok(latencies)
 }
 
-/// The requests for these addresses, with the tokens in turns.
-fn requests(tokens: &[String], paths: &[String]) -> Arc<Vec<Vec<u8>>> {
-    let request = |(token, path): (&String, &String)| {
-        format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n")
-            .into_bytes()
-    };
-    let count = tokens.len() * paths.len();
-    Arc::new(tokens.iter().cycle().zip(paths.iter().cycle()).take(count).map(request).collect())
+/// A request with the token of an organization.
+fn request(of: &Seeded, path: &str) -> Vec<u8> {
+    let token = of.token.expose();
+    format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
-/// Tokens with every right, each with the highest rate there is.
-async fn tokens(platform: &Platform) -> Result<Vec<String>> {
-    let scope = OrgScope::of_service(platform.seeded.org);
-    let store = Store::connect(platform.database.url(), 2).await?;
-    let mut tokens = Vec::with_capacity(TOKENS);
-    let mut tx = store.begin(&scope).await?;
-    for number in 0..TOKENS {
-        let issued = Issued::generate()?;
-        api_tokens::insert(&mut tx, &scope, SystemIds.next(), &format!("load {number}"), &issued).await?;
-        tokens.push(issued.token.expose().clone());
-    }
-    tx.commit().await?;
-    store.close().await;
-    sqlx::query("UPDATE api_tokens SET rate_per_minute = 60000").execute(platform.database.pool()).await?;
-    Ok(tokens)
-}
-
-/// Makes the long list: contacts of one channel, a thousandth of a second apart.
-async fn fill(pool: &PgPool, platform: &Platform, rows: i64) -> Result<()> {
+/// Makes the lists: contacts of a channel of each, a thousandth of a second apart.
+async fn fill(pool: &PgPool, long: &Seeded, rows: i64, others: &[Seeded]) -> Result<()> {
     // Made at once at the end, it takes a small part of the time that a million single entries take.
     let names: String = sqlx::query_scalar("SELECT pg_get_indexdef('ix_channel_contacts_6'::regclass)")
         .fetch_one(pool)
         .await?;
     sqlx::query("DROP INDEX ix_channel_contacts_6").execute(pool).await?;
-    sqlx::query(
-        "INSERT INTO channel_contacts (id, organization_id, channel_id, external_id, display_name)
-         SELECT app.uuid_v7_at(now() - interval '1 day' + n * interval '1 millisecond'), $1, $2, 'load-' || n, 'Contact ' || n
-         FROM generate_series(1, $3) n",
-    )
-    .bind(platform.seeded.org.uuid())
-    .bind(platform.seeded.telegram.uuid())
-    .bind(rows)
-    .execute(pool)
-    .await
-    .context("the long list cannot be made")?;
+    for (of, rows) in others.iter().map(|of| (of, CONTACTS)).chain([(long, rows)]) {
+        sqlx::query(
+            "INSERT INTO channel_contacts (id, organization_id, channel_id, external_id, display_name)
+             SELECT app.uuid_v7_at(now() - interval '1 day' + n * interval '1 millisecond'), $1, $2, 'load-' || n, 'Contact ' || n
+             FROM generate_series(1, $3) n",
+        )
+        .bind(of.org.uuid())
+        .bind(of.telegram.uuid())
+        .bind(rows)
+        .execute(pool)
+        .await
+        .context("the lists cannot be made")?;
+    }
     sqlx::query(AssertSqlSafe(names)).execute(pool).await?;
     sqlx::query("ANALYZE").execute(pool).await?;
     Ok(())
 }
 
 /// Cursors into the list, as the program makes them: at its beginning, in its middle, at its end.
-async fn places(pool: &PgPool, rows: i64) -> Result<[Vec<String>; 3]> {
+async fn places(pool: &PgPool, of: &Seeded, rows: i64) -> Result<[Vec<String>; 3]> {
     let mut thirds = [Vec::new(), Vec::new(), Vec::new()];
     for (third, from) in thirds.iter_mut().zip([0, rows / 2, (rows - PLACES - 50).max(0)]) {
         *third = sqlx::query_scalar(
             "SELECT translate(encode(convert_to(json_build_array('id', null, id)::text, 'UTF8'), 'base64'), E'+/=\\n', '-_')
-             FROM (SELECT id FROM channel_contacts ORDER BY id OFFSET $1 LIMIT $2) c",
+             FROM (SELECT id FROM channel_contacts WHERE organization_id = $3 ORDER BY id OFFSET $1 LIMIT $2) c",
         )
         .bind(from)
         .bind(PLACES)
+        .bind(of.org.uuid())
         .fetch_all(pool)
         .await?;
     }
