@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use botbuilder_domain::{ConversationKey, Envelope, Inbound, InboundEvent, OrgId};
+use botbuilder_domain::{ConversationKey, Envelope, Id, Ids, Inbound, InboundEvent, MessageId, OrgId};
 use botbuilder_stream::{Delivered, Position};
+
+use crate::load::joined_key;
 
 /// The name of the header that carries a provider's request as it came, on the first record made from it.
 pub const WEBHOOK_HEADER: &str = "webhook";
@@ -32,6 +34,17 @@ impl Job {
             .find(|(name, _)| name == WEBHOOK_HEADER)
             .map(|(_, body)| body.clone());
         Ok(Self { position: delivered.position, appended_at: delivered.appended_at, envelope, webhook })
+    }
+
+    /// The end of the wait for the parts of a message, because this came: what the wait's own record says, sooner.
+    #[must_use]
+    pub fn completing(&self, message: MessageId, ids: &dyn Ids) -> Self {
+        let mut envelope = self.envelope.clone();
+        envelope.id = Id::new(ids.next());
+        envelope.body.dedupe = joined_key(message);
+        envelope.body.occurred_at = None;
+        envelope.body.what = Inbound::Joined { message };
+        Self { envelope, webhook: None, ..*self }
     }
 }
 
@@ -88,7 +101,13 @@ mod tests {
         let (id, now) = (Id::new(SystemIds.next()), SystemClock.now());
         let status = DeliveryStatus::Read;
         let what = if report {
-            Inbound::Status { provider_id: String::new(), status, failure: None, correlation: None }
+            Inbound::Status {
+                provider_id: String::new(),
+                status,
+                failure: None,
+                correlation: None,
+                and_before: false,
+            }
         } else {
             Inbound::Typing
         };

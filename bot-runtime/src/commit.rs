@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use botbuilder_domain::{Stage, TrailEvent};
+use botbuilder_domain::{MessageId, Stage, TrailEvent};
 use botbuilder_flow::{Priority, circumstances::Kept};
 use botbuilder_store::{
     Error, OrgScope, Tx,
@@ -25,7 +25,14 @@ use botbuilder_stream::Record;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, json};
 
-use crate::{Runtime, batch::Job, events::of_turns, recording::Recorded, turn::Turn};
+use crate::{
+    Runtime,
+    batch::Job,
+    events::{self as told_events, of_turns},
+    recording::Recorded,
+    trail::read_entry,
+    turn::Turn,
+};
 
 /// A record that was committed to the outbox and is to be published.
 #[derive(Debug)]
@@ -82,13 +89,22 @@ pub async fn commit(
         .partition(|conversation| conversation.expected.is_some());
     conversations::insert_many(&mut tx, scope, &new, now).await?;
     conversations::update_many(&mut tx, scope, &known, now).await?;
-    let told = of_turns(&fresh, &*runtime.ids, now);
+    let mut told = of_turns(&fresh, &*runtime.ids, now);
     let messages: Vec<NewMessage> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.messages)).collect();
     channel_messages::insert_many(&mut tx, scope, &messages).await?;
     let reports: Vec<Reported> = fresh.iter_mut().filter_map(|turn| turn.report.take()).collect();
+    let read: Vec<(MessageId, DateTime<Utc>)> =
+        reports.iter().filter(|report| report.and_before).map(|report| (report.id, report.at)).collect();
     for reports in once_each(reports) {
         channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
+    }
+    let mut trail = Vec::new();
+    for (named, at) in read {
+        for message in channel_messages::read_before(&mut tx, scope, named, at).await? {
+            told.events.push(told_events::read(message, at, &*runtime.ids, now));
+            trail.push(read_entry(scope.org(), message, named, at, now));
+        }
     }
     for (message, file) in fresh.iter().filter_map(|turn| turn.part.as_ref()) {
         channel_messages::append_file(&mut tx, scope, *message, file).await?;
@@ -101,8 +117,7 @@ pub async fn commit(
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
     let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
     events::note(&mut tx, scope, runtime.ids.next(), &told).await?;
-    let mut trail: Vec<TrailEvent> =
-        fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)).collect();
+    trail.extend(fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)));
     trail.extend(released_trail);
     trail.extend(duplicate_entries(&mut tx, scope, &duplicates, now).await?);
     message_events::insert_many(&mut tx, scope, &trail, &*runtime.ids).await?;

@@ -1,6 +1,6 @@
 //! What turns tell to webhooks, live views and the meter of use: one batch for all turns of a commit.
 
-use botbuilder_domain::{BotId, DeliveryStatus, Ids};
+use botbuilder_domain::{BotId, DeliveryStatus, Ids, MessageId};
 use botbuilder_store::{
     channels::channel_messages::Direction,
     system::events::{Batch, Event, Used},
@@ -9,6 +9,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::turn::Turn;
+
+/// What is told of a message that was seen because a later one was.
+pub(crate) fn read(message: MessageId, at: DateTime<Utc>, ids: &dyn Ids, now: DateTime<Utc>) -> Event {
+    let data = json!({ "message_id": message, "at": at, "error_code": null });
+    Event { id: ids.next(), kind: "message.read".to_owned(), at: now, bot_id: None, data }
+}
 
 /// The longest text of a message that an event carries, in characters.
 const TEXT: usize = 4096;

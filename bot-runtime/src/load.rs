@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use botbuilder_domain::{Inbound, MessageId, VersionId, is_option_key};
+use botbuilder_domain::{Inbound, InboundEvent, MessageId, VersionId, is_option_key};
 use botbuilder_flow::{Bot, Session};
 use botbuilder_store::{
     Error, OrgScope,
@@ -11,6 +11,7 @@ use botbuilder_store::{
 };
 
 use serde::Deserialize as _;
+use serde_json::{Value, json};
 
 use crate::{Runtime, batch::Job, stored};
 
@@ -25,6 +26,42 @@ pub struct Loaded {
     pub subject: Option<MessageId>,
     /// What the event means, where only what is stored tells: the option behind a key, the message whose parts have come.
     pub meant: Option<Inbound>,
+    /// The message of the conversation whose parts are waited for.
+    pub joining: Option<MessageId>,
+}
+
+/// Where the state of a conversation names the message whose parts are waited for, beside its session.
+const JOINING: &str = "joining";
+
+impl Loaded {
+    /// The message whose parts are waited for, where this event may not be answered before it: somebody who writes has
+    /// sent all of them.
+    pub fn completed_by(&self, event: &InboundEvent) -> Option<MessageId> {
+        let speaks = match &event.what {
+            Inbound::Message { .. }
+            | Inbound::Postback { .. }
+            | Inbound::Opened { .. }
+            | Inbound::Reaction { .. } => true,
+            Inbound::Unsupported { .. } => !event.sender.address.is_empty(),
+            // Of another album, or too late for its own.
+            Inbound::Part { .. } => self.subject.is_none(),
+            _ => false,
+        };
+        self.joining.filter(|_| speaks)
+    }
+}
+
+/// Takes the message whose parts are waited for out of the state of a conversation; what is left is its session.
+fn take_joining(known: Option<&mut Known>) -> Option<MessageId> {
+    let state = known?.conversation.as_mut()?.state.as_object_mut()?;
+    serde_json::from_value(state.remove(JOINING)?).ok()
+}
+
+/// Notes in the state of a conversation that parts of a message are waited for.
+pub(crate) fn note_joining(state: &mut Value, message: MessageId) {
+    if let Some(state) = state.as_object_mut() {
+        state.insert(JOINING.to_owned(), json!(message));
+    }
 }
 
 /// Loads what these jobs need, in order.
@@ -47,7 +84,8 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
     let subjects = subjects(&mut tx, scope, jobs).await?;
 
     let mut loaded = Vec::with_capacity(jobs.len());
-    for ((job, known), subject) in jobs.iter().zip(known).zip(subjects) {
+    for ((job, mut known), subject) in jobs.iter().zip(known).zip(subjects) {
+        let joining = take_joining(known.as_mut());
         let (subject, meant) = match subject {
             Some(message) => stored::meaning(&mut tx, scope, job, message).await?,
             None => (None, None),
@@ -73,7 +111,7 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
             }
             (_, bot) => bot,
         };
-        loaded.push(Loaded { known, bot, subject, meant });
+        loaded.push(Loaded { known, bot, subject, meant, joining });
     }
     tx.commit().await?;
     Ok(loaded)

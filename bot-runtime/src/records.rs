@@ -61,6 +61,7 @@ pub(crate) fn reply(
         conversation: conversation.id,
         content,
         reply_to: None,
+        reply_via: cause.body.sender.reply_via.clone(),
         not_after,
         bulk: false,
         window,

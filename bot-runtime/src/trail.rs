@@ -1,6 +1,6 @@
 //! What the trail says of a turn.
 
-use botbuilder_domain::{ConversationId, DeliveryStatus, MessageId, Stage, TrailEvent};
+use botbuilder_domain::{ConversationId, DeliveryStatus, MessageId, OrgId, Stage, TrailEvent};
 use botbuilder_flow::Sprint;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -74,6 +74,33 @@ pub(crate) fn status_entry(
             ("provider_time".to_owned(), json!(at)),
         ]),
         trace_id: job.envelope.trace.trace_id().map(str::to_owned),
+    }
+}
+
+/// The entry of a message that was seen because a later one was.
+pub(crate) fn read_entry(
+    org: OrgId,
+    message: MessageId,
+    named: MessageId,
+    seen_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> TrailEvent {
+    TrailEvent {
+        org,
+        message,
+        conversation: None,
+        channel: None,
+        at: now,
+        stage: Stage::Status,
+        attempt: 0,
+        provider_code: None,
+        duration_us: None,
+        detail: Map::from_iter([
+            ("status".to_owned(), json!(DeliveryStatus::Read)),
+            ("provider_time".to_owned(), json!(seen_at)),
+            ("by".to_owned(), json!(named)),
+        ]),
+        trace_id: None,
     }
 }
 

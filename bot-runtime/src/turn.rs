@@ -30,7 +30,7 @@ use crate::{
     batch::Job,
     contact::{contact, heard, reply_window},
     files,
-    load::{Loaded, reference_key},
+    load::{Loaded, note_joining, reference_key},
     opt_out,
     recording::{self, Recorded},
     records::{Until, asked, outgoing, put_off, reply, wait_for_parts},
@@ -129,6 +129,9 @@ pub fn decide(
                 let received = said(&content, provider_id);
                 converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
                 wait_for_parts(&mut turn, job, album, TimeDelta::milliseconds((*join_ms).into()), ids, now)?;
+                if let (Some(saved), Some(message)) = (&mut turn.conversation, turn.messages.first()) {
+                    note_joining(&mut saved.state, message.id);
+                }
             }
             _ => converse(&mut turn, job, loaded, Some(said(content, provider_id)), options, ids, now)?,
         },
@@ -174,7 +177,7 @@ pub fn decide(
         Inbound::Timeout { .. } | Inbound::Answer { .. } | Inbound::Happened { .. } => {
             converse(&mut turn, job, loaded, None, options, ids, now)?;
         }
-        Inbound::Status { provider_id, status, failure, .. } => match loaded.subject {
+        Inbound::Status { provider_id, status, failure, and_before, .. } => match loaded.subject {
             Some(message) => {
                 let at = event.occurred_at.unwrap_or(now);
                 turn.trail.push(status_entry(job, message, *status, failure.as_ref(), at));
@@ -184,6 +187,7 @@ pub fn decide(
                     at,
                     provider_id: provider_id.clone(),
                     failure: failure.clone(),
+                    and_before: *and_before,
                 });
             }
             None => put_off(&mut turn, job, options, ids, now)?,
@@ -400,6 +404,14 @@ fn converse(
                 Effect::Handoff { note: _, priority } => turn.handoff = Some((conversation, priority)),
             }
         }
+    }
+    // A timer or an answer in between changes nothing of what is waited for.
+    let goes_on = matches!(
+        envelope.body.what,
+        Inbound::Timeout { .. } | Inbound::Answer { .. } | Inbound::Happened { .. }
+    );
+    if let Some(message) = loaded.joining.filter(|_| goes_on) {
+        note_joining(&mut saved.state, message);
     }
     contact.outbound = saved.outbound;
     turn.contact = Some(contact);

@@ -1,6 +1,6 @@
 //! One partition of `inbound`: next records, turns, commit, offset.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, time::Duration};
 
 use async_trait::async_trait;
 use botbuilder_service::lifecycle::{OnExit, Service, ServiceError};
@@ -173,10 +173,10 @@ impl Worker {
     /// The turns of one organization: together if that works, else one by one. Returns false if it was stopped.
     async fn turns(&self, scope: &OrgScope, jobs: Vec<Job>, delivered: &[Delivered]) -> bool {
         let mut together = jobs.len() > 1;
-        let mut waiting: std::collections::VecDeque<Vec<Job>> = [jobs].into();
-        let mut tries = 0;
-        while let Some(jobs) = waiting.pop_front() {
-            match self.attempt(scope, &jobs).await {
+        let mut waiting: VecDeque<Group> = [Group { jobs, made: false }].into();
+        let (mut tries, mut in_order) = (0, true);
+        while let Some(group) = waiting.pop_front() {
+            match self.attempt(scope, &group.jobs, in_order).await {
                 Ok(committed) => {
                     fail::fail_point!("turn.after_commit", committed.any(), |_| std::process::abort());
                     tries = 0;
@@ -186,31 +186,40 @@ impl Worker {
                         return false;
                     }
                 }
+                Err(Failed::Before(jobs)) => {
+                    waiting.push_front(group);
+                    waiting.push_front(Group { jobs, made: true });
+                }
                 Err(Failed::Later(error)) => {
                     warn!(error = %error, "turns wait for the database");
-                    waiting.push_front(jobs);
+                    waiting.push_front(group);
                     if !self.pause().await {
                         return false;
                     }
                 }
+                Err(Failed::Refused(reason) | Failed::Undecided(reason)) if group.made => {
+                    // Their own records come when the wait is over.
+                    warn!(reason, "messages of several parts are answered after what came later");
+                    in_order = false;
+                }
                 Err(Failed::Refused(_) | Failed::Undecided(_)) if together => {
                     together = false;
-                    for job in jobs.into_iter().rev() {
-                        waiting.push_front(vec![job]);
+                    for job in group.jobs.into_iter().rev() {
+                        waiting.push_front(Group { jobs: vec![job], made: false });
                     }
                 }
                 // Another writer may have been in the way, or a server that is being repaired: not for long.
                 Err(Failed::Refused(reason)) if tries + 1 < TRIES => {
                     tries += 1;
                     warn!(reason, tries, "turn is tried again");
-                    waiting.push_front(jobs);
+                    waiting.push_front(group);
                     if !self.pause().await {
                         return false;
                     }
                 }
                 Err(Failed::Refused(reason) | Failed::Undecided(reason)) => {
                     tries = 0;
-                    for job in jobs {
+                    for job in group.jobs {
                         let record = delivered.iter().find(|record| record.position == job.position);
                         if let Some(record) = record
                             && !self.bury(record, &reason).await
@@ -224,9 +233,20 @@ impl Worker {
         true
     }
 
-    async fn attempt(&self, scope: &OrgScope, jobs: &[Job]) -> Result<Committed, Failed> {
+    /// Decides and commits turns. `in_order` says that messages whose parts are waited for come first.
+    async fn attempt(&self, scope: &OrgScope, jobs: &[Job], in_order: bool) -> Result<Committed, Failed> {
         let now = self.runtime.clock.now();
         let loaded = load(&self.runtime, scope, jobs).await?;
+        if in_order {
+            let ids = &*self.runtime.ids;
+            let before = jobs.iter().zip(&loaded).filter_map(|(job, loaded)| {
+                Some(job.completing(loaded.completed_by(&job.envelope.body)?, ids))
+            });
+            let before: Vec<Job> = before.collect();
+            if !before.is_empty() {
+                return Err(Failed::Before(before));
+            }
+        }
         fail::fail_point!("turn.after_load", |_| std::process::abort());
         let mut turns: Vec<(&Job, Turn)> = Vec::with_capacity(jobs.len());
         for (job, loaded) in jobs.iter().zip(&loaded) {
@@ -264,8 +284,17 @@ impl Worker {
     }
 }
 
+/// Jobs whose turns are committed together.
+struct Group {
+    jobs: Vec<Job>,
+    /// Made by ourselves: there are no records of theirs.
+    made: bool,
+}
+
 /// Why turns were not committed.
 enum Failed {
+    /// These have to be done first.
+    Before(Vec<Job>),
     /// They may be later, unchanged.
     Later(Error),
     /// The database refuses something in them.

@@ -16,7 +16,7 @@ use botbuilder_gateway::{
     connecting::Connecting,
     dispatcher, hub,
     ingress::app::PlatformApps,
-    internal, media, public, sources,
+    internal, media, names, public, sources,
     templates::TemplateSync,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
@@ -316,6 +316,7 @@ async fn build(
                 let client = http::Client::new(&config.outbound)?;
                 let sender = dispatcher::ProviderHttp::new(client);
                 supervisor.start(sources::Sources::new(gateway.clone(), sender.clone()));
+                supervisor.start(names::Asking::new(gateway.clone(), sender.clone()));
                 supervisor.start(dispatcher::Dispatcher::new(gateway.clone(), sender));
             }
         }

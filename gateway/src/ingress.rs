@@ -172,7 +172,11 @@ pub(crate) async fn append(
         return Ok(());
     }
     let mut records = Vec::with_capacity(events.len());
-    for event in events {
+    let asks_for_names = gateway.channels.channel(account.kind).names().is_some();
+    for mut event in events {
+        if asks_for_names {
+            gateway.names.fill(account, &mut event);
+        }
         let id = Id::new(gateway.ids.next());
         let key = ConversationKey::new(account.channel, &event.sender.address);
         let span = debug_span!("gateway.event.append", channel.id = %account.channel);

@@ -12,6 +12,7 @@ pub mod hub;
 pub mod ingress;
 pub mod internal;
 pub mod media;
+pub mod names;
 pub mod pages;
 pub mod public;
 pub mod sources;
@@ -51,6 +52,8 @@ pub struct Gateway {
     pub sent_files: Arc<media::Uploads>,
     /// Pictures that were turned into another form.
     pub pictures: Arc<media::Pictures>,
+    /// Names of people who write.
+    pub names: Arc<names::Names>,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -78,6 +81,7 @@ impl Gateway {
             uploads: Arc::new(widget::Uploads::new(root.derive(UPLOAD_KEY))),
             sent_files: Arc::default(),
             pictures: Arc::default(),
+            names: Arc::default(),
             media: Media::in_memory("", root.derive(LINK_KEY)),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
             hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),

@@ -282,7 +282,9 @@ impl One<'_> {
         let mid = mid(value)?;
         let dedupe = format!("read:{}:{mid}", self.address);
         let status = DeliveryStatus::Read;
-        let what = Inbound::Status { provider_id: mid, status, failure: None, correlation: None };
+        // The network names the last message that was seen; those before it were, too.
+        let and_before = true;
+        let what = Inbound::Status { provider_id: mid, status, failure: None, correlation: None, and_before };
         Some(self.event(dedupe, what))
     }
 

@@ -6,6 +6,7 @@
 mod content;
 mod inbound;
 mod media;
+mod names;
 mod outbound;
 mod refusal;
 mod settings;
@@ -14,7 +15,7 @@ mod wire;
 
 pub use settings::{BASE_URL_FACEBOOK_LOGIN, BASE_URL_INSTAGRAM_LOGIN, DEFAULT_API_VERSION};
 
-use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Names, Rate, Rates, Setup, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -41,7 +42,8 @@ impl Channel for Instagram {
             row_title_max: 0,
             row_description_max: 0,
             media: true,
-            album_max: 0,
+            album_max: 10,
+            album_pictures_only: true,
             location: false,
             contact_card: false,
             delivered_receipts: false,
@@ -65,6 +67,10 @@ impl Channel for Instagram {
     }
 
     fn files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
         Some(self)
     }
 

@@ -96,7 +96,7 @@ fn content(content: &Content) -> Result<Map<String, Value>, SendError> {
         Content::Text { text } => Ok(message(json!({ "text": text }))),
         Content::Choice(choice) => Ok(message(self::choice(choice))),
         Content::Media(file) => Ok(message(media(file)?)),
-        Content::Album { .. } => Err(refused("this channel has no albums")),
+        Content::Album { items } => Ok(message(pictures(items)?)),
         Content::Location(_) | Content::Contact(_) => {
             Err(refused("this channel shows neither maps nor contact cards"))
         }
@@ -124,6 +124,10 @@ fn choice(choice: &Choice) -> Value {
 }
 
 fn media(file: &Media) -> Result<Value, SendError> {
+    Ok(json!({ "attachment": attachment(file)? }))
+}
+
+fn attachment(file: &Media) -> Result<Value, SendError> {
     let kind = match file.media {
         MediaKind::Image | MediaKind::Sticker => "image",
         MediaKind::Video => "video",
@@ -135,7 +139,16 @@ fn media(file: &Media) -> Result<Value, SendError> {
         (None, Some(url)) => json!({ "url": url }),
         (None, None) => return Err(refused("the file has neither a reference nor an address")),
     };
-    Ok(json!({ "attachment": { "type": kind, "payload": payload } }))
+    Ok(json!({ "type": kind, "payload": payload }))
+}
+
+/// Several pictures in one message; nothing else stands together (`channels.md` 2.4).
+fn pictures(items: &[Media]) -> Result<Value, SendError> {
+    if items.iter().any(|file| file.media != MediaKind::Image) {
+        return Err(refused("only pictures stand together on this channel"));
+    }
+    let attachments: Vec<Value> = items.iter().map(attachment).collect::<Result<_, _>>()?;
+    Ok(json!({ "attachments": attachments }))
 }
 
 /// A payload for this channel: a `message` (with a generic template, several images, a private reply's `recipient`), or

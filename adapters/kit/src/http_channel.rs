@@ -226,6 +226,22 @@ pub trait HttpChannel: Send + Sync {
         })
     }
 
+    /// The request that sends a part by the other address that the person's event named
+    /// ([`botbuilder_domain::Sender::reply_via`]), where that is possible. Asked where the usual one reaches nobody.
+    fn encode_via(
+        &self,
+        _account: &Account,
+        _part: &Part,
+        _via: &str,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        Ok(None)
+    }
+
+    /// What the answer to [`HttpChannel::encode_via`] means. It names no message.
+    fn interpret_via(&self, response: &ProviderResponse) -> Result<(), SendError> {
+        self.interpret(response).map(|_| ())
+    }
+
     /// The request that shows the person that an answer is being written; none where the provider has none.
     fn encode_typing(&self, _account: &Account, _to: &str) -> Result<Option<ProviderRequest>, SendError> {
         Ok(None)

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod files;
 pub mod http_channel;
 pub mod json;
+pub mod names;
 pub mod planner;
 pub mod rates;
 pub mod setup;
@@ -25,6 +26,7 @@ pub use files::{Carried, Carry, Download, Fetch, Files, Pictures, Uploaded};
 pub use http_channel::{
     Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
 };
+pub use names::{Name, Names};
 pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use rates::{Rate, Rates};
 pub use setup::{Act, Callback, Identity, Outcome, Registration, Setup};
@@ -69,6 +71,11 @@ pub trait Channel: Send + Sync {
 
     /// The messages that its provider approves beforehand, if it has such.
     fn templates(&self) -> Option<&dyn Templates> {
+        None
+    }
+
+    /// How it is asked for the names of people, if what comes in does not tell them.
+    fn names(&self) -> Option<&dyn Names> {
         None
     }
 

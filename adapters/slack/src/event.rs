@@ -1,6 +1,6 @@
 //! From one event of the Events API to what happened.
 
-use botbuilder_adapter_kit::{Account, json};
+use botbuilder_adapter_kit::{Account, Name, json};
 use botbuilder_domain::{Inbound, InboundEvent, Sender, Speaker};
 use serde_json::{Map, Value};
 
@@ -187,7 +187,7 @@ impl<'a> Reading<'a> {
             provider_id: format!("{channel}:{}", item.ts?),
             emoji: added.then_some(reaction.reaction?),
         };
-        let mut event = self.event(person(&channel, Some(&user), None), self.id(), what);
+        let mut event = self.event(person(&channel, Some(&user), Name::default()), self.id(), what);
         event.occurred_at = reaction.event_ts.as_deref().and_then(instant);
         Some(vec![event])
     }
@@ -240,14 +240,14 @@ pub(crate) fn is_direct(channel: &str) -> bool {
 
 /// Who an event comes from. Alone with the app it is the person, who is reached under their user id; in a channel it is
 /// the channel, and the person is who spoke.
-pub(crate) fn person(channel: &str, user: Option<&str>, name: Option<String>) -> Sender {
+pub(crate) fn person(channel: &str, user: Option<&str>, name: Name) -> Sender {
+    let Name { display_name, username } = name;
     match user {
         Some(user) if is_direct(channel) || channel.is_empty() => {
-            Sender { address: user.to_owned(), display_name: name, ..Sender::default() }
+            Sender { address: user.to_owned(), display_name, username, ..Sender::default() }
         }
         _ => {
-            let speaker =
-                user.map(|id| Box::new(Speaker { id: id.to_owned(), display_name: name, username: None }));
+            let speaker = user.map(|id| Box::new(Speaker { id: id.to_owned(), display_name, username }));
             Sender { address: channel.to_owned(), speaker, ..Sender::default() }
         }
     }
@@ -256,9 +256,8 @@ pub(crate) fn person(channel: &str, user: Option<&str>, name: Option<String>) ->
 /// Who wrote a message.
 fn sender(channel: &str, message: &Message) -> Sender {
     let profile = message.user_profile.as_ref();
-    let name = ["display_name", "real_name", "name"]
-        .into_iter()
-        .find_map(|field| json::as_text(profile?.get(field)?));
+    let text = |field: &str| json::as_text(profile?.get(field)?).filter(|name| !name.trim().is_empty());
+    let name = Name::new(text("display_name").or_else(|| text("real_name")), text("name"));
     person(channel, message.user.as_deref(), name)
 }
 

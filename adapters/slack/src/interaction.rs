@@ -1,6 +1,9 @@
 //! What a person does beside writing: buttons, selects, views, shortcuts, slash commands.
 
-use botbuilder_adapter_kit::json::{self, as_text};
+use botbuilder_adapter_kit::{
+    Name,
+    json::{self, as_text},
+};
 use botbuilder_domain::{Content, Inbound, InboundEvent, Sender};
 use serde_json::{Map, Value, json};
 
@@ -63,7 +66,8 @@ impl<'a> Reading<'a> {
             .or_else(|| text(&["message_ts"]));
         let root = text(&["container", "thread_ts"]).or_else(|| text(&["message", "thread_ts"]));
         let message = ts.filter(|_| !channel.is_empty()).map(|ts| format!("{channel}:{ts}"));
-        let sender = person(&channel, Some(&id), user.name.or(user.username));
+        let mut sender = person(&channel, Some(&id), Name::new(None, user.name.or(user.username)));
+        sender.reply_via = text(&["response_url"]);
         Some(Self { raw, sender, user: id, message, thread: root.unwrap_or_default() })
     }
 
@@ -200,7 +204,8 @@ pub(crate) fn command(fields: &Map<String, Value>) -> InboundEvent {
     let channel = text("channel_id").unwrap_or_default();
     let key = text("trigger_id").map_or_else(|| digest("command", fields), |id| format!("command:{id}"));
     let what = Inbound::Message { provider_id: key.clone(), content: Content::text(written), reply_to: None };
-    let sender = person(&channel, Some(&user), text("user_name"));
+    let mut sender = person(&channel, Some(&user), Name::new(None, text("user_name")));
+    sender.reply_via = text("response_url");
     InboundEvent { sender, thread: String::new(), dedupe: key, occurred_at: None, what }
 }
 

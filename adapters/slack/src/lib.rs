@@ -12,8 +12,10 @@ mod inbound;
 mod interaction;
 mod media;
 mod mrkdwn;
+mod names;
 mod outbound;
 mod refusal;
+mod response_url;
 mod settings;
 mod setup;
 mod signature;
@@ -23,7 +25,7 @@ mod wire;
 pub use settings::DEFAULT_BASE_URL;
 pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, WINDOW, sign};
 
-use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Source, Webhook};
+use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Names, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
 
 /// The channel.
@@ -51,6 +53,7 @@ impl Channel for Slack {
             row_description_max: 75,
             media: true,
             album_max: 10,
+            album_pictures_only: false,
             location: false,
             contact_card: false,
             delivered_receipts: false,
@@ -80,6 +83,10 @@ impl Channel for Slack {
 
     fn source(&self) -> Option<Source<'_>> {
         Some(Source::Socket(self))
+    }
+
+    fn names(&self) -> Option<&dyn Names> {
+        Some(self)
     }
 
     fn setup(&self) -> Option<&dyn Setup> {

@@ -131,7 +131,12 @@ fn download(account: &Account, base_url: &str, url: &str, token: &Secret<String>
 }
 
 /// A method that is called with a query: these take no JSON.
-fn get(base_url: &str, token: &Secret<String>, method: &str, fields: &[(&str, &str)]) -> ProviderRequest {
+pub(crate) fn get(
+    base_url: &str,
+    token: &Secret<String>,
+    method: &str,
+    fields: &[(&str, &str)],
+) -> ProviderRequest {
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     ProviderRequest {
         method: "GET",
@@ -142,7 +147,8 @@ fn get(base_url: &str, token: &Secret<String>, method: &str, fields: &[(&str, &s
     }
 }
 
-fn read(response: &ProviderResponse) -> Result<Value, SendError> {
+/// The body of an answer that is none of a refusal.
+pub(crate) fn read(response: &ProviderResponse) -> Result<Value, SendError> {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     if body.get("ok") == Some(&Value::Bool(true)) {
         Ok(body)

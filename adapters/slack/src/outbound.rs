@@ -7,7 +7,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::{Slack, blocks, media, mrkdwn::escape, refusal, settings::Calling};
+use crate::{Slack, blocks, media, mrkdwn::escape, refusal, response_url, settings::Calling};
 
 /// The methods that a structured payload may name, and the field in which each takes the channel, if it does.
 const METHODS: [(&str, Option<&str>); 14] = [
@@ -82,6 +82,20 @@ impl HttpChannel for Slack {
         }
     }
 
+    /// Where the app is not in the channel.
+    fn encode_via(
+        &self,
+        account: &Account,
+        part: &Part,
+        via: &str,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        response_url::encode(account, part, via)
+    }
+
+    fn interpret_via(&self, response: &ProviderResponse) -> Result<(), SendError> {
+        response_url::interpret(response)
+    }
+
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let text = |field: &str| body.get(field).and_then(as_text);
@@ -106,7 +120,7 @@ impl HttpChannel for Slack {
 }
 
 /// The root of the thread that a part belongs in: its conversation's thread, or the message it answers.
-fn root(part: &Part) -> Option<&str> {
+pub(crate) fn root(part: &Part) -> Option<&str> {
     let answered = part.reply_to.as_deref().and_then(|id| id.split_once(':')).map(|(_, ts)| ts);
     Some(part.thread.as_str()).filter(|thread| !thread.is_empty()).or(answered).filter(|ts| is_ts(ts))
 }
@@ -145,7 +159,7 @@ fn refused(message: &str) -> SendError {
 
 /// The method and its arguments, without the address. `text` beside blocks is what notifications and screen readers
 /// show.
-fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
+pub(crate) fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
     let body = match content {
         Content::Text { text } => json!({ "text": escape(text) }),
         Content::Choice(choice) => json!({ "text": escape(&choice.text), "blocks": blocks::choice(choice) }),

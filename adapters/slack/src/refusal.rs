@@ -50,7 +50,9 @@ pub(crate) fn interpret(response: &ProviderResponse, body: &Value) -> SendError 
         | "user_disabled"
         | "cannot_dm_bot"
         | "messages_tab_disabled"
-        | "ekm_access_denied" => SendError::RecipientGone { code, message, blocked: false },
+        | "ekm_access_denied"
+        | "used_url"
+        | "expired_url" => SendError::RecipientGone { code, message, blocked: false },
         _ if code.starts_with("restricted_action") => {
             SendError::RecipientGone { code, message, blocked: false }
         }

@@ -46,6 +46,7 @@ impl Channel for Telegram {
             row_description_max: 0,
             media: true,
             album_max: 10,
+            album_pictures_only: false,
             location: true,
             contact_card: true,
             delivered_receipts: false,

@@ -30,6 +30,7 @@ impl Channel for Web {
             row_description_max: 200,
             media: true,
             album_max: 0,
+            album_pictures_only: false,
             location: true,
             contact_card: true,
             delivered_receipts: true,

@@ -68,6 +68,7 @@ impl Ids {
             phone: e164,
             locale: None,
             speaker: None,
+            reply_via: None,
         })
     }
 }

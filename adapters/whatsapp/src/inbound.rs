@@ -237,6 +237,7 @@ fn status_event(item: &Value, contacts: &[Contact]) -> InboundEvent {
             status: reached,
             failure,
             correlation: status.biz_opaque_callback_data,
+            and_before: false,
         },
     }
 }

@@ -45,6 +45,7 @@ impl Channel for Whatsapp {
             row_description_max: 72,
             media: true,
             album_max: 0,
+            album_pictures_only: false,
             location: true,
             contact_card: true,
             delivered_receipts: true,

@@ -152,3 +152,27 @@ async fn report_settles_a_message_whose_sending_is_uncertain() {
     .await;
     assert_eq!(acme.whatsapp.conversation("491511").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instagram_reports_the_last_message_that_was_seen_and_those_before_it_were_seen_too() {
+    let platform = TestPlatform::with(Options { flow: super::echo_flow(), ..Options::default() }).await;
+    let instagram = &platform.acme().instagram;
+    for (count, person) in [(1, "7001"), (2, "7001"), (3, "7001"), (1, "7002")] {
+        instagram.say(person, "hello").await.expect("taken");
+        platform.acme().instagram_replies(person, count).await;
+    }
+    platform.settled().await;
+    let second = instagram.conversation("7001")[1].id.clone();
+    // Twice, as it may come.
+    instagram.see("7001", &second).await.expect("taken");
+    instagram.see("7001", &second).await.expect("taken");
+    let states = "SELECT m.status, c.external_id FROM channel_messages m JOIN channel_contacts c ON c.id = m.contact_id \
+                  WHERE m.direction = 'outbound' ORDER BY c.external_id, m.created_at, m.id";
+    let wanted = [("read", "7001"), ("read", "7001"), ("sent", "7001"), ("sent", "7002")];
+    let wanted: Vec<Value> =
+        wanted.iter().map(|(status, person)| json!({ "status": status, "external_id": person })).collect();
+    eventually("two of four are read", async || (platform.rows(states).await == wanted).then_some(())).await;
+    let told = "SELECT count(*) FROM message_events WHERE stage = 'status' AND detail ->> 'status' = 'read'";
+    assert_eq!(platform.count(told).await, 2);
+    platform.settled().await;
+}

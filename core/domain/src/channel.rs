@@ -96,6 +96,8 @@ pub struct Capabilities {
     pub media: bool,
     /// Most files of one message.
     pub album_max: usize,
+    /// Whether only pictures stand together in one message.
+    pub album_pictures_only: bool,
     /// Whether it shows a place on a map.
     pub location: bool,
     /// Whether it shows a contact card.

@@ -28,6 +28,10 @@ pub struct Sender {
     /// Who of a group it was, where the address is a group's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<Box<Speaker>>,
+    /// An address that takes replies to this event for a while, where the other does not. Whoever has it can reply, so it
+    /// is shown to nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_via: Option<String>,
 }
 
 /// A person in a group. Replies go to the group, so this is no address.
@@ -144,6 +148,9 @@ pub enum Inbound {
         /// The tag we sent along, where the provider echoes it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         correlation: Option<String>,
+        /// Whether it holds for everything that the person was sent before it, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        and_before: bool,
     },
     /// The person opened the conversation without writing.
     #[serde(rename = "opened.1")]
@@ -294,6 +301,9 @@ pub struct Send {
     /// The provider's id of the message it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// An address that takes it for a while where the other does not ([`Sender::reply_via`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_via: Option<String>,
     /// After this instant it is not sent any more.
     pub not_after: DateTime<Utc>,
     /// Whether it is one of many that were sent together: it gives way to everything else of its account.

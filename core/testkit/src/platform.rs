@@ -26,7 +26,7 @@ use botbuilder_gateway::{
     connecting::Connecting,
     dispatcher, hub,
     ingress::app::PlatformApps,
-    media, public, sources,
+    media, names, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -256,6 +256,7 @@ impl TestPlatform {
         let provider = dispatcher::ProviderHttp::new(client);
         let connecting = Connecting::new(self.gateway.clone(), provider.clone(), self.base_url());
         supervisor.start(sources::Sources::new(self.gateway.clone(), provider.clone()));
+        supervisor.start(names::Asking::new(self.gateway.clone(), provider.clone()));
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));

@@ -40,6 +40,7 @@ impl Sender {
         .map_err(Failed::Send)?;
         let plan = plan(&ready.content, &sending.channel.capabilities())
             .map_err(|error| Failed::NotPossible(error.to_string()))?;
+        let (mut place, mut notes) = (None, ready.notes.clone());
         for (index, content) in plan.parts.into_iter().enumerate().skip(progress.taken.len()) {
             let mut part = Part {
                 message: message.message,
@@ -49,7 +50,7 @@ impl Sender {
                 content,
                 reply_to: message.reply_to.clone(),
             };
-            self.place(sending, &mut part).await.map_err(Failed::Send)?;
+            self.place(sending, &mut part, &mut place).await.map_err(Failed::Send)?;
             let id = match self.part(sending, &ready, &part).await {
                 Err(SendError::RetryChanged { change, code }) if !progress.changed => {
                     debug!(message.id = %message.message, code, "provider wants the message changed");
@@ -67,21 +68,72 @@ impl Sender {
                 }
                 done => done,
             };
+            let id = match id {
+                Err(SendError::RecipientGone { code, .. }) if message.reply_via.is_some() => {
+                    self.via(sending, &part, code, &mut notes).await
+                }
+                done => done,
+            };
             if matches!(id, Err(SendError::Permanent { .. })) {
                 ready.refused(&self.gateway);
             }
             progress.taken.push(id.map_err(Failed::Send)?);
         }
-        Ok(sending.way.downgrade.iter().cloned().chain(ready.notes).chain(plan.downgrades).collect())
+        Ok(sending.way.downgrade.iter().cloned().chain(notes).chain(plan.downgrades).collect())
     }
 
-    /// Finds the address under which a part is taken, where the provider has to be asked.
-    async fn place(&self, sending: &Sending<'_>, part: &mut Part) -> Result<(), SendError> {
-        if let Some(request) = sending.http.encode_place(sending.account, part)? {
+    /// Finds the address under which a part is taken, where the provider has to be asked: once for all parts.
+    async fn place(
+        &self,
+        sending: &Sending<'_>,
+        part: &mut Part,
+        found: &mut Option<String>,
+    ) -> Result<(), SendError> {
+        let Some(request) = sending.http.encode_place(sending.account, part)? else { return Ok(()) };
+        if found.is_none() {
             let answer = self.http.call(request).await.map_err(outgoing::safe)?;
-            part.to = sending.http.place(&answer)?;
+            *found = Some(sending.http.place(&answer)?);
+        }
+        if let Some(place) = found {
+            part.to.clone_from(place);
         }
         Ok(())
+    }
+
+    /// Sends a part that its address did not take by the other that its conversation was opened with. Where that is not
+    /// possible, or over, what was said of the address stands.
+    async fn via(
+        &self,
+        sending: &Sending<'_>,
+        part: &Part,
+        code: String,
+        notes: &mut Vec<Downgrade>,
+    ) -> Result<String, SendError> {
+        let gone = |message: &str| SendError::RecipientGone {
+            code: code.clone(),
+            message: message.to_owned(),
+            blocked: false,
+        };
+        let via = sending.message.reply_via.as_deref().unwrap_or_default();
+        let Some(request) = sending.http.encode_via(sending.account, part, via)? else {
+            return Err(gone("its address does not take it, and no other was named that does"));
+        };
+        let answer = self.http.call(request).await?;
+        match sending.http.interpret_via(&answer) {
+            Ok(()) => {
+                notes.push(Downgrade {
+                    from: "address".to_owned(),
+                    to: "reply_address".to_owned(),
+                    reason: format!("the network refused the address ({code})"),
+                });
+                // It is not told under which id it stands.
+                Ok(String::new())
+            }
+            Err(SendError::RecipientGone { .. }) => {
+                Err(gone("the address that was named for replies takes no more of them"))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {

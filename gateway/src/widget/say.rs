@@ -287,6 +287,7 @@ impl Desk<'_> {
                 status,
                 failure: None,
                 correlation: Some(message.to_string()),
+                and_before: false,
             };
             self.event(format!("{message}:{}", status.as_str()), what)
         });

@@ -4,7 +4,7 @@ use botbuilder_media::reference;
 use botbuilder_testkit::{
     fake::{File, telegram},
     local_client::Method,
-    platform::{Options, TestPlatform, eventually},
+    platform::{Options, TestPlatform, eventually, execute},
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -110,6 +110,46 @@ async fn parts_that_come_again_or_too_late_are_not_lost_and_not_doubled() {
     })
     .await;
     platform.settled().await;
+}
+
+/// A flow that says what was said.
+fn echoing() -> Value {
+    json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start", "data": {} },
+            { "id": "say", "type": "message", "data": { "text": "You said: {{input.text}}" } },
+        ],
+        "edges": [{ "source": "start", "port": "next", "target": "say" }],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn message_written_while_parts_are_waited_for_is_answered_after_them() {
+    let platform = TestPlatform::with(Options { flow: echoing(), ..Options::default() }).await;
+    let acme = platform.acme();
+    let patient =
+        r#"UPDATE channels SET settings = settings || '{"join_parts_ms": 10000}' WHERE type = 'telegram'"#;
+    execute(&platform.pool, patient).await;
+    platform.gateway.forget();
+    // The same again in a conversation that is known already.
+    for round in 0..2 {
+        let before = acme.telegram.conversation("42").len();
+        acme.telegram.say_album(42, pictures(3), "our garden").await.expect("three updates");
+        acme.telegram.say(42, "and our house").await.expect("an update");
+        acme.telegram.say(42, "that is all").await.expect("an update");
+        let said: Vec<String> = acme.telegram_replies(42, before + 3).await[before..]
+            .iter()
+            .filter_map(|reply| reply.text.clone())
+            .collect();
+        assert_eq!(said, ["You said: our garden", "You said: and our house", "You said: that is all"]);
+        let albums = "SELECT jsonb_array_length(payload -> 'items') AS parts FROM channel_messages \
+                      WHERE direction = 'inbound' AND payload ->> 'kind' = 'album'";
+        assert_eq!(platform.rows(albums).await, vec![json!({ "parts": 3 }); round + 1]);
+    }
+    // The end of the wait changes nothing any more.
+    platform.settled().await;
+    assert_eq!(acme.telegram.conversation("42").len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +279,11 @@ async fn files_sent_at_once_on_slack_and_instagram_are_one_message() {
         .collect();
     assert_eq!(shared, [(2, &json!("D0ADA")), (1, &json!("D0ADA"))]);
     assert_eq!(sent[0].body["initial_comment"], "our garden");
-    // At Instagram each is a message, and so is what stands below the first.
-    acme.instagram_replies("7001", 4).await;
+    assert_eq!(acme.slack.openings(), 1, "asked once for both");
+    // At Instagram pictures stand together, whatever they were called, and what stands below the first comes after them.
+    let replies = acme.instagram_replies("7001", 2).await;
+    assert_eq!(replies[1].text.as_deref(), Some("our garden"));
+    let sent = acme.instagram.messages();
+    assert_eq!(sent[0].body.pointer("/message/attachments").and_then(Value::as_array).map(Vec::len), Some(3));
     platform.settled().await;
 }

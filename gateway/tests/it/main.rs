@@ -6,6 +6,7 @@ mod files;
 mod handshake;
 mod ingress;
 mod instances;
+mod names;
 mod operators;
 mod outage;
 mod pictures;

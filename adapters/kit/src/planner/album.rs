@@ -14,9 +14,11 @@ enum Class {
     Alone,
 }
 
-const fn class(file: &Media) -> Class {
+const fn class(file: &Media, capabilities: &Capabilities) -> Class {
     match file.media {
-        MediaKind::Image | MediaKind::Video => Class::Seen,
+        MediaKind::Image => Class::Seen,
+        _ if capabilities.album_pictures_only => Class::Alone,
+        MediaKind::Video => Class::Seen,
         MediaKind::Audio if !file.voice => Class::Heard,
         MediaKind::Document => Class::Read,
         MediaKind::Audio | MediaKind::Sticker => Class::Alone,
@@ -29,6 +31,7 @@ pub(super) fn plan(items: &[Media], capabilities: &Capabilities) -> Result<Plan,
         return Err(PlanError::Empty);
     }
     let mut messages = 0;
+    let class = |file: &Media| class(file, capabilities);
     for alike in items.chunk_by(|one, other| class(one) == class(other)) {
         let most = if class(&alike[0]) == Class::Alone { 1 } else { capabilities.album_max.max(1) };
         for together in alike.chunks(most) {
@@ -56,6 +59,9 @@ pub(super) fn plan(items: &[Media], capabilities: &Capabilities) -> Result<Plan,
     if messages > 1 {
         let reason = match capabilities.album_max {
             0 | 1 => "the channel has no albums".to_owned(),
+            most if capabilities.album_pictures_only => {
+                format!("pictures alone stand together, {most} at most")
+            }
             most => format!("{most} files of one kind at most in an album"),
         };
         plan.downgrades.push(downgrade("album", "several_messages", &reason));

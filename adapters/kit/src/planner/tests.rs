@@ -17,6 +17,7 @@ const FULL: Capabilities = Capabilities {
     row_description_max: 30,
     media: true,
     album_max: 0,
+    album_pictures_only: false,
     location: true,
     contact_card: true,
     delivered_receipts: true,
@@ -321,5 +322,48 @@ proptest! {
             }
             Err(error) => prop_assert!(error == PlanError::Empty && text.trim().is_empty()),
         }
+    }
+}
+
+fn file(media: MediaKind, number: usize) -> Media {
+    Media {
+        media,
+        provider_ref: None,
+        url: Some(format!("https://example.org/{number}")),
+        mime_type: None,
+        file_name: None,
+        size: None,
+        sha256: None,
+        caption: None,
+        voice: false,
+        failure: None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_pictures_stands_together_where_only_pictures_do(
+        kinds in proptest::collection::vec(0_usize..5, 1..30),
+        most in 0_usize..11,
+    ) {
+        const KINDS: [MediaKind; 5] =
+            [MediaKind::Image, MediaKind::Image, MediaKind::Video, MediaKind::Audio, MediaKind::Document];
+        let items: Vec<Media> =
+            kinds.iter().enumerate().map(|(number, kind)| file(KINDS[*kind], number)).collect();
+        let capabilities = Capabilities { album_max: most, album_pictures_only: true, ..FULL };
+        let planned = plan(&Content::Album { items: items.clone() }, &capabilities).unwrap();
+        let mut sent = Vec::new();
+        for part in planned.parts {
+            match part {
+                Content::Media(file) => sent.push(file),
+                Content::Album { items } => {
+                    prop_assert!((2..=most).contains(&items.len()));
+                    prop_assert!(items.iter().all(|file| file.media == MediaKind::Image));
+                    sent.extend(items);
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+        prop_assert_eq!(sent, items);
     }
 }

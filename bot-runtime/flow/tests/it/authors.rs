@@ -27,6 +27,7 @@ const SMALL: Capabilities = Capabilities {
     row_description_max: 0,
     media: false,
     album_max: 0,
+    album_pictures_only: false,
     location: false,
     contact_card: false,
     delivered_receipts: false,

@@ -3,8 +3,10 @@
 mod table;
 
 mod attempts;
+mod seen;
 
 pub use attempts::{Claim, Outcome, Settled, claim_many, settle_many};
+pub use seen::read_before;
 
 use botbuilder_domain::{
     BotId, ChannelId, ContactId, Content, ConversationId, DeliveryStatus, Failure, Media, MessageId,
@@ -189,6 +191,8 @@ pub struct Reported {
     pub provider_id: String,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Whether it holds for everything that the contact was sent before, too ([`read_before`]).
+    pub and_before: bool,
 }
 
 /// Moves messages forward to the state that was reported; backward moves are kept out by the table's guard. A

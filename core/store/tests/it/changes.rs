@@ -143,6 +143,7 @@ async fn reports_in_any_order_end_in_the_same_state_with_the_same_instants() {
                 at: at(*second),
                 provider_id: "1".to_owned(),
                 failure,
+                and_before: false,
             };
             channel_messages::apply_statuses(&mut tx, &scope, &[report]).await.unwrap();
         }
@@ -172,6 +173,59 @@ async fn reports_in_any_order_end_in_the_same_state_with_the_same_instants() {
         let instants = [first(&[Sent, Delivered, Read]), first(&[Delivered, Read]), first(&[Read])];
         let wanted = (status.to_owned(), instants, failed, failed.then(|| "undeliverable".to_owned()));
         assert_eq!(found, wanted, "{words:?}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_was_sent_before_a_message_that_was_seen_was_seen_in_whatever_order_that_is_told() {
+    use DeliveryStatus::{Delivered, Read, Sent};
+    let database = TestDatabase::new().await;
+    let admin = database.pool().await;
+    let tenant = fixture::tenant(&admin, "acme").await;
+    let store = Store::connect(database.url(), 2).await.unwrap();
+    let scope = OrgScope::of_service(OrgId::from(tenant.organization));
+    let mut runner = TestRunner::new(Config::default());
+    // The provider took all of them; what it tells of them then comes in any order.
+    let words: Vec<(usize, DeliveryStatus)> =
+        (0..3).flat_map(|which| [(which, Sent), (which, Delivered)]).chain([(1, Read)]).collect();
+    let words = told(words);
+    for _ in 0..CASES {
+        let words = words.new_tree(&mut runner).unwrap().current();
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(message(&admin, &tenant, false).await);
+        }
+        let mut tx = store.begin_turn(&scope).await.unwrap();
+        let taken = (0..3).map(|which| (which, Sent));
+        for (which, status) in taken.chain(words.iter().copied()) {
+            let id = MessageId::new(ids[which]);
+            let report = Reported {
+                id,
+                status,
+                at: at(4),
+                provider_id: which.to_string(),
+                failure: None,
+                and_before: status == Read,
+            };
+            channel_messages::apply_statuses(&mut tx, &scope, &[report]).await.unwrap();
+            if status == Read {
+                channel_messages::read_before(&mut tx, &scope, id, at(4)).await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+        let mut found = Vec::new();
+        for id in &ids {
+            let row = sqlx::query("SELECT status FROM channel_messages WHERE id = $1").bind(id);
+            found.push(row.fetch_one(&admin).await.unwrap().get::<String, _>(0));
+        }
+        let seen = words.contains(&(1, Read));
+        let word = |which: usize| match which {
+            0 | 1 if seen => "read",
+            _ if words.contains(&(which, Delivered)) => "delivered",
+            _ => "sent",
+        };
+        assert_eq!(found, [word(0), word(1), word(2)], "{words:?}");
     }
     store.close().await;
 }

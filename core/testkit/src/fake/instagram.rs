@@ -309,12 +309,19 @@ async fn send(
     Json(json!({ "recipient_id": accepted.to, "message_id": accepted.id })).into_response()
 }
 
-/// What Graph tells about the account.
+/// What Graph tells about the account, or about a person.
 async fn node(
     State(state): State<Arc<Inner>>,
     Path((_version, account)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
+    // A person's profile is open once they have written.
+    if lock(&state.heard).contains_key(&account)
+        && graph::is_authorized(&headers, &state.options.access_token)
+    {
+        let (name, username) = (format!("Person {account}"), format!("person_{account}"));
+        return Json(json!({ "id": account, "name": name, "username": username })).into_response();
+    }
     match allowed(&state, &account, &headers) {
         Ok(()) => {
             let id = &state.options.ig_user_id;

@@ -90,6 +90,10 @@ struct Inner {
     changeable: Mutex<(HashMap<String, String>, VecDeque<String>)>,
     /// The conversations of persons with the app that it has opened, each with its person.
     opened: Mutex<HashMap<String, String>>,
+    /// How often it was asked to open one.
+    openings: AtomicU64,
+    /// Where commands may be answered: by a number of its own, the channel, and how often it was used.
+    responses: Mutex<HashMap<String, (String, u32)>>,
     sockets: socket::Sockets,
     /// Where sockets are opened.
     address: OnceLock<SocketAddr>,
@@ -106,6 +110,8 @@ impl Fake {
             instant: AtomicU64::new(0),
             changeable: Mutex::default(),
             opened: Mutex::default(),
+            openings: AtomicU64::new(0),
+            responses: Mutex::default(),
             sockets: socket::Sockets::default(),
             address: OnceLock::new(),
             control: Arc::clone(&control),
@@ -113,6 +119,7 @@ impl Fake {
         let router = Router::new()
             .route("/api/{method}", any(methods::call))
             .route("/api/link/{ticket}", get(socket::open))
+            .route("/api/response/{number}", post(methods::respond))
             .route("/api/files-pri/{file_id}", get(files::download))
             .route("/api/files-up/{file_id}", post(files::upload))
             .route("/__fake/say", post(say))
@@ -246,7 +253,23 @@ impl Fake {
 
     /// A person types a slash command, alone with the app.
     pub async fn command(&self, user: &str, command: &str, text: &str) -> Result<(), Error> {
-        self.state.command(user, command, text).await
+        self.state.command(&direct(user), user, command, text).await
+    }
+
+    /// A person types a slash command in a channel.
+    pub async fn command_in(
+        &self,
+        channel: &str,
+        user: &str,
+        command: &str,
+        text: &str,
+    ) -> Result<(), Error> {
+        self.state.command(channel, user, command, text).await
+    }
+
+    /// How often it was asked to open the conversation of a person with the app.
+    pub fn openings(&self) -> u64 {
+        self.state.openings.load(Ordering::Relaxed)
     }
 
     /// Any event of the Events API.
@@ -309,8 +332,13 @@ impl Inner {
         Ok(ts)
     }
 
-    async fn command(&self, user: &str, command: &str, text: &str) -> Result<(), Error> {
-        self.send(webhook::command(&self.options, user, command, text, &self.next_ts())).await
+    async fn command(&self, channel: &str, user: &str, command: &str, text: &str) -> Result<(), Error> {
+        let number = self.next_ts().replace('.', "");
+        lock(&self.responses).insert(number.clone(), (channel.to_owned(), 0));
+        let address = self.address.get().map(ToString::to_string).unwrap_or_default();
+        let response_url = format!("http://{address}/api/response/{number}");
+        let typed = webhook::Typed { channel, user, command, text };
+        self.send(webhook::command(&self.options, &typed, &number, &response_url)).await
     }
 
     async fn tap(&self, user: &str, value: &str, title: &str) -> Result<(), Error> {
@@ -356,7 +384,8 @@ struct Typed {
 }
 
 async fn command(State(state): State<Arc<Inner>>, Json(typed): Json<Typed>) -> Response {
-    taken(state.command(&typed.from, &typed.command, &typed.text).await)
+    let channel = if typed.channel.is_empty() { direct(&typed.from) } else { typed.channel };
+    taken(state.command(&channel, &typed.from, &typed.command, &typed.text).await)
 }
 
 async fn mention(State(state): State<Arc<Inner>>, Json(typed): Json<Typed>) -> Response {

@@ -116,6 +116,7 @@ pub fn event(
         conversation,
         content,
         reply_to: None,
+        reply_via: None,
         not_after,
         bulk,
         window,

@@ -1,6 +1,6 @@
 //! The methods of the Web API that the adapter and foreign clients call.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     Json,
@@ -20,6 +20,9 @@ use crate::fake::{
 };
 
 type Arguments = Map<String, Value>;
+
+/// How often a command may be answered.
+const RESPONSES: u32 = 5;
 
 pub(super) async fn call(
     State(state): State<Arc<Inner>>,
@@ -63,6 +66,7 @@ pub(super) async fn call(
         "conversations.open" => match text(&arguments, "users") {
             Some(user) if user.starts_with(['U', 'W']) => {
                 let channel = direct(user);
+                state.openings.fetch_add(1, Ordering::Relaxed);
                 lock(&state.opened).insert(channel.clone(), user.to_owned());
                 Json(json!({ "ok": true, "channel": { "id": channel } })).into_response()
             }
@@ -162,6 +166,44 @@ async fn send(state: &Inner, fault: Fault, method: &str, arguments: Arguments) -
         }
     }
     Json(json!({ "ok": true, "channel": channel, "ts": accepted.id, "message": message })).into_response()
+}
+
+/// An answer to a command, for which nobody has to be in the channel: five of them are taken.
+pub(super) async fn respond(
+    State(state): State<Arc<Inner>>,
+    Path(number): Path<String>,
+    body: Bytes,
+) -> Response {
+    let control = &state.control;
+    let Ok(mut answer) = serde_json::from_slice::<Arguments>(&body) else {
+        return (StatusCode::BAD_REQUEST, "invalid_payload").into_response();
+    };
+    let channel = {
+        let mut responses = lock(&state.responses);
+        let Some((channel, used)) = responses.get_mut(&number).filter(|(_, used)| *used < RESPONSES) else {
+            drop(responses);
+            control.count(|counters| counters.refused += 1);
+            let body = Json(json!({ "ok": false, "error": "used_url" }));
+            return (StatusCode::NOT_FOUND, body).into_response();
+        };
+        *used += 1;
+        channel.clone()
+    };
+    answer.insert("channel".to_owned(), channel.as_str().into());
+    let taken = match limits::check(&answer) {
+        Ok(taken) => taken,
+        Err(refusal) => return refuse_with(control, &refusal),
+    };
+    let arrived = Arrived {
+        to: taken.to,
+        tag: text(&answer, "thread_ts").map(str::to_owned),
+        kind: "response".to_owned(),
+        text: taken.text,
+        body: Value::Object(answer),
+    };
+    let ts = state.next_ts();
+    control.accept(arrived, |_, _| ts);
+    "ok".into_response()
 }
 
 /// The message that `channel` and `field` name, where it is one of ours.

@@ -118,21 +118,31 @@ pub(super) fn tap(
     Signed::form(options, &[("payload", &payload.to_string())], ("interactive", payload))
 }
 
-/// A slash command, typed alone with the app.
-pub(super) fn command(options: &Options, user: &str, command: &str, text: &str, number: &str) -> Signed {
-    let (channel, trigger) = (direct(user), format!("1.2.{}", number.replace('.', "")));
+/// A slash command as it was typed.
+pub(super) struct Typed<'a> {
+    pub(super) channel: &'a str,
+    pub(super) user: &'a str,
+    pub(super) command: &'a str,
+    pub(super) text: &'a str,
+}
+
+/// A slash command, and where it may be answered.
+pub(super) fn command(options: &Options, typed: &Typed<'_>, number: &str, response_url: &str) -> Signed {
+    let Typed { channel, user, command, text } = *typed;
+    let trigger = format!("1.2.{number}");
     let fields = [
         ("token", "deprecated"),
         ("team_id", &options.team_id),
         ("team_domain", "fake"),
-        ("channel_id", &channel),
-        ("channel_name", "directmessage"),
+        ("channel_id", channel),
+        ("channel_name", if channel.starts_with('D') { "directmessage" } else { "general" }),
         ("user_id", user),
         ("user_name", user),
         ("command", command),
         ("text", text),
         ("api_app_id", &options.app_id),
         ("is_enterprise_install", "false"),
+        ("response_url", response_url),
         ("trigger_id", &trigger),
     ];
     let payload = fields.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
