@@ -1,8 +1,9 @@
 //! `[database]`: where PostgreSQL is.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Error, Problem, secret_value, units};
 use botbuilder_domain::Secret;
@@ -53,10 +54,39 @@ impl Default for Database {
     }
 }
 
+/// Whether an address is of this machine, or says whether TLS is spoken. Without a word the client would try TLS and go on
+/// in the clear where the server, or whoever stands between, does not offer it.
+fn says_how_it_is_protected(url: &Secret<String>) -> bool {
+    let Ok(url) = Url::parse(url.expose()) else { return true };
+    let mode = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "sslmode" | "ssl-mode"));
+    if let Some((_, mode)) = mode {
+        return matches!(mode.as_ref(), "disable" | "require" | "verify-ca" | "verify-full");
+    }
+    // A host of another scheme than those of the web is text. One that is missing, or a path, is a socket.
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_loopback
+        || host.is_empty()
+        || host == "localhost"
+        || host.starts_with("%2F")
+        || host.starts_with("%2f")
+}
+
+fn unprotected() -> Problem {
+    Problem::new(
+        "database.url",
+        "is of another machine: add ?sslmode=verify-full (with sslrootcert=… for an authority of your own), or sslmode=disable where the network between is yours",
+    )
+}
+
 impl Database {
     /// The configured URL; `None` means that the managed server is wanted.
     pub fn connection_url(&self) -> Result<Option<Secret<String>>, Error> {
-        secret_value::resolve("database.url", self.url.as_ref(), self.url_file.as_deref())
+        let url = secret_value::resolve("database.url", self.url.as_ref(), self.url_file.as_deref())?;
+        match &url {
+            Some(url) if !says_how_it_is_protected(url) => Err(Error::Invalid(vec![unprotected()])),
+            _ => Ok(url),
+        }
     }
 
     /// Connections the pool may hold.
@@ -74,6 +104,8 @@ impl Database {
             let scheme = url.expose().split(':').next();
             if !matches!(scheme, Some("postgres" | "postgresql")) {
                 problems.push(Problem::new("database.url", "must begin with postgres://"));
+            } else if !says_how_it_is_protected(url) {
+                problems.push(unprotected());
             }
         }
         let wait = self.pool_wait;

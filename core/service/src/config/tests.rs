@@ -131,13 +131,42 @@ fn no_secret_is_rendered() {
 }
 
 #[test]
+fn a_database_elsewhere_is_not_spoken_to_in_the_clear_by_accident() {
+    let said = |url: &str| file(&format!("[database]\nurl = {url:?}\n")).ok().unwrap().validate().is_ok();
+    for fine in [
+        "postgres://a:b@127.0.0.1/c",
+        "postgres://a:b@localhost:5432/c",
+        "postgres://a:b@[::1]/c",
+        "postgres:///c?host=/run/postgresql",
+        "postgres://%2Frun%2Fpostgresql/c",
+        "postgres://a:b@db.example.org/c?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgres://a:b@10.0.0.7/c?sslmode=disable",
+    ] {
+        assert!(said(fine), "{fine}");
+    }
+    for wrong in [
+        "postgres://a:b@db.example.org/c",
+        "postgres://a:b@10.0.0.7/c?application_name=x",
+        "postgres://a:b@db.example.org/c?sslmode=prefer",
+        "postgres://a:b@db.example.org/c?sslmode=allow",
+    ] {
+        assert!(!said(wrong), "{wrong}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("url");
+    std::fs::write(&path, "postgres://a@db.example.org/c").unwrap();
+    let config = file(&format!("[database]\nurl_file = {path:?}\n")).ok().unwrap();
+    assert!(config.database.connection_url().unwrap_err().to_string().contains("sslmode=verify-full"));
+}
+
+#[test]
 fn a_secret_may_be_a_file_but_not_both() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("url");
-    std::fs::write(&path, "postgres://a@b/c\n").unwrap();
+    std::fs::write(&path, "postgres://a@localhost/c\n").unwrap();
     let text = format!("[database]\nurl_file = {path:?}\n");
     let config = file(&text).ok().unwrap();
-    assert_eq!(config.database.connection_url().unwrap().unwrap().expose(), "postgres://a@b/c");
+    assert_eq!(config.database.connection_url().unwrap().unwrap().expose(), "postgres://a@localhost/c");
     let config = file(&format!("{text}url = \"postgres://x\"\n")).ok().unwrap();
     assert!(config.validate().unwrap_err().to_string().contains("database.url is given twice"));
 }

@@ -2,6 +2,7 @@
 //! replaced at every use, and one that was replaced before ends the session.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::opaque::Hash;
@@ -26,6 +27,8 @@ pub struct New<'a> {
     pub auth_method: &'a str,
     /// The identity provider, where one vouched for the person.
     pub sso_configuration: Option<Uuid>,
+    /// The person's name at that provider, and its own number of the session, where it ends sessions by them.
+    pub at_provider: Option<(&'a Value, Option<&'a str>)>,
     /// When a second factor was shown.
     pub mfa_passed_at: Option<DateTime<Utc>>,
     /// The tokens.
@@ -59,8 +62,8 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<()
         INSERT INTO user_sessions
             (id, user_id, active_organization_id, kind, auth_method, mfa_passed_at, token_hash, refresh_hash,
              device_label, user_agent, ip, last_seen_at, expires_at, refresh_expires_at, created_at,
-             sso_configuration_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::inet, $12, $13, $14, $12, $15)
+             sso_configuration_id, sso_name, sso_session_index)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::inet, $12, $13, $14, $12, $15, $16, $17)
         "#,
         new.id,
         new.user,
@@ -77,6 +80,8 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<()
         new.tokens.access_until,
         new.tokens.refresh_until,
         new.sso_configuration,
+        new.at_provider.map(|(name, _)| name),
+        new.at_provider.and_then(|(_, session)| session),
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -265,10 +270,56 @@ pub async fn minutes_of(tx: &mut Tx, id: Uuid) -> Result<Option<i32>, Error> {
 }
 
 /// The identity provider that vouched for the person of a session.
+#[derive(Debug, Clone)]
+pub struct OfProvider {
+    /// The connection.
+    pub connection: Uuid,
+    /// The person's name there, where it ends sessions by that.
+    pub name: Option<Value>,
+    /// Its own number of the session.
+    pub session: Option<String>,
+}
+
+/// Who vouched for the person of a session.
 #[tracing::instrument(level = "debug", name = "store.user_sessions.provider_of", skip_all)]
-pub async fn provider_of(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, Error> {
-    let found = sqlx::query_scalar!("SELECT sso_configuration_id FROM user_sessions WHERE id = $1", id);
-    Ok(found.fetch_optional(&mut *tx.inner).await?.flatten())
+pub async fn provider_of(tx: &mut Tx, id: Uuid) -> Result<Option<OfProvider>, Error> {
+    Ok(sqlx::query_as!(
+        OfProvider,
+        r#"
+        SELECT sso_configuration_id AS "connection!", sso_name AS name, sso_session_index AS session
+        FROM user_sessions WHERE id = $1 AND sso_configuration_id IS NOT NULL
+        "#,
+        id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
+/// Ends the sessions that a provider wants ended: those of this name there, and of these numbers where some are named. One
+/// without a number is meant by each. Returns what was ended, with whose it was.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.end_of_provider", skip_all)]
+pub async fn end_of_provider(
+    tx: &mut Tx,
+    connection: Uuid,
+    name: &str,
+    sessions: &[String],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    let ended = sqlx::query!(
+        r#"
+        UPDATE user_sessions SET revoked_at = $4, revoke_reason = 'logout'
+        WHERE sso_configuration_id = $1 AND sso_name ->> 'name' = $2 AND revoked_at IS NULL
+          AND (cardinality($3::text[]) = 0 OR sso_session_index IS NULL OR sso_session_index = ANY ($3))
+        RETURNING id, user_id
+        "#,
+        connection,
+        name,
+        sessions,
+        now,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(ended.into_iter().map(|row| (row.id, row.user_id)).collect())
 }
 
 /// What a refresh token leads to.

@@ -11,7 +11,7 @@ pub const REPLAYED: &str = "uq_sso_login_logs_1";
 /// An attempt.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Attempt<'a> {
-    /// `started` or `callback`.
+    /// `started`, `callback`, or `logout` where the provider signs somebody out.
     pub stage: &'a str,
     /// `pending`, `success` or `failure`.
     pub outcome: &'a str,

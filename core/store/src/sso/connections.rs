@@ -30,6 +30,12 @@ pub struct Connection {
     pub idp_entity_id: Option<String>,
     /// Where browsers sign in with SAML.
     pub idp_sso_url: Option<String>,
+    /// Where browsers sign out with SAML.
+    pub idp_slo_url: Option<String>,
+    /// Our own keys towards a SAML provider, sealed.
+    pub own_keys: Option<Sealed>,
+    /// Whether questions to a SAML provider are signed.
+    pub sign_requests: bool,
     /// The certificates a SAML provider signs with, as PEM or base64.
     pub idp_certificates: Vec<String>,
     /// The form of names that a SAML provider is asked for.
@@ -59,7 +65,7 @@ pub async fn get(tx: &mut Tx, id: Uuid) -> Result<Option<Connection>, Error> {
         r#"
         SELECT s.id, s.organization_id, s.protocol, s.status, s.issuer_url, s.client_id, s.client_secret_ct,
                s.client_secret_kid, s.scopes, s.idp_entity_id, s.idp_sso_url, s.idp_certificates, s.name_id_format,
-               s.clock_skew_seconds, s.attribute_mapping, s.group_mapping, s.default_role_id, s.jit_enabled,
+               s.idp_slo_url, s.sp_private_key_ct, s.sp_private_key_kid, s.sign_requests, s.clock_skew_seconds, s.attribute_mapping, s.group_mapping, s.default_role_id, s.jit_enabled,
                s.session_minutes, s.scim_enabled, s.scim_deprovision
         FROM sso_configurations s
         JOIN organizations o ON o.id = s.organization_id AND o.deleted_at IS NULL
@@ -84,6 +90,12 @@ pub async fn get(tx: &mut Tx, id: Uuid) -> Result<Option<Connection>, Error> {
         scopes: row.scopes,
         idp_entity_id: row.idp_entity_id,
         idp_sso_url: row.idp_sso_url,
+        idp_slo_url: row.idp_slo_url,
+        own_keys: row
+            .sp_private_key_ct
+            .zip(row.sp_private_key_kid)
+            .map(|(ciphertext, key_id)| Sealed { ciphertext, key_id }),
+        sign_requests: row.sign_requests,
         idp_certificates: row.idp_certificates,
         name_id_format: row.name_id_format,
         clock_skew_seconds: row.clock_skew_seconds,

@@ -11,7 +11,7 @@ pub static TABLE: Table = Table {
         Column::uuid("user_id").nullable(),
         Column::form("email", 254, Form::Email).nullable(),
         Column::choice("protocol", &["saml", "oidc"]),
-        Column::choice("stage", &["started", "callback"]),
+        Column::choice("stage", &["started", "callback", "logout"]),
         Column::choice("outcome", &["pending", "success", "failure"]),
         Column::choice(
             "failure_code",

@@ -15,4 +15,5 @@ mod searches;
 mod tables;
 mod tenancy;
 mod timers;
+mod tls;
 mod validators;

@@ -160,19 +160,26 @@ pub(crate) struct Method<'a> {
     /// The identity provider that vouched for the person: its id, the organization it leads into, and how long it
     /// vouches.
     provider: Option<(Uuid, Uuid, TimeDelta)>,
+    /// The person's name there and its number of the session, where it ends sessions by them.
+    named: Option<(&'a Value, Option<&'a str>)>,
 }
 
 impl<'a> Method<'a> {
     /// With something that was shown to us.
     pub const fn of_ours(name: &'a str, with_factor: bool) -> Self {
-        Self { name, with_factor, provider: None }
+        Self { name, with_factor, provider: None, named: None }
     }
 
     /// With an identity provider.
     pub fn of_provider(connection: &Connection) -> Self {
         let lasting = TimeDelta::minutes(i64::from(connection.session_minutes));
         let provider = (connection.id, connection.org.uuid(), lasting);
-        Self { name: "sso", with_factor: false, provider: Some(provider) }
+        Self { name: "sso", with_factor: false, provider: Some(provider), named: None }
+    }
+
+    /// The same, by a provider that may end the session by these.
+    pub const fn named(self, name: &'a Value, session: Option<&'a str>) -> Self {
+        Self { named: Some((name, session)), ..self }
     }
 }
 
@@ -203,6 +210,7 @@ pub(crate) async fn open(
         kind: if device.cookies { "web" } else { "api" },
         auth_method: method.name,
         sso_configuration: method.provider.map(|(connection, _, _)| connection),
+        at_provider: method.named,
         mfa_passed_at: method.with_factor.then_some(now),
         tokens: given.stored,
         device_label: device.label.as_deref(),

@@ -3,7 +3,7 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Path, Query, State},
+    extract::{DefaultBodyLimit, Path, Query, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
@@ -12,7 +12,7 @@ use axum::{
 use botbuilder_sso::oidc::request;
 use botbuilder_store::{
     audit::audit_logs::Act,
-    identity::user_sessions::{self, Ended},
+    identity::user_sessions::{self, Ended, OfProvider},
     sso::{
         attempts::{self, Attempt},
         connections,
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::{
     entry::{self, Failure},
-    oidc, saml,
+    log_out, oidc, saml,
     started::{PATIENCE, Started, path_of_ours},
 };
 use crate::{
@@ -44,6 +44,7 @@ pub fn router(api: Api) -> Router {
         .route("/sso/login/{domain}", get(login))
         .route(oidc::CALLBACK, get(oidc_callback))
         .route("/sso/saml/{id}/acs", post(saml_answer))
+        .route("/sso/saml/{id}/slo", get(saml_log_out))
         .route("/sso/saml/{id}/metadata", get(saml_metadata))
         .route("/sso/logout", post(logout))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -82,7 +83,7 @@ async fn login(
     let return_to = path_of_ours(begin.return_to.as_deref());
     let begun = if connection.protocol == "saml" {
         // The provider's page posts the answer, and cookies come along with that only if they say so.
-        saml::begin(&api, &connection).and_then(|(url, kept)| {
+        saml::begin(&api, &connection).await.and_then(|(url, kept)| {
             let state = oidc::hash(&kept.id);
             let started = Started { connection: id, return_to, until, kept };
             Ok((url, state, started.cookie(&api, "None")?))
@@ -144,6 +145,18 @@ async fn saml_answer(
     saml::finish(&api, id, &headers, &answer, &client).await
 }
 
+/// The browser brings what the provider asks or answers about signing out.
+async fn saml_log_out(
+    State(api): State<Api>,
+    client: Client,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let id = id.parse().map_err(|_| ApiError::NotFound)?;
+    log_out::received(&api, id, &headers, &query.unwrap_or_default(), &client).await
+}
+
 async fn saml_metadata(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let id = id.parse().map_err(|_| ApiError::NotFound)?;
     let document = saml::document(&api, id).await?.ok_or(ApiError::NotFound)?;
@@ -161,26 +174,34 @@ async fn logout(State(api): State<Api>, account: Account) -> Result<Response, Ap
     let mut response = session::gone();
     *response.status_mut() = StatusCode::SEE_OTHER;
     let to = match provider {
-        Some(connection) => there_too(&api, connection).await,
+        Some(provider) => there_too(&api, &provider).await,
         None => None,
     };
-    let to = to.unwrap_or_else(|| "/".to_owned()).parse().map_err(ApiError::defect)?;
-    response.headers_mut().insert(header::LOCATION, to);
+    let (to, cookie) = to.unwrap_or_else(|| ("/".to_owned(), None));
+    response.headers_mut().insert(header::LOCATION, to.parse().map_err(ApiError::defect)?);
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     Ok(response)
 }
 
-/// Where the session at the provider is ended; none where that is not possible, which ours does not wait for.
-async fn there_too(api: &Api, connection: Uuid) -> Option<String> {
+/// Where the session at the provider is ended, and a cookie that waits for its answer; none where that is not possible,
+/// which ours does not wait for.
+async fn there_too(api: &Api, provider: &OfProvider) -> Option<(String, Option<header::HeaderValue>)> {
     let found: Result<_, Failure> = async {
         let mut tx = api.store.begin_auth().await?;
-        let connection = connections::get(&mut tx, connection).await?;
+        let connection = connections::get(&mut tx, provider.connection).await?;
         tx.commit().await?;
+        if let Some(connection) = connection.as_ref().filter(|found| found.protocol == "saml") {
+            let asked = log_out::ask(api, connection, provider).await?;
+            return Ok(asked.map(|(url, cookie)| (String::from(url), Some(cookie))));
+        }
         let Some((issuer, client_id)) = connection.and_then(|found| found.issuer.zip(found.client_id)) else {
             return Ok(None);
         };
         let known = api.outside.providers.find(api.outside.http.as_ref(), &issuer, api.clock.now()).await?;
         let back = format!("{}/", api.outside.base_url);
-        Ok(request::sign_out(&known.provider, &client_id, &back).map(String::from))
+        Ok(request::sign_out(&known.provider, &client_id, &back).map(|url| (String::from(url), None)))
     }
     .await;
     found.ok().flatten()

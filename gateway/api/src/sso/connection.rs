@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use botbuilder_domain::Secret;
+use botbuilder_sso::saml::own::Pair;
 use botbuilder_store::{
     Error,
     audit::audit_logs::Act,
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{entry::Failure, oidc, saml};
+use super::{entry::Failure, log_out, oidc, own_keys, saml};
 use crate::{
     Api,
     auth::Caller,
@@ -51,6 +52,11 @@ pub fn routes() -> Routes {
                 .takes(shape::object(&[("client_secret", "string")]))
                 .gives(of_row(&TABLE)),
             client_secret,
+        )
+        .add(
+            post("rotate-certificate", "makes a new key of ours with its certificate (SAML)")
+                .gives(of_row(&TABLE)),
+            own_keys::rotate,
         )
         .add(post("test", "asks the provider for its description and keys").gives(of_row(&TABLE)), test)
         .add(post("discover", "takes the provider's addresses over").gives(of_row(&TABLE)), discover)
@@ -80,16 +86,21 @@ pub fn routes() -> Routes {
 
 /// Who changes how an organization signs in shows a factor first. Programs have none; their token had to be given the
 /// right.
-fn fresh(api: &Api, caller: &Caller) -> Result<(), ApiError> {
+pub(super) fn fresh(api: &Api, caller: &Caller) -> Result<(), ApiError> {
     if caller.token().is_some() { Ok(()) } else { caller.require_fresh(api.clock.now()) }
 }
 
 /// The connection, if it is the caller's.
-async fn found(api: &Api, caller: &Caller, id: Uuid) -> Result<Connection, ApiError> {
+pub(super) async fn found(api: &Api, caller: &Caller, id: Uuid) -> Result<Connection, ApiError> {
     let mut tx = api.store.begin_auth().await?;
     let connection = connections::get(&mut tx, id).await?;
     tx.commit().await?;
     connection.filter(|connection| connection.org == caller.scope.org()).ok_or(ApiError::NotFound)
+}
+
+/// Bytes as the database reads them out of a text.
+pub(super) fn bytea(bytes: &[u8]) -> String {
+    bytes.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[derive(Deserialize)]
@@ -114,7 +125,7 @@ async fn client_secret(
     let keys = organizations::data_keys(&mut tx, &caller.scope, &api.root).await?;
     let place = Place { table: "sso_configurations", column: "client_secret", row: id };
     let sealed = keys.seal(place, body.client_secret.expose().as_bytes()).map_err(Error::from)?;
-    let bytes = sealed.ciphertext.iter().fold("\\x".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    let bytes = bytea(&sealed.ciphertext);
     let change = set([("client_secret_ct", json!(bytes)), ("client_secret_kid", json!(sealed.key_id))]);
     let row =
         rows::update(&mut tx, &caller.scope, &TABLE, at(id), change).await?.ok_or(ApiError::NotFound)?;
@@ -209,11 +220,14 @@ async fn disable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Re
 async fn metadata(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Value>, ApiError> {
     let connection = found(&api, &caller, id).await?;
     let base = &api.outside.base_url;
+    let own = own_keys::open(&api, &connection).await?;
     let data = json!({
         "login_url": format!("{base}/sso/login/{id}"),
         "redirect_uri": (connection.protocol == "oidc").then(|| format!("{base}{}", oidc::CALLBACK)),
         "entity_id": (connection.protocol == "saml").then(|| saml::entity_id(&api, id)),
         "acs_url": (connection.protocol == "saml").then(|| saml::answer_to(&api, id)),
+        "slo_url": own.first().map(|_| log_out::address(&api, id)),
+        "certificate": own.first().map(Pair::certificate),
         "post_logout_redirect_uri": format!("{base}/"),
         "scim_base_url": format!("{base}/scim/v2"),
     });

@@ -15,7 +15,7 @@ use botbuilder_store::{
         people::{self, Membership},
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{group_roles, person::Person, started};
@@ -62,6 +62,8 @@ pub(crate) struct Vouched<'a> {
     pub once: &'a [u8],
     /// Where the browser goes.
     pub return_to: &'a str,
+    /// The person's name and the session's number, where the provider ends sessions by them.
+    pub named: Option<(&'a Value, Option<&'a str>)>,
 }
 
 /// Lets the person in: the session's cookies, and where to go.
@@ -106,6 +108,7 @@ pub(crate) async fn enter(
         other => other?,
     }
     let method = Method::of_provider(connection);
+    let method = vouched.named.map_or(method, |(name, session)| method.named(name, session));
     let device = Device { label: None, cookies: true };
     let mut response = session::open(api, &mut tx, user, &account.email, method, &device, client).await?;
     tx.commit().await?;

@@ -114,8 +114,13 @@ pub(crate) async fn finish(
         Ok(person) => {
             // A state is good for one sign-in.
             let once = hash(&format!("oidc {}", started.kept.state));
-            let vouched =
-                Vouched { person: &person, state: &state, once: &once, return_to: &started.return_to };
+            let vouched = Vouched {
+                person: &person,
+                state: &state,
+                once: &once,
+                return_to: &started.return_to,
+                named: None,
+            };
             match entry::enter(api, &connection, &vouched, client).await {
                 Ok(response) => Ok(response),
                 Err(failure) => Err(entry::refuse(api, &connection, Some(&state), failure, client).await),

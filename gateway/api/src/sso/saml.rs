@@ -3,9 +3,10 @@
 use axum::{http::HeaderMap, response::Response};
 use botbuilder_sso::saml::{
     certificate::Key,
-    metadata,
+    logout::NameId,
+    metadata::{self, About},
     request::{self, Question},
-    response::{self, Expected},
+    response::{self, Assertion, Expected},
 };
 use botbuilder_store::{
     secret::new_secret,
@@ -22,7 +23,9 @@ use uuid::Uuid;
 
 use super::{
     entry::{self, Failure, Vouched},
+    log_out,
     oidc::hash,
+    own_keys,
     person::Person,
     started::Started,
 };
@@ -72,12 +75,13 @@ pub(crate) fn keys(connection: &Connection) -> Option<Vec<Key>> {
 }
 
 /// Where the browser is sent, and what is kept until it comes back.
-pub(crate) fn begin(api: &Api, connection: &Connection) -> Result<(Url, Kept), Failure> {
+pub(crate) async fn begin(api: &Api, connection: &Connection) -> Result<(Url, Kept), Failure> {
     let provider = connection.idp_sso_url.as_deref();
     let provider =
         provider.ok_or_else(|| Failure::new("provider_error", "the provider's address is missing"))?;
     let id = new_secret().map_err(botbuilder_store::Error::from)?;
     let id = format!("_{}", id.expose());
+    let own = own_keys::open(api, connection).await?;
     let question = Question {
         id: &id,
         now: api.clock.now(),
@@ -86,6 +90,7 @@ pub(crate) fn begin(api: &Api, connection: &Connection) -> Result<(Url, Kept), F
         answer_to: &answer_to(api, connection.id),
         name_id_format: connection.name_id_format.as_deref(),
         relay_state: "botbuilder",
+        signer: own.first().filter(|_| connection.sign_requests),
     };
     let url = request::address(&question);
     let url = url.ok_or_else(|| Failure::new("provider_error", "the provider's address is none"))?;
@@ -110,11 +115,17 @@ pub(crate) async fn finish(
     let state = hash(&started.kept.id);
     let is_open = attempts::is_open(&mut tx, &connection, &state).await?;
     tx.commit().await?;
-    let entered = match checked(api, &connection, &started.kept.id, is_open, answer) {
+    let entered = match checked(api, &connection, &started.kept.id, is_open, answer).await {
         Ok((person, assertion)) => {
-            let once = hash(&format!("saml {assertion}"));
-            let vouched =
-                Vouched { person: &person, state: &state, once: &once, return_to: &started.return_to };
+            let once = hash(&format!("saml {}", assertion.id));
+            let name = serde_json::to_value(&assertion.name_id).map_err(ApiError::defect)?;
+            let vouched = Vouched {
+                person: &person,
+                state: &state,
+                once: &once,
+                return_to: &started.return_to,
+                named: Some((&name, assertion.session.as_deref())),
+            };
             entry::enter(api, &connection, &vouched, client).await
         }
         Err(failure) => Err(failure),
@@ -126,13 +137,13 @@ pub(crate) async fn finish(
 }
 
 /// Who it was, and the assertion that says so.
-fn checked(
+async fn checked(
     api: &Api,
     connection: &Connection,
     question: &str,
     is_open: bool,
     answer: &str,
-) -> Result<(Person, String), Failure> {
+) -> Result<(Person, Assertion), Failure> {
     if !is_open {
         return Err(Failure::new("replayed", "this question was answered before"));
     }
@@ -145,22 +156,24 @@ fn checked(
         recipient: &answer_to(api, connection.id),
         question,
         keys: &keys,
+        own: &own_keys::open(api, connection).await?,
         skew: TimeDelta::seconds(i64::from(connection.clock_skew_seconds)),
         now: api.clock.now(),
     };
     let assertion = response::read(answer, &expected).map_err(|error| of_answer(&error))?;
     let mapping = &connection.attribute_mapping;
-    let person = Person::read(&assertion.name_id, &assertion.attributes, mapping, USUAL);
+    let NameId { name, .. } = &assertion.name_id;
+    let person = Person::read(name, &assertion.attributes, mapping, USUAL);
     let mut person =
         person.ok_or_else(|| Failure::new("provider_error", "the attributes do not tell who it is"))?;
     if person.email.is_none()
         && mapping.get("email").is_none_or(|email| *email == json!(null))
-        && check_email("email", &assertion.name_id).is_ok()
+        && check_email("email", name).is_ok()
     {
         // Many providers name people by their address and say no more.
-        person.email = Some(assertion.name_id);
+        person.email = Some(name.clone());
     }
-    Ok((person, assertion.id))
+    Ok((person, assertion))
 }
 
 fn of_answer(error: &response::Error) -> Failure {
@@ -179,7 +192,16 @@ pub(crate) async fn document(api: &Api, id: Uuid) -> Result<Option<String>, ApiE
     let mut tx = api.store.begin_auth().await?;
     let connection = connections::get(&mut tx, id).await?;
     tx.commit().await?;
-    let connection = connection.filter(|connection| connection.protocol == "saml");
-    Ok(connection
-        .map(|connection| metadata::document(&entity_id(api, connection.id), &answer_to(api, connection.id))))
+    let Some(connection) = connection.filter(|connection| connection.protocol == "saml") else {
+        return Ok(None);
+    };
+    let own = own_keys::open(api, &connection).await?;
+    let about = About {
+        entity_id: &entity_id(api, id),
+        answer_to: &answer_to(api, id),
+        log_out_at: &log_out::address(api, id),
+        own: own.first(),
+        signs_requests: connection.sign_requests,
+    };
+    Ok(Some(metadata::document(&about)))
 }

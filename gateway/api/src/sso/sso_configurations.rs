@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::ApiError,
-    permission::{Area, Verb},
+    permission::Area,
     resource::{Mode, Resource},
     routes::Routes,
 };
@@ -19,7 +19,6 @@ pub fn routes() -> Routes {
         .deletable()
         .restorable()
         .prepared(checked)
-        .unavailable("rotate-certificate", Verb::Manage, "requests to SAML providers are not signed")
         .routes()
 }
 

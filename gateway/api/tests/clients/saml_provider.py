@@ -5,10 +5,13 @@ Reads its settings from the standard input, prints its address, and ends with it
   GET /test/trust?metadata=…       the document of the service that it answers to
   GET /test/as?user=…              what is said of the next person: {"id", "email", "name"}
   GET /test/with?options=…         how the next answers differ
+  GET /slo                         answers a request to sign out that the browser brings
+  GET /test/out?name=…&session=…   where a browser is sent to be signed out by us
   GET /sso                         answers with the fields of the form that a browser would post, as JSON
 """
 
 import base64
+import functools
 import json
 import os
 import shutil
@@ -19,11 +22,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from saml2 import BINDING_HTTP_REDIRECT
+from saml2 import BINDING_HTTP_REDIRECT, entity
 from saml2.authn_context import PASSWORDPROTECTEDTRANSPORT
 from saml2.config import IdPConfig
 from saml2.saml import NAME_FORMAT_URI, NAMEID_FORMAT_PERSISTENT, NameID
 from saml2.server import Server
+from saml2.sigver import SecurityContext, pre_encryption_part
 from saml2.xmldsig import DIGEST_SHA256, SIG_RSA_SHA256
 
 json.loads(sys.stdin.readline())
@@ -46,7 +50,11 @@ def server(options):
     lifetime = {"minutes": options.get("minutes", 5)}
     policy = {"default": {"lifetime": lifetime, "attribute_restrictions": None, "name_form": NAME_FORMAT_URI}}
     idp = {
-        "endpoints": {"single_sign_on_service": [(f"{address}/sso", BINDING_HTTP_REDIRECT)]},
+        "endpoints": {
+            "single_sign_on_service": [(f"{address}/sso", BINDING_HTTP_REDIRECT)],
+            "single_logout_service": [(f"{address}/slo", BINDING_HTTP_REDIRECT)],
+        },
+        "want_authn_requests_signed": options.get("want_signed", False),
         "policy": policy,
     }
     settings = {
@@ -60,10 +68,56 @@ def server(options):
     return Server(config=IdPConfig().load(settings))
 
 
+def signed(query):
+    """What came along with a message in an address."""
+    names = {"relay_state": "RelayState", "sigalg": "SigAlg", "signature": "Signature"}
+    return {name: query[key][0] for name, key in names.items() if key in query}
+
+
+def location(idp, message, to, relay_state="", response=False):
+    info = idp.apply_binding(
+        BINDING_HTTP_REDIRECT, str(message), to, relay_state, response=response, sign=True, sigalg=SIG_RSA_SHA256
+    )
+    return dict(info["headers"])["Location"].encode()
+
+
+def sign_out(query):
+    """Where a browser is sent to be signed out by us."""
+    options = state["options"]
+    idp = server({**options, "stranger": False})
+    service = next(iter(idp.metadata.with_descriptor("spsso")))
+    to = idp.metadata.single_logout_service(service, BINDING_HTTP_REDIRECT, "spsso")[0]["location"]
+    name = NameID(format=NAMEID_FORMAT_PERSISTENT, text=query["name"][0])
+    _, message = server(options).create_logout_request(
+        options.get("destination", to), service, name_id=name, session_indexes=query.get("session"), sign=False
+    )
+    return location(server(options), message, to, "state")
+
+
+def signed_out(query):
+    """The answer to a request that the browser brought; its signature is asked for."""
+    idp = server({**state["options"], "want_signed": True})
+    request = idp.parse_logout_request(query["SAMLRequest"][0], BINDING_HTTP_REDIRECT, **signed(query))
+    state["out"] = request.message.name_id.text
+    message = idp.create_logout_response(request.message, [BINDING_HTTP_REDIRECT], sign=False)
+    to = idp.response_args(request.message, [BINDING_HTTP_REDIRECT])["destination"]
+    return location(idp, message, to, query.get("RelayState", [""])[0], response=True)
+
+
+def with_gcm(certificate):
+    """Encrypts with what is safe; this library's own choice is Triple DES."""
+    gcm = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
+    entity.pre_encryption_part = functools.partial(pre_encryption_part, msg_enc=gcm)
+    plain = SecurityContext.encrypt_assertion
+    if not isinstance(plain, functools.partialmethod):
+        SecurityContext.encrypt_assertion = functools.partialmethod(plain, key_type="aes-256")
+    return {"encrypt_assertion": True, "encrypt_cert_assertion": certificate}
+
+
 def answer(query):
     options, user = state["options"], state["user"]
     idp = server(options)
-    question = idp.parse_authn_request(query["SAMLRequest"][0], BINDING_HTTP_REDIRECT).message
+    question = idp.parse_authn_request(query["SAMLRequest"][0], BINDING_HTTP_REDIRECT, **signed(query)).message
     arguments = idp.response_args(question)
     to = arguments["destination"]
     for name in ("in_response_to", "sp_entity_id", "destination"):
@@ -74,6 +128,8 @@ def answer(query):
     if options.get("encrypted"):
         with open(own[1], encoding="ascii") as file:
             arguments |= {"encrypt_assertion": True, "encrypt_cert_assertion": file.read()}
+    if "gcm" in options:
+        arguments |= with_gcm(options["gcm"])
     response = idp.create_authn_response(
         {"mail": [user["email"]], "displayName": [user["name"]]},
         userid=user["id"],
@@ -103,6 +159,14 @@ class Handler(BaseHTTPRequestHandler):
             state["user"] = json.loads(query["user"][0])
         elif url.path == "/test/with":
             state["options"] = json.loads(query["options"][0])
+        elif url.path == "/test/out":
+            body = sign_out(query)
+        elif url.path == "/slo":
+            self.send_response(302)
+            self.send_header("location", signed_out(query).decode())
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
         else:
             body = json.dumps(answer(query)).encode()
         self.send_response(200)

@@ -213,6 +213,8 @@ async fn a_secret_is_nowhere_but_sealed() {
     let text = log.text();
     assert!(text.contains("store.users.register") && text.contains("api.request"), "the log was taken");
     canaries.must_not_be_in(&text, "the log");
+    let refused = |line: &str| ["refused", "/v1/auth/login", "401"].iter().all(|part| line.contains(part));
+    assert!(text.lines().any(refused), "the wrong password is not in the log");
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
           AND c.relkind IN ('r', 'p') AND NOT c.relispartition",

@@ -20,6 +20,7 @@ mod people;
 mod replays;
 mod route_table;
 mod saml;
+mod saml_keys;
 mod scim;
 mod sso;
 mod tenancy;

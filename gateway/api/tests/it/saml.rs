@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::foreign::{Bound, Browser, Listening, Page, Program};
 
 /// An organization whose people sign in with a provider.
-struct World {
-    at: Listening,
-    provider: Program,
-    connection: String,
+pub struct World {
+    pub at: Listening,
+    pub provider: Program,
+    pub connection: String,
 }
 
 impl World {
     /// With npm samlp. None where it cannot be had.
-    async fn new() -> Option<Self> {
+    pub async fn new() -> Option<Self> {
         let wanted = Packages::Npm { name: "samlp", version: "8.0.0" };
         let package = packages(env!("CARGO_TARGET_TMPDIR"), wanted)?;
         let world = Self::with(Program::start("saml_provider.mjs", &package, &json!({}))).await;
@@ -25,7 +25,7 @@ impl World {
     }
 
     /// With `pysaml2`, which knows us by our own document. None where it cannot be had.
-    async fn of_python() -> Option<Self> {
+    pub async fn of_python() -> Option<Self> {
         let package = packages(env!("CARGO_TARGET_TMPDIR"), Packages::Pip(&["pysaml2==7.5.5"]))?;
         if Command::new("xmlsec1").arg("--version").output().is_err() {
             assert!(std::env::var_os("CI").is_none(), "xmlsec1 cannot be had");
@@ -33,11 +33,44 @@ impl World {
             return None;
         }
         let world = Self::with(Program::start_python("saml_provider.py", &package, &json!({}))).await;
-        let metadata = format!("{}/sso/saml/{}/metadata", world.at.base_url, world.connection);
-        let metadata = Browser::new().get(&metadata).await.body;
-        world.tell("trust", "metadata", &json!(metadata)).await;
+        world.trust().await;
         world.tell("as", "user", &json!({ "id": "ada-1", "email": "ada@example.org", "name": "Ada" })).await;
         Some(world)
+    }
+
+    /// Shows the provider our document as it is now.
+    pub async fn trust(&self) {
+        let metadata = format!("{}/sso/saml/{}/metadata", self.at.base_url, self.connection);
+        let metadata = Browser::new().get(&metadata).await.body;
+        self.tell("trust", "metadata", &json!(metadata)).await;
+    }
+
+    /// Makes a key of ours, and gives its certificate as PEM.
+    pub async fn rotate(&self) -> String {
+        let path = format!("/v1/sso/configurations/{}", self.connection);
+        self.at.server.post(&format!("{path}/rotate-certificate"), json!({})).await.expect(200);
+        let about_us = self.at.server.get(&format!("{path}/metadata")).await.expect(200);
+        let certificate = about_us.data()["certificate"].as_str().expect("a certificate").to_owned();
+        let lines: Vec<&str> = certificate
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).expect("base64"))
+            .collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    }
+
+    /// A browser that has signed in.
+    pub async fn signed_in(&self) -> Browser {
+        let mut browser = Browser::new();
+        let (to, answer) = self.answer(&mut browser).await;
+        let page = self.post(&mut browser, &to, &answer).await;
+        assert_eq!(page.status, 303, "{}", page.body);
+        browser
+    }
+
+    /// Whether a browser is signed in.
+    pub async fn knows(&self, browser: &mut Browser) -> bool {
+        browser.get(&format!("{}/v1/me", self.at.base_url)).await.status == 200
     }
 
     async fn with(provider: Program) -> Self {
@@ -47,7 +80,8 @@ impl World {
         let viewer = roles.data().as_array().expect("roles").iter().find(|role| role["code"] == "viewer");
         let made = json!({
             "protocol": "saml", "name": "them", "idp_entity_id": "urn:them",
-            "idp_sso_url": format!("{}/sso", provider.address), "idp_certificates": [certificate],
+            "idp_sso_url": format!("{}/sso", provider.address),
+            "idp_slo_url": format!("{}/slo", provider.address), "idp_certificates": [certificate],
             "default_role_id": viewer.expect("a role")["id"],
         });
         let connection = at.server.post("/v1/sso/configurations", made).await.expect(201).id();
@@ -65,14 +99,14 @@ impl World {
         world
     }
 
-    async fn tell(&self, what: &str, name: &str, value: &Value) {
+    pub async fn tell(&self, what: &str, name: &str, value: &Value) {
         let mut url: url::Url = format!("{}/test/{what}", self.provider.address).parse().expect("an address");
         url.query_pairs_mut().append_pair(name, &value.to_string());
         assert_eq!(Browser::new().get(url.as_str()).await.status, 200);
     }
 
     /// The provider's answer, as its page would post it: where to, and what.
-    async fn answer(&self, browser: &mut Browser) -> (String, String) {
+    pub async fn answer(&self, browser: &mut Browser) -> (String, String) {
         let begin = format!("{}/sso/login/example.org?return_to=/bots", self.at.base_url);
         let there = browser.follow(&begin, &format!("{}/sso", self.provider.address)).await;
         let form = browser.get(&there).await.json();
@@ -80,11 +114,11 @@ impl World {
         (text("to"), text("SAMLResponse"))
     }
 
-    async fn post(&self, browser: &mut Browser, to: &str, answer: &str) -> Page {
+    pub async fn post(&self, browser: &mut Browser, to: &str, answer: &str) -> Page {
         browser.post(to, &[("SAMLResponse", answer), ("RelayState", "x")]).await
     }
 
-    async fn refused(&self, page: Page, why: &str) {
+    pub async fn refused(&self, page: Page, why: &str) {
         assert_eq!((page.status, page.json()["code"].as_str()), (403, Some("sso_failed")), "{page:?}");
         assert_eq!(page.json()["reason"], why);
         let path = "/v1/sso/logins?filter[outcome]=failure&sort=-created_at&limit=1";

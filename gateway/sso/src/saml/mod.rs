@@ -1,5 +1,8 @@
 //! SAML 2.0, as a service provider: the question to an identity provider ([`request`]), its answer ([`response`]), and
-//! what it has to know of us ([`metadata`]).
+//! what it has to know of us ([`metadata`]). Sessions end on both sides ([`logout`]), by messages in addresses
+//! ([`redirect`]) that a key of ours signs ([`own`]).
+//!
+//! An assertion may be encrypted for that key ([`encryption`]).
 //!
 //! Of XML signatures only the profile that SAML prescribes is understood (one reference, to the element around the
 //! signature; enveloped; exclusive canonical form); everything else is refused. What was signed is written in its
@@ -7,7 +10,11 @@
 
 mod canonical;
 pub mod certificate;
+pub mod encryption;
+pub mod logout;
 pub mod metadata;
+pub mod own;
+pub mod redirect;
 pub mod request;
 pub mod response;
 mod signature;

@@ -1,13 +1,16 @@
 //! The question: an `AuthnRequest`, sent along with the browser.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
 use url::Url;
 
-use super::{ASSERTION, PROTOCOL, escaped};
+use super::{
+    ASSERTION, PROTOCOL, escaped,
+    own::Pair,
+    redirect::{self, Kind},
+};
 
 /// A question.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// Its id, which the answer repeats: a letter or `_` first.
     pub id: &'a str,
@@ -23,6 +26,8 @@ pub struct Question<'a> {
     pub name_id_format: Option<&'a str>,
     /// Comes back with the answer.
     pub relay_state: &'a str,
+    /// What signs it, where it is signed.
+    pub signer: Option<&'a Pair>,
 }
 
 /// Where the browser is sent (the binding HTTP-Redirect). None where the provider's address is none.
@@ -38,29 +43,13 @@ pub fn address(question: &Question<'_>) -> Option<Url> {
         answer_to = escaped(question.answer_to),
         entity_id = escaped(question.entity_id),
     );
-    let mut url = Url::parse(question.provider).ok()?;
-    url.query_pairs_mut()
-        .append_pair("SAMLRequest", &STANDARD.encode(stored(text.as_bytes())))
-        .append_pair("RelayState", question.relay_state);
-    Some(url)
-}
-
-/// DEFLATE (RFC 1951) without compressing: the binding asks for the format, not for shortness.
-fn stored(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut pieces = text.chunks(usize::from(u16::MAX)).peekable();
-    while let Some(piece) = pieces.next() {
-        let length = u16::try_from(piece.len()).unwrap_or(u16::MAX);
-        out.push(u8::from(pieces.peek().is_none()));
-        out.extend(length.to_le_bytes());
-        out.extend((!length).to_le_bytes());
-        out.extend(piece);
-    }
-    out
+    redirect::address(question.provider, Kind::Request, &text, Some(question.relay_state), question.signer)
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     #[test]
@@ -73,6 +62,7 @@ mod tests {
             answer_to: "https://we.example/acs",
             name_id_format: Some("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"),
             relay_state: "r",
+            signer: None,
         };
         let url = address(&question).unwrap();
         let pairs: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();

@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Map, Value};
 
-use super::{ASSERTION, PROTOCOL, SIGNATURE, certificate::Key, signature};
+use super::{
+    ASSERTION, PROTOCOL, SIGNATURE, certificate::Key, encryption, logout::NameId, own::Pair, signature,
+};
 
 /// The longest answer, in bytes of base64.
 pub const LONGEST: usize = 512 * 1024;
@@ -13,7 +15,7 @@ const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
 /// What an answer must say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Expected<'a> {
     /// Who gives it.
     pub issuer: &'a str,
@@ -25,6 +27,8 @@ pub struct Expected<'a> {
     pub question: &'a str,
     /// The keys of the certificates that are trusted.
     pub keys: &'a [Key],
+    /// Our own keys, for what is encrypted: the present one, and the one before.
+    pub own: &'a [Pair],
     /// How far the clocks may be apart.
     pub skew: TimeDelta,
     /// The time.
@@ -63,7 +67,9 @@ pub struct Assertion {
     /// Its id: it is taken once.
     pub id: String,
     /// What identifies the person there.
-    pub name_id: String,
+    pub name_id: NameId,
+    /// Which of the person's sessions this is, for signing out.
+    pub session: Option<String>,
     /// What else is said, by name; each a list of texts.
     pub attributes: Map<String, Value>,
 }
@@ -113,23 +119,13 @@ fn text<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     node.text().map(str::trim).filter(|text| !text.is_empty())
 }
 
-/// The canonical form of the signed part with the assertion in it: the assertion itself, else the whole answer. The
-/// document as it came is looked at here only, for its form and for what may make an honest provider's answer useless.
-fn signed(document: &Document<'_>, expected: &Expected<'_>) -> Result<String, Error> {
-    let root = document.root_element();
-    if !is(root, PROTOCOL, "Response") || root.attribute("Version") != Some("2.0") {
-        return Err(Error::Form("it is no Response of SAML 2.0"));
-    }
+/// No comments, no processing instructions, no id twice.
+fn plain(document: &Document<'_>) -> Result<(), Error> {
     let mut ids = Vec::new();
-    let mut assertions = 0;
     for node in document.descendants() {
         // A comment parts a text in two for some readers, and a processing instruction is for none.
         if node.is_comment() || node.is_pi() {
             return Err(Error::Form("it has comments"));
-        }
-        assertions += usize::from(node.tag_name().name() == "Assertion");
-        if node.tag_name().name() == "EncryptedAssertion" {
-            return Err(Error::Form("its assertion is encrypted"));
         }
         for attribute in node.attributes().filter(|attribute| attribute.name().eq_ignore_ascii_case("id")) {
             if ids.contains(&attribute.value()) {
@@ -138,6 +134,22 @@ fn signed(document: &Document<'_>, expected: &Expected<'_>) -> Result<String, Er
             ids.push(attribute.value());
         }
     }
+    Ok(())
+}
+
+fn count(document: &Document<'_>, name: &str) -> usize {
+    document.descendants().filter(|node| node.tag_name().name() == name).count()
+}
+
+/// The canonical form of the signed part with the assertion in it: the assertion itself, else the whole answer. The
+/// document as it came is looked at here only, for its form and for what may make an honest provider's answer useless.
+fn signed(document: &Document<'_>, expected: &Expected<'_>) -> Result<String, Error> {
+    let root = document.root_element();
+    if !is(root, PROTOCOL, "Response") || root.attribute("Version") != Some("2.0") {
+        return Err(Error::Form("it is no Response of SAML 2.0"));
+    }
+    plain(document)?;
+    let (assertions, encrypted) = (count(document, "Assertion"), count(document, "EncryptedAssertion"));
     if let Some(status) =
         only(root, PROTOCOL, "Status").and_then(|status| only(status, PROTOCOL, "StatusCode"))
     {
@@ -150,10 +162,11 @@ fn signed(document: &Document<'_>, expected: &Expected<'_>) -> Result<String, Er
     } else {
         return Err(Error::Form("it has no status"));
     }
-    if assertions != 1 {
+    if assertions + encrypted != 1 {
         return Err(Error::Form("it has not exactly one assertion"));
     }
-    let assertion = only(root, ASSERTION, "Assertion");
+    let name = if encrypted == 1 { "EncryptedAssertion" } else { "Assertion" };
+    let assertion = only(root, ASSERTION, name);
     let assertion = assertion.ok_or(Error::Form("its assertion is not where it belongs"))?;
     if root.attribute("Destination").is_some_and(|to| to != expected.recipient) {
         return Err(Error::Audience);
@@ -181,7 +194,33 @@ fn signed(document: &Document<'_>, expected: &Expected<'_>) -> Result<String, Er
     for signature in of_root.iter().chain(&of_assertion) {
         content = Some(signature::verified(*signature, expected.keys).ok_or(Error::Signature)?);
     }
+    if encrypted == 1 {
+        // A signature about the whole answer is about what is encrypted. What counts is inside.
+        return opened(assertion, expected);
+    }
     content.ok_or(Error::Signature)
+}
+
+/// The same of an assertion that is encrypted: it is signed itself, inside.
+fn opened(encrypted: Node<'_, '_>, expected: &Expected<'_>) -> Result<String, Error> {
+    let text = encryption::opened(encrypted, expected.own)?;
+    let options = ParsingOptions { nodes_limit: 20_000, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(&text, options)
+        .map_err(|_| Error::Form("its assertion is encrypted, and is no XML by itself"))?;
+    plain(&document)?;
+    let root = document.root_element();
+    let is_alone = count(&document, "Assertion") == 1 && count(&document, "EncryptedAssertion") == 0;
+    if !is(root, ASSERTION, "Assertion") || !is_alone {
+        return Err(Error::Form("it has not exactly one assertion"));
+    }
+    let signatures: Vec<_> =
+        document.descendants().filter(|node| is(*node, SIGNATURE, "Signature")).collect();
+    match signatures.as_slice() {
+        [one] if one.parent() == Some(root) => {
+            signature::verified(*one, expected.keys).ok_or(Error::Signature)
+        }
+        _ => Err(Error::Signature),
+    }
 }
 
 /// Reads an assertion that was signed.
@@ -192,8 +231,7 @@ fn assertion_of(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<Assertion
     }
     conditions(node, expected)?;
     let subject = only(node, ASSERTION, "Subject").ok_or(Error::Form("it has no subject"))?;
-    let name_id = only(subject, ASSERTION, "NameID").and_then(text);
-    let name_id = name_id.filter(|name| name.chars().count() <= 255);
+    let name_id = only(subject, ASSERTION, "NameID").and_then(NameId::read);
     let name_id = name_id.ok_or(Error::Form("it names nobody"))?;
     let mut refused = Error::Form("it is not for a browser");
     let mut is_confirmed = false;
@@ -213,11 +251,14 @@ fn assertion_of(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<Assertion
     if statement.is_empty() {
         return Err(Error::Form("it does not say that anybody signed in"));
     }
-    for statement in statement {
-        if instant(statement, "SessionNotOnOrAfter")?.is_some_and(|end| end + expected.skew <= expected.now) {
+    for statement in &statement {
+        if instant(*statement, "SessionNotOnOrAfter")?.is_some_and(|end| end + expected.skew <= expected.now)
+        {
             return Err(Error::Time);
         }
     }
+    let session = statement.iter().find_map(|statement| statement.attribute("SessionIndex"));
+    let session = session.filter(|session| !session.is_empty() && session.chars().count() <= 255);
     let mut attributes = Map::new();
     let statements = all(node, ASSERTION, "AttributeStatement").into_iter();
     for attribute in statements.flat_map(|statement| all(statement, ASSERTION, "Attribute")) {
@@ -230,7 +271,7 @@ fn assertion_of(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<Assertion
             }
         }
     }
-    Ok(Assertion { id: id.to_owned(), name_id: name_id.to_owned(), attributes })
+    Ok(Assertion { id: id.to_owned(), name_id, session: session.map(str::to_owned), attributes })
 }
 
 fn conditions(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), Error> {

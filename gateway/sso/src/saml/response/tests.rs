@@ -96,6 +96,7 @@ fn read_text(text: &str) -> Result<Assertion, Error> {
         recipient: ACS,
         question: "_q",
         keys,
+        own: &[],
         skew: TimeDelta::seconds(60),
         now: NOW.parse().unwrap(),
     };
@@ -108,7 +109,7 @@ fn an_answer_is_read_whichever_part_is_signed() {
     let whole = IDP.sign(&response(&assertion("_a", "ada")), "_r", SHA256);
     for text in [good(), whole, both] {
         let read = read_text(&text).unwrap();
-        assert_eq!((read.id.as_str(), read.name_id.as_str()), ("_a", "ada"));
+        assert_eq!((read.id.as_str(), read.name_id.name.as_str()), ("_a", "ada"));
         assert_eq!(read.attributes["urn:groups"], serde_json::json!(["a", "b"]));
         assert_eq!(read.attributes["groups"], serde_json::json!(["a", "b"]));
     }
@@ -309,7 +310,7 @@ proptest! {
     #[test]
     fn whatever_is_sent_is_read_or_refused(text in ".{0,200}") {
         let expected = Expected {
-            issuer: THEM, audience: US, recipient: ACS, question: "_q", keys: &[], skew: TimeDelta::zero(),
+            issuer: THEM, audience: US, recipient: ACS, question: "_q", keys: &[], own: &[], skew: TimeDelta::zero(),
             now: NOW.parse().unwrap(),
         };
         prop_assert!(read(&text, &expected).is_err());
