@@ -16,7 +16,9 @@ pub fn run(_: &[String]) -> Outcome {
     check_format()?;
     clippy()?;
     if exists("cargo-deny") {
-        shell::run(cargo().args(["deny", "check"]))
+        shell::run(cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
+        say("the list of advisories comes over the network");
+        shell::run(cargo().args(["deny", "check", "advisories"]))
     } else {
         say("cargo-deny is not installed, dependencies are not checked: cargo install cargo-deny");
         Ok(())

@@ -56,7 +56,7 @@ fn requests_of_others_for_others_and_of_other_times_are_refused() {
     for (why, from, to) in [
         (Error::Form("it is something else"), "LogoutRequest", "AuthnRequest"),
         (Error::Form("it is something else"), "Version=\"2.0\"", "Version=\"1.1\""),
-        (Error::Form("it has comments"), "ada", "ada<!-- -->"),
+        (Error::Form("it has comments"), ">ada &amp;", ">ada<!-- --> &amp;"),
         (Error::Form("it names nobody"), "saml:NameID", "saml:BaseID"),
         (Error::Form("it has no id"), "ID=\"_7\"", "ID=\"\""),
         (Error::Issuer, "them.example/metadata<", "others.example/metadata<"),
