@@ -3,14 +3,15 @@
 use serde_json::{Map, Value, json};
 
 /// An object of exactly these fields. A type is `string`, `email`, `uuid`, `time`, `url`, `boolean`, `integer`,
-/// `object`, `strings` or `uuids`; one that ends with `?` may be left out, one that ends with `?null` may also be null.
+/// `object`, `strings` or `uuids`; one that ends with `?` may be left out or null, but for lists, of which only those that end
+/// with `?null` may be null.
 pub fn object(fields: &[(&str, &str)]) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, kind) in fields {
         let (kind, rest) = kind.split_once('?').map_or((*kind, None), |(kind, rest)| (kind, Some(rest)));
         let mut schema = of_kind(kind);
-        if rest == Some("null") {
+        if rest == Some("null") || (rest.is_some() && schema["type"] != "array") {
             schema["type"] = json!([schema["type"], "null"]);
         }
         if rest.is_none() {
@@ -40,9 +41,13 @@ mod tests {
 
     #[test]
     fn what_may_be_left_out_is_not_required() {
-        let schema = object(&[("email", "email"), ("title", "string?null"), ("scopes", "strings?")]);
+        let fields =
+            [("email", "email"), ("title", "string?null"), ("note", "string?"), ("scopes", "strings?")];
+        let schema = object(&fields);
         assert_eq!(schema["required"], json!(["email"]));
         assert_eq!(schema["properties"]["title"]["type"], json!(["string", "null"]));
+        assert_eq!(schema["properties"]["note"]["type"], json!(["string", "null"]));
+        assert_eq!(schema["properties"]["scopes"]["type"], "array");
         assert_eq!(schema["properties"]["scopes"]["items"]["type"], "string");
     }
 }

@@ -172,7 +172,7 @@ pub async fn is_emptied(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<
 }
 
 /// The digests of the files that a contact's messages have, and nobody else's in the organization: no other contact's
-/// message, no document that was uploaded, and no flow, so that what a bot sends to everybody stays.
+/// message, no document that was uploaded, no flow and no brand, so that what is for everybody stays.
 #[tracing::instrument(level = "debug", name = "store.media.only_of_contact", skip_all)]
 pub async fn only_of_contact(
     tx: &mut Tx,
@@ -200,6 +200,10 @@ pub async fn only_of_contact(
               SELECT 1 FROM entity_versions v
               WHERE v.organization_id = $1
                 AND strpos(v.data::text, 'object:' || (f.file ->> 'sha256')) > 0)
+          AND NOT EXISTS (
+              SELECT 1 FROM whitelabel_settings w
+              WHERE w.organization_id = $1
+                AND strpos(concat_ws(' ', w.logo_url, w.logo_dark_url, w.favicon_url), f.file ->> 'sha256') > 0)
         "#,
         scope.org().uuid(),
         contact.uuid(),
@@ -208,7 +212,7 @@ pub async fn only_of_contact(
     .await?)
 }
 
-/// Whether any message, flow or uploaded document of the organization has a file.
+/// Whether any message, flow, uploaded document or the brand of the organization has a file.
 #[tracing::instrument(level = "debug", name = "store.media.is_used", skip_all)]
 pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool, Error> {
     Ok(sqlx::query_scalar!(
@@ -224,7 +228,11 @@ pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool
             WHERE organization_id = $1 AND strpos(draft_definition::text, 'object:' || $3) > 0)
         OR EXISTS (
             SELECT 1 FROM entity_versions
-            WHERE organization_id = $1 AND strpos(data::text, 'object:' || $3) > 0) AS "used!"
+            WHERE organization_id = $1 AND strpos(data::text, 'object:' || $3) > 0)
+        OR EXISTS (
+            SELECT 1 FROM whitelabel_settings
+            WHERE organization_id = $1 AND strpos(concat_ws(' ', logo_url, logo_dark_url, favicon_url), $3) > 0)
+            AS "used!"
         "#,
         scope.org().uuid(),
         json!([{ "sha256": sha256 }]),

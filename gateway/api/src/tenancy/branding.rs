@@ -1,6 +1,6 @@
 //! `/v1/branding`: how an organization looks to its customers, and the domain under which it does.
 
-use axum::{Json, extract::State, http::Method};
+use axum::{Json, extract::State};
 use botbuilder_sso::dns;
 use botbuilder_store::{
     Error, Tx,
@@ -20,19 +20,19 @@ use crate::{
     resource::{
         Answer, Mode,
         act::{at, fields, set},
-        answer, broken_rule, changes, check, missing, of_input, of_row,
+        answer, broken_rule, changes, check, of_input, of_row,
     },
     routes::{Operation, Routes},
 };
 
-const PATH: &str = "/v1/branding";
+pub(super) const PATH: &str = "/v1/branding";
 /// Below which name the record stands that proves the domain.
 const LABEL: &str = "_botbuilder-challenge";
 
 /// The routes of branding.
 pub fn routes() -> Routes {
     let area = Area::Organization;
-    let routes = Routes::new()
+    Routes::new()
         .add(
             Operation::get(
                 PATH,
@@ -60,19 +60,20 @@ pub fn routes() -> Routes {
             )
             .gives(of_row(&TABLE)),
             verify,
-        );
-    [
-        ("logo", "pictures are not made anew yet; give logo_url"),
-        ("mail-domain/verify", "mail is sent from the platform's own address yet"),
-    ]
-    .into_iter()
-    .fold(routes, |routes, (action, what)| {
-        missing(routes, &Method::POST, format!("{PATH}/{action}"), manage(area), what)
-    })
+        )
+        .add(
+            Operation::post(
+                format!("{PATH}/mail-domain/verify"),
+                manage(area),
+                "looks for domain_token at _botbuilder-challenge.<domain of mail_from_address>, which proves the domain; mail is sent from the platform's own address all the same",
+            )
+            .gives(of_row(&TABLE)),
+            verify_mail,
+        )
 }
 
 /// The organization's row, if it has one.
-async fn current(tx: &mut Tx, caller: &Caller) -> Result<Option<Row>, ApiError> {
+pub(super) async fn current(tx: &mut Tx, caller: &Caller) -> Result<Option<Row>, ApiError> {
     let query = Query { fetch: 1, ..Query::default() };
     Ok(rows::list(tx, &caller.scope, &TABLE, &query).await?.pop())
 }
@@ -84,26 +85,41 @@ async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<Value>, ApiE
     Ok(Json(json!({ "data": row.as_ref().map(fields).transpose()? })))
 }
 
-/// What a change of the domain brings along: it has to be proved anew.
-fn domain_changed(
+/// The domain of a mail address.
+fn mail_domain(address: &Value) -> Option<String> {
+    Some(address.as_str()?.rsplit_once('@')?.1.to_ascii_lowercase())
+}
+
+/// What a change of a domain brings along: it has to be proved anew. Both domains are proved by the same text, which is
+/// there while one of them is.
+fn domains_changed(
     values: &mut Map<String, Value>,
     before: Option<&Map<String, Value>>,
 ) -> Result<(), ApiError> {
-    let Some(domain) = values.get("custom_domain") else { return Ok(()) };
-    let was = before.and_then(|before| before.get("custom_domain")).unwrap_or(&Value::Null);
-    if domain == was {
-        return Ok(());
+    let was = |name: &str| before.and_then(|before| before.get(name)).cloned().unwrap_or_default();
+    let is = |name: &str| values.get(name).cloned().unwrap_or_else(|| was(name));
+    let (domain, mail) = (is("custom_domain"), mail_domain(&is("mail_from_address")));
+    let has_new_domain = domain != was("custom_domain");
+    let has_new_mail = mail != mail_domain(&was("mail_from_address"));
+    let (has_domain, has_mail) = (!domain.is_null(), mail.is_some());
+    let state = |is_there: bool| json!(if is_there { "pending" } else { "none" });
+    if has_new_domain {
+        values.extend(set([
+            ("domain_status", state(has_domain)),
+            ("domain_verified_at", Value::Null),
+            ("tls_status", json!("none")),
+            ("tls_not_after", Value::Null),
+        ]));
     }
-    let is_gone = domain.is_null();
-    let token = new_secret().map_err(Error::from)?;
-    let token = if is_gone { Value::Null } else { json!(token.expose().get(..32)) };
-    values.extend(set([
-        ("domain_status", json!(if is_gone { "none" } else { "pending" })),
-        ("domain_token", token),
-        ("domain_verified_at", Value::Null),
-        ("tls_status", json!("none")),
-        ("tls_not_after", Value::Null),
-    ]));
+    if has_new_mail {
+        values.insert("mail_domain_status".to_owned(), state(has_mail));
+    }
+    if !has_domain && !has_mail {
+        values.insert("domain_token".to_owned(), Value::Null);
+    } else if (has_new_domain && has_domain) || was("domain_token").is_null() {
+        let token = new_secret().map_err(Error::from)?;
+        values.insert("domain_token".to_owned(), json!(token.expose().get(..32)));
+    }
     Ok(())
 }
 
@@ -131,7 +147,7 @@ async fn update(
     require_feature(&mut tx, &caller, &values).await?;
     let before = current(&mut tx, &caller).await?;
     let row = if let Some(before) = &before {
-        domain_changed(&mut values, Some(&fields(before)?))?;
+        domains_changed(&mut values, Some(&fields(before)?))?;
         let place = at(before.id);
         rows::update(&mut tx, &caller.scope, &TABLE, place, values)
             .await
@@ -139,7 +155,7 @@ async fn update(
     } else {
         check(&TABLE, &values, Mode::Create, &[])?;
         values.retain(|_, value| !value.is_null());
-        domain_changed(&mut values, None)?;
+        domains_changed(&mut values, None)?;
         rows::insert(&mut tx, &caller.scope, &TABLE, api.ids.next(), values).await.map(Ok)
     };
     let row = row.map_err(|error| broken_rule(&TABLE, error))??;
@@ -160,31 +176,71 @@ async fn look_up(resolver: Option<&dns::Resolver>, domain: &str, token: &str) ->
     }
 }
 
+/// A domain that is proved.
+struct Proof {
+    /// What is said where there is none.
+    missing: &'static str,
+    /// The column of its state.
+    status: &'static str,
+    /// The column of the instant at which it was proved, if there is one.
+    verified_at: Option<&'static str>,
+    /// What the trail calls it.
+    verb: &'static str,
+}
+
 async fn verify(State(api): State<Api>, caller: Caller) -> Result<Answer, ApiError> {
+    let proof = Proof {
+        missing: "there is no domain to prove; set custom_domain",
+        status: "domain_status",
+        verified_at: Some("domain_verified_at"),
+        verb: "domain_checked",
+    };
+    prove(&api, &caller, proof, |known| known.get("custom_domain")?.as_str().map(str::to_owned)).await
+}
+
+async fn verify_mail(State(api): State<Api>, caller: Caller) -> Result<Answer, ApiError> {
+    let proof = Proof {
+        missing: "there is no domain to prove; set mail_from_address",
+        status: "mail_domain_status",
+        verified_at: None,
+        verb: "mail_domain_checked",
+    };
+    prove(&api, &caller, proof, |known| mail_domain(known.get("mail_from_address")?)).await
+}
+
+/// Looks for the text that proves a domain, and notes what was found.
+async fn prove(
+    api: &Api,
+    caller: &Caller,
+    proof: Proof,
+    domain: impl Fn(&Map<String, Value>) -> Option<String>,
+) -> Result<Answer, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
-    let row = current(&mut tx, &caller).await?;
+    let row = current(&mut tx, caller).await?;
     tx.commit().await?;
     let known = row.as_ref().map(fields).transpose()?.unwrap_or_default();
-    let text = |name: &str| known.get(name).and_then(Value::as_str);
-    let (Some(row), Some(domain), Some(token)) = (&row, text("custom_domain"), text("domain_token")) else {
-        return Err(ApiError::conflict("no_domain", "there is no domain to prove; set custom_domain"));
+    let token = known.get("domain_token").and_then(Value::as_str);
+    let (Some(row), Some(proved), Some(token)) = (&row, domain(&known), token) else {
+        return Err(ApiError::conflict("no_domain", proof.missing));
     };
     // Nothing is held while somebody else's name server takes its time.
-    let found = look_up(api.outside.dns.as_ref(), domain, token).await;
+    let found = look_up(api.outside.dns.as_ref(), &proved, token).await;
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = rows::lock(&mut tx, &caller.scope, &TABLE, at(row.id)).await?.ok_or(ApiError::NotFound)?;
-    if fields(&before)?.get("domain_token").and_then(Value::as_str) != Some(token) {
+    let now = fields(&before)?;
+    let is_same = now.get("domain_token").and_then(Value::as_str) == Some(token);
+    if !is_same || domain(&now).as_ref() != Some(&proved) {
         return Err(ApiError::conflict("busy", "the domain was changed meanwhile; try again"));
     }
-    let change = match &found {
-        Ok(()) => set([("domain_status", json!("verified")), ("domain_verified_at", json!(api.clock.now()))]),
-        Err(_) => set([("domain_status", json!("failed")), ("domain_verified_at", Value::Null)]),
-    };
+    let mut change = set([(proof.status, json!(if found.is_ok() { "verified" } else { "failed" }))]);
+    if let Some(column) = proof.verified_at {
+        change.insert(column.to_owned(), found.as_ref().map_or(Value::Null, |()| json!(api.clock.now())));
+    }
     let row = rows::update(&mut tx, &caller.scope, &TABLE, at(row.id), change)
         .await
         .map_err(|error| broken_rule(&TABLE, error))?
         .ok_or(ApiError::NotFound)?;
-    changes::note(&api, &mut tx, &caller, &TABLE, "domain_checked", Some(&before), Some(&row)).await?;
+    changes::note(api, &mut tx, caller, &TABLE, proof.verb, Some(&before), Some(&row)).await?;
     tx.commit().await?;
     match found {
         Ok(()) => Ok(answer(row)),

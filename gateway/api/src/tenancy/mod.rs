@@ -1,6 +1,7 @@
 //! Organizations and the people in them.
 
 mod branding;
+mod branding_pictures;
 mod grants;
 mod invitations;
 mod members;
@@ -28,6 +29,7 @@ pub fn routes() -> Routes {
         .merge(grants::routes())
         .merge(invitations::routes())
         .merge(branding::routes())
+        .merge(branding_pictures::routes())
 }
 
 /// Refuses whoever would give away, or act on, more than they have.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod bots;
+mod branding;
 mod canary;
 mod channels;
 mod contacts;
