@@ -123,7 +123,9 @@ fn condition(table: &'static Table, name: &str, given: &str) -> Result<Condition
     let test = match operator {
         "eq" => {
             let values: Vec<String> = given.split(',').map(str::to_owned).collect();
-            if let Some(complaint) = values.iter().find_map(|one| value(column, one)) {
+            if let Some(complaint) =
+                values.iter().find_map(|one| value(column, one).or_else(|| outside(column, one)))
+            {
                 return Err(wrong(complaint));
             }
             Test::Among(values)
@@ -158,6 +160,21 @@ fn value(column: &Column, text: &str) -> Option<String> {
     (!fine).then_some(hint)
 }
 
+/// What is said of a number that the column never holds. Bounds of a range may lie there.
+fn outside(column: &Column, text: &str) -> Option<String> {
+    match column.kind {
+        Kind::Integer(least, most) => {
+            (!text.parse().is_ok_and(|number: i64| (least..=most).contains(&number)))
+                .then(|| format!("must be from {least} to {most}"))
+        }
+        Kind::Number(least, most) => {
+            (!text.parse().is_ok_and(|number: f64| (least..=most).contains(&number)))
+                .then(|| format!("must be from {least} to {most}"))
+        }
+        _ => None,
+    }
+}
+
 fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite) && text.len() <= 40
 }
@@ -177,6 +194,8 @@ mod tests {
             Column::choice("status", &["open", "closed"]),
             Column::instant("created_at"),
             Column::object("settings"),
+            Column::number("score", 0.0, 1.5),
+            Column::integer("seats", 1, 9),
         ],
         ..Table::PLAIN
     };
@@ -204,6 +223,9 @@ mod tests {
         assert_eq!(fault("filter[settings]=1"), "filter[settings]");
         assert_eq!(fault("filter[status]=ajar"), "filter[status]");
         assert_eq!(fault("filter[name][gte]=a"), "filter[name][gte]");
+        assert_eq!(fault("filter[score]=-1.0"), "filter[score]");
+        assert_eq!(fault("filter[seats]=3,10"), "filter[seats]");
+        assert!(ask("filter[score]=1.5&filter[seats]=1,9&filter[seats][gt]=0").is_ok());
         assert_eq!(fault("cursor=abc"), "cursor");
     }
 
