@@ -133,7 +133,7 @@ async fn an_id_that_is_none_is_nowhere() {
 }
 
 /// The widget's change looks first whether there is one; the tests of the widget see to it.
-const LOOKS_FIRST: &str = "/v1/bots/{bot_id}/widget";
+const LOOKS_FIRST: &str = "/v1/bots/{id}/widget";
 
 #[tokio::test]
 async fn a_header_that_is_no_tag_is_400_and_a_change_must_name_a_state() {
