@@ -1,5 +1,7 @@
 //! A bot that understands: taught and trained over the API, asked on a channel.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use botbuilder_testkit::{
     local_client::Method,
     platform::{MODELS_VARIABLE, Options, TestPlatform, eventually, execute},
@@ -80,12 +82,35 @@ impl Bot {
 
     /// Every text but the examples is close to something, and none is close enough.
     async fn accepts_nothing_but_examples(&self) {
+        self.change("", &json!({ "intent_accept": 1.5, "intent_ask": 0.0 })).await;
+    }
+
+    async fn change(&self, path: &str, change: &Value) {
         let bearer = format!("Bearer {}", self.platform.acme().seeded.token.expose());
         let headers =
             [("authorization", bearer.as_str()), ("content-type", "application/json"), ("if-match", "*")];
-        let body = json!({ "intent_accept": 1.5, "intent_ask": 0.0 }).to_string();
-        let answer = self.platform.call(Method::PATCH, &self.path, &headers, body).await;
+        let path = format!("{}{path}", self.path);
+        let answer = self.platform.call(Method::PATCH, &path, &headers, change.to_string()).await;
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Has an intent do something of its own, wherever the conversation is.
+    async fn answers(&self, intent: &str, change: &Value) {
+        let intents = self.call(Method::GET, &format!("/intents?filter[name]={intent}"), Value::Null).await;
+        let id = intents[0]["id"].as_str().expect("an id");
+        self.change(&format!("/intents/{id}"), change).await;
+    }
+
+    /// That this is the answer to the first words of somebody new, once it is known to the runtime. Numbers begin with `prefix`.
+    async fn greets(&self, prefix: &str, words: &str, answer: &str) {
+        let somebody = AtomicUsize::new(0);
+        eventually(answer, async || {
+            let number = format!("{prefix}{:05}", somebody.fetch_add(1, Ordering::Relaxed));
+            self.platform.acme().whatsapp.say(&number, words).await.expect("taken");
+            let replies = self.platform.acme().whatsapp_replies(&number, 1).await;
+            (replies[0].text.as_deref() == Some(answer)).then_some(())
+        })
+        .await;
     }
 
     async fn teach(&self) {
@@ -174,6 +199,42 @@ async fn a_bot_is_taught_trained_and_asked() {
     assert_eq!(bot.train().await["version"], 2);
     let standing = bot.call(Method::POST, "/nlu/activate", json!({ "version": 1 })).await;
     assert_eq!((&standing["version"], &standing["status"]), (&json!(1), &json!("stale")));
+    bot.platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intent_starts_its_flow_or_says_its_reply_without_a_router() {
+    let bot = Bot::start().await;
+    bot.teach().await;
+    let parcels = json!({
+        "schema": 1,
+        "nodes": [
+            { "id": "start", "type": "start" },
+            { "id": "which", "type": "question", "data": { "text": "Which parcel?", "variable": "parcel" } },
+            { "id": "told", "type": "message", "data": { "text": "{{ parcel }} is on its way." } },
+        ],
+        "edges": [{ "source": "start", "target": "which" }, { "source": "which", "target": "told" }],
+        "variables": [{ "name": "parcel" }],
+    });
+    let flow = json!({ "name": "Parcels", "draft_definition": parcels });
+    let flow = bot.call(Method::POST, "/flows", flow).await;
+    let id = flow["id"].as_str().expect("an id");
+    bot.call(Method::POST, &format!("/flows/{id}/publish"), json!({})).await;
+    let hours = json!({ "kind": "canned", "name": "hours", "content": { "text": "From nine to five." } });
+    let hours = bot.call(Method::POST, "/messages", hours).await;
+    bot.answers("order_status", &json!({ "target_flow_id": id })).await;
+    bot.answers("opening_hours", &json!({ "response_message_id": hours["id"] })).await;
+
+    bot.greets("49151", "when are you open", "From nine to five.").await;
+    bot.greets("49152", "good day", "What can I do?").await;
+    bot.greets("49153", "where is my parcel", "Which parcel?").await;
+    // In the flow, what is asked for is not an intent any more.
+    let whatsapp = &bot.platform.acme().whatsapp;
+    whatsapp.say("491777", "where is my parcel").await.expect("taken");
+    bot.platform.acme().whatsapp_replies("491777", 1).await;
+    whatsapp.say("491777", "track my order please").await.expect("taken");
+    let replies = bot.platform.acme().whatsapp_replies("491777", 2).await;
+    assert_eq!(replies[1].text.as_deref(), Some("track my order please is on its way."));
     bot.platform.settled().await;
 }
 
