@@ -15,7 +15,7 @@ use botbuilder_gateway::{
     Gateway,
     connecting::Connecting,
     dispatcher, hub,
-    ingress::app::PlatformApps,
+    ingress::{self, app::PlatformApps},
     internal, media, names, public, sources,
     templates::TemplateSync,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
@@ -336,6 +336,7 @@ async fn build(
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let client = http::Client::new(&config.outbound)?;
         let outside = Outside::new(Some(client), name_server(config), config.listen.base_url());
+        let taking = gateway.clone();
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)
             .with_media(gateway.media.clone())
@@ -344,6 +345,10 @@ async fn build(
             .connecting(move |opened, act| {
                 let connecting = connecting.clone();
                 async move { connecting.act(opened, act).await }
+            })
+            .taking_again(move |org, channel, payload| {
+                let gateway = taking.clone();
+                async move { ingress::take_again(&gateway, org, channel, &payload).await }
             })
             .reaching(outside);
         let api = api.streaming(Arc::clone(&gateway.stream));

@@ -13,15 +13,16 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
-use botbuilder_adapter_kit::{Account, RawRequest, Received, Reply, Webhook};
+use botbuilder_adapter_kit::{Account, NotTaken, RawRequest, Received, Reply, Verified, Webhook};
 use botbuilder_domain::{
-    ChannelKind, ConversationKey, Envelope, Id, InboundEvent, Times, TraceContext, envelope,
+    ChannelId, ChannelKind, ConversationKey, Envelope, Id, InboundEvent, OrgId, Times, TraceContext, envelope,
 };
 use botbuilder_service::telemetry::trace;
 use botbuilder_stream::{AppendError, Record};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::Value;
 use tracing::{debug, debug_span, error, warn};
 
 use crate::Gateway;
@@ -73,6 +74,43 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
     metrics::counter!("ingress_events_total", "channel" => account.kind.as_str()).increment(count as u64);
 
     Ok(respond(received.reply))
+}
+
+/// Takes a callback in again that was kept as it came, and says how many events it holds. What was done because of them is
+/// not done twice: they have the keys that they had.
+#[tracing::instrument(level = "debug", name = "gateway.webhook.take_again", skip_all)]
+pub async fn take_again(
+    gateway: &Gateway,
+    org: OrgId,
+    channel: ChannelId,
+    payload: &Value,
+) -> Result<usize, NotTaken> {
+    let account = gateway.accounts.by_channel(org, channel).await.map_err(|error| {
+        warn!(error = %error, "account of a callback cannot be looked up");
+        NotTaken::Later(1)
+    })?;
+    let account = account.ok_or(NotTaken::NotConnected)?;
+    let webhook = gateway.channels.channel(account.kind).webhook().ok_or(NotTaken::NotConnected)?;
+    // What was no JSON object is kept as a text.
+    let body = payload.get("body").and_then(Value::as_str);
+    let body = body.filter(|_| payload.as_object().is_some_and(|all| all.len() == 1));
+    let now = gateway.clock.now();
+    let raw = RawRequest {
+        method: "POST".to_owned(),
+        path: account.public_id.clone(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: body.map_or_else(|| payload.to_string(), str::to_owned).into(),
+        received: now,
+    };
+    let read = webhook.decode(&account, Verified::proved(&raw));
+    let events = read.map_err(|error| NotTaken::Unreadable(error.to_string()))?.events;
+    let count = events.len();
+    append(gateway, &account, events, &Bytes::new(), now, now).await.map_err(|refusal| match refusal {
+        Refusal::Full(seconds) => NotTaken::Later(u32::try_from(seconds).unwrap_or(u32::MAX)),
+        _ => NotTaken::Later(1),
+    })?;
+    Ok(count)
 }
 
 /// Most bytes of a callback of this network (`reliability-security.md` 3).

@@ -34,7 +34,8 @@ pub use source::{Delivery, Frame, Poll, Polled, Socket, Source};
 pub use templates::{Template, Templates};
 pub use trouble::Trouble;
 pub use webhook::{
-    DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, equal_in_constant_time,
+    DecodeError, Locator, NotTaken, RawRequest, Received, Rejection, Reply, Verified, Webhook,
+    equal_in_constant_time,
 };
 pub use window::OutsideWindow;
 

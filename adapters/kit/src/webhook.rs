@@ -86,7 +86,8 @@ pub struct Verified<'r> {
 }
 
 impl<'r> Verified<'r> {
-    /// States that the request's origin has been proved. To be called in a `verify` only.
+    /// States that the request's origin has been proved. To be called in a `verify` only, and for what was kept because
+    /// one had proved it.
     pub const fn proved(request: &'r RawRequest) -> Self {
         Self { request }
     }
@@ -95,6 +96,20 @@ impl<'r> Verified<'r> {
     pub const fn request(&self) -> &'r RawRequest {
         self.request
     }
+}
+
+/// Why a callback that was kept is not taken in again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Its channel is not connected any more, or is none that providers call.
+    #[error("the channel is not connected")]
+    NotConnected,
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The stream takes nothing now; so many seconds may help.
+    #[error("the stream takes nothing now")]
+    Later(u32),
 }
 
 /// Why a request is not believed. Each is answered with its HTTP status and nothing is kept but a count.

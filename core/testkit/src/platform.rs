@@ -25,7 +25,7 @@ use botbuilder_gateway::{
     Gateway,
     connecting::Connecting,
     dispatcher, hub,
-    ingress::app::PlatformApps,
+    ingress::{self, app::PlatformApps},
     media, names, public, sources,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
@@ -262,6 +262,7 @@ impl TestPlatform {
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));
         let rates = botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.rates()));
         let gateway = self.gateway.clone();
+        let taking = self.gateway.clone();
         let api = Api::new(self.gateway.store.clone(), RootKey::new(Secret::new(ROOT_KEY)), capabilities)
             .with_rates(rates)
             .with_media(self.gateway.media.clone())
@@ -270,6 +271,10 @@ impl TestPlatform {
             .connecting(move |opened, act| {
                 let connecting = connecting.clone();
                 async move { connecting.act(opened, act).await }
+            })
+            .taking_again(move |org, channel, payload| {
+                let gateway = taking.clone();
+                async move { ingress::take_again(&gateway, org, channel, &payload).await }
             });
         let api = botbuilder_api::router(api);
         let routes = public::router(self.gateway.clone(), api);

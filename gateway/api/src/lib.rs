@@ -47,18 +47,26 @@ pub mod widget;
 use std::{pin::Pin, sync::Arc};
 
 use axum::Router;
-use botbuilder_adapter_kit::{Act, Outcome, Rates, Trouble};
-use botbuilder_domain::{Capabilities, ChannelKind, Clock, Ids, SystemClock, SystemIds};
+use botbuilder_adapter_kit::{Act, NotTaken, Outcome, Rates, Trouble};
+use botbuilder_domain::{Capabilities, ChannelId, ChannelKind, Clock, Ids, OrgId, SystemClock, SystemIds};
 use botbuilder_media::{LINK_KEY, Media};
 use botbuilder_store::{Store, channels::channels::Opened, secret::RootKey};
 use botbuilder_stream::Stream;
 use botbuilder_understanding::{Models, Understandings};
+use serde_json::Value;
 
 use crate::routes::Routes;
 
 /// Does something about an account at its provider.
 pub type AtProvider =
     Arc<dyn Fn(Opened, Act) -> Pin<Box<dyn Future<Output = Result<Outcome, Trouble>> + Send>> + Send + Sync>;
+
+/// Takes a kept callback of a channel in again, and says how many events it holds.
+pub type TakeAgain = Arc<
+    dyn Fn(OrgId, ChannelId, Value) -> Pin<Box<dyn Future<Output = Result<usize, NotTaken>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -87,6 +95,8 @@ pub struct Api {
     pub channels_changed: Arc<dyn Fn() + Send + Sync>,
     /// Connects and disconnects accounts at their providers.
     pub at_provider: AtProvider,
+    /// Takes callbacks in again.
+    pub take_again: TakeAgain,
     /// The stream, for staff to look at; none in a process that has no business with it.
     pub stream: Option<Arc<dyn Stream>>,
     /// What is reached beyond the database.
@@ -114,6 +124,7 @@ impl Api {
             ids: Arc::new(SystemIds),
             channels_changed: Arc::new(|| {}),
             at_provider: Arc::new(|_, _| Box::pin(async { Ok(Outcome::default()) })),
+            take_again: Arc::new(|_, _, _| Box::pin(async { Err(NotTaken::NotConnected) })),
             stream: None,
             outside: outside::Outside::none(),
         }
@@ -162,6 +173,20 @@ impl Api {
         F: Future<Output = Result<Outcome, Trouble>> + Send + 'static,
     {
         Self { at_provider: Arc::new(move |opened, act| Box::pin(at_provider(opened, act))), ..self }
+    }
+
+    /// The same, taking callbacks in again by this.
+    #[must_use]
+    pub fn taking_again<F>(
+        self,
+        take_again: impl Fn(OrgId, ChannelId, Value) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<usize, NotTaken>> + Send + 'static,
+    {
+        let take_again: TakeAgain =
+            Arc::new(move |org, channel, payload| Box::pin(take_again(org, channel, payload)));
+        Self { take_again, ..self }
     }
 }
 

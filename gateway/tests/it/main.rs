@@ -10,6 +10,7 @@ mod names;
 mod operators;
 mod outage;
 mod pictures;
+mod replay;
 mod strange_files;
 mod unsupported;
 mod uploads;
