@@ -47,7 +47,6 @@ pub fn routes() -> Routes {
         .moving(Transition::new("resume", &["paused"], "active").needing(Verb::Publish))
         .moving(Transition::new("archive", &["draft", "active", "paused"], "archived"))
         .moving(Transition::new("unarchive", &["archived"], "draft"))
-        .unavailable("test-message", Verb::Execute, "bots are not run outside of a conversation yet")
         .routes()
         .add(
             Operation::get("/v1/bots/{id}/export", read(Area::Bot), "a bot as one document")

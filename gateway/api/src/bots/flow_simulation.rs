@@ -1,5 +1,5 @@
-//! `/v1/flows/{id}/simulate` and `/v1/orchestrations/{id}/simulate`: a conversation with a draft. Nothing is sent, nothing
-//! is kept, nobody is asked.
+//! `/v1/flows/{id}/simulate` and `/v1/orchestrations/{id}/simulate`: a conversation with a draft; and
+//! `/v1/bots/{id}/test-message`: a message to the bot as it is published. Nothing is sent, nothing is kept, nobody is asked.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use botbuilder_bots::orchestration_of;
 use botbuilder_domain::{BotId, FlowId, VersionId};
 use botbuilder_flow::{
-    Bot, Context, Flow, Library, Settings,
+    Bot, Context, Flow, Library, Orchestration, Settings,
     simulate::{
         Act, Given, Outcome, Simulation,
         cases::{Expectation, Step, check},
@@ -38,6 +38,8 @@ use crate::{
 
 /// Most steps of a conversation.
 const STEPS: usize = 200;
+/// Most characters of a message.
+const TEXT: usize = 4_096;
 /// Most flows that a draft may come to call.
 const CALLED: usize = 50;
 
@@ -78,6 +80,26 @@ pub fn routes() -> Routes {
             .gives(json!({ "type": "object" }))
             .up_to(DEFINITION_LIMIT),
             simulate_orchestration,
+        )
+        .add(
+            Operation::post(
+                "/v1/bots/{id}/test-message",
+                execute(Area::Bot),
+                "what the bot as it is published would say to a first message; nothing is sent",
+            )
+            .takes(json!({
+                "type": "object",
+                "properties": {
+                    "text": { "type": "string", "minLength": 1, "maxLength": TEXT },
+                    "contact": { "type": "object" },
+                    "now": { "type": "string", "format": "date-time" },
+                    "answers": { "type": "array", "items": { "type": "object" } },
+                },
+                "required": ["text"],
+                "additionalProperties": false,
+            }))
+            .gives(json!({ "type": "object" })),
+            test_message,
         )
 }
 
@@ -164,6 +186,53 @@ async fn simulate_orchestration(
     tx.commit().await?;
     let steps = play(&api, bot, id, asked)?;
     Ok(Json(json!({ "data": { "steps": steps } })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestMessage {
+    text: String,
+    contact: Option<Context>,
+    now: Option<DateTime<Utc>>,
+    #[serde(default)]
+    answers: Vec<Given>,
+}
+
+/// Begins where a conversation would: with the active orchestration, else with the default flow.
+async fn test_message(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(asked): Body<TestMessage>,
+) -> Result<Json<Value>, ApiError> {
+    let TestMessage { text, contact, now, answers } = asked;
+    if text.is_empty() || text.chars().count() > TEXT {
+        return Err(ApiError::invalid("text", format!("must have 1 to {TEXT} characters")));
+    }
+    let bot = BotId::from(id);
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let settings = settings(&mut tx, &caller, bot).await?;
+    let rules = flow_orchestrations::active(&mut tx, &caller.scope, bot).await?;
+    let orchestration = rules.map(|rules| orchestration_of(bot, rules));
+    let entry = match &orchestration {
+        Some(orchestration) => Some(orchestration.entry.clone()),
+        None => bot_flows::default(&mut tx, &caller.scope, bot).await?.map(|flow| flow.to_string()),
+    };
+    let nothing = || ApiError::conflict("wrong_state", "the bot has no published flow to begin with");
+    let entry = entry.ok_or_else(nothing)?;
+    let others = orchestration.iter().flat_map(Orchestration::flows);
+    let open = others.chain(settings.flows()).chain([entry.as_str()]).map(str::to_owned).collect();
+    let library = library(&mut tx, &caller, bot, open, Which::Published).await?;
+    tx.commit().await?;
+    let flow = library.get(&entry).ok_or_else(nothing)?;
+    let mut bot = simulated(flow, settings, library);
+    if let Some(orchestration) = orchestration {
+        bot = bot.among(entry, Arc::new(orchestration));
+    }
+    let steps = vec![Step { act: Act::Say(text), expect: Vec::new() }];
+    let asked = Simulate { definition: None, contact, now, answers, steps };
+    let step = play(&api, bot, id, asked)?.pop().unwrap_or_default();
+    Ok(Json(json!({ "data": step })))
 }
 
 /// The bot that a row belongs to.

@@ -92,10 +92,11 @@ mod tests {
         let patch = &links["patch_v1_bots_bot_id_intents_id"]["parameters"];
         assert_eq!(patch["path.bot_id"], "$request.path.bot_id");
         assert_eq!(patch["path.id"], "$response.body#/data/id");
-        assert_eq!(patch["header.If-Match"], "$response.header.ETag");
         let below = &links["post_v1_intents_intent_id_examples"]["parameters"];
         assert_eq!(below, &json!({ "path.intent_id": "$response.body#/data/id" }));
         assert!(!links.contains_key("post_v1_bots_bot_id_intents"));
+        let made = of(find("POST", "/v1/bots"), all);
+        assert_eq!(made["patch_v1_bots_id"]["parameters"]["header.If-Match"], "$response.header.ETag");
         let listed = of(find("GET", "/v1/bots"), all);
         assert!(listed.contains_key("get_v1_bots_id") && listed.contains_key("get_v1_bots_bot_id_intents"));
         assert!(!listed.contains_key("delete_v1_bots_id"));

@@ -241,6 +241,23 @@ async fn a_draft_is_played_without_sending() {
 }
 
 #[tokio::test]
+async fn a_bot_is_sent_a_message_to_see_what_it_says() {
+    let server = Server::start().await;
+    let path = format!("/v1/bots/{}/test-message", server.bot());
+    let hi = json!({ "text": "hi" });
+    let (_, id) = published(&server, asking("ask")).await;
+    sqlx::query("UPDATE bot_flows SET is_default = false").execute(&server.pool).await.expect("no default");
+    assert_eq!(server.post(&path, hi.clone()).await.expect(409).code(), "wrong_state");
+    let default = sqlx::query("UPDATE bot_flows SET is_default = true WHERE id = $1::uuid").bind(&id);
+    default.execute(&server.pool).await.expect("a default");
+    let said = server.post(&path, hi).await.expect(200);
+    assert_eq!(said.data()["said"][0]["text"], "Your name?");
+    assert_eq!(said.data()["ended"], false);
+    assert_eq!(server.post(&path, json!({ "text": "" })).await.expect(400).body["field"], "text");
+    assert_eq!(server.count("SELECT count(*) FROM channel_messages").await, 0);
+}
+
+#[tokio::test]
 async fn an_orchestration_is_played_and_started_in_a_conversation() {
     let server = Server::start().await;
     let (_, first) = published(&server, asking("ask")).await;
