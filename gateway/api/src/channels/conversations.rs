@@ -16,7 +16,7 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Body, Id},
-    permission::{Area, Verb, assign as may_assign, read, write},
+    permission::{Area, assign as may_assign, read, write},
     resource::{
         Answer, Resource,
         act::{act, at, fields, set},
@@ -38,7 +38,6 @@ pub fn routes() -> Routes {
     Resource::new(&TABLE, "conversation", Area::Conversation, PATH)
         .log()
         .updatable()
-        .unavailable("transfer", Verb::Assign, "conversations are not moved to other channels yet")
         .routes()
         .add(
             Operation::post(
@@ -46,9 +45,19 @@ pub fn routes() -> Routes {
                 may_assign(Area::Conversation),
                 "hands it to a member, or to nobody",
             )
-            .takes(body(member, &["member_id"]))
+            .takes(body(member.clone(), &["member_id"]))
             .gives(of_row(&TABLE)),
             assign,
+        )
+        .add(
+            Operation::post(
+                format!("{PATH}/{{id}}/transfer"),
+                may_assign(Area::Conversation),
+                "a person hands it on to another member, or to whoever takes it next; the bot is silent",
+            )
+            .takes(body(member, &["member_id"]))
+            .gives(of_row(&TABLE)),
+            transfer,
         )
         .add(action("take-over", "a person answers from now on, and the bot is silent"), take_over)
         .add(action("release", "the bot answers again"), release)
@@ -99,6 +108,20 @@ async fn assign(
     act(&api, &caller, &TABLE, at(id), "assigned", |before| {
         not_closed(before)?;
         Ok(set([("assigned_member_id", json!(member_id))]))
+    })
+    .await
+}
+
+/// An assignment that leaves nothing to the bot, even where it was still answering.
+async fn transfer(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id,
+    Body(Assign { member_id }): Body<Assign>,
+) -> Result<Answer, ApiError> {
+    act(&api, &caller, &TABLE, at(id), "transferred", |before| {
+        not_closed(before)?;
+        Ok(set([("assigned_member_id", json!(member_id)), ("mode", json!("human"))]))
     })
     .await
 }

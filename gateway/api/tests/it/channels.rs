@@ -162,12 +162,28 @@ async fn a_conversation_is_taken_over_released_closed_and_reopened() {
     );
     step("assign", json!({ "member_id": id() })).await.expect(400);
     step("assign", json!({ "member_id": null })).await.expect(200);
+    step("transfer", json!({ "member_id": id() })).await.expect(400);
+    let member: String = sqlx::query_scalar("SELECT id::text FROM organization_members LIMIT 1")
+        .fetch_one(&server.pool)
+        .await
+        .expect("a member");
+    let handed = step("transfer", json!({ "member_id": member })).await.expect(200);
+    assert_eq!(
+        (&handed.data()["assigned_member_id"], &handed.data()["mode"]),
+        (&json!(member), &json!("human"))
+    );
+    let queued = step("transfer", json!({ "member_id": null })).await.expect(200);
+    assert_eq!(
+        (&queued.data()["assigned_member_id"], &queued.data()["mode"]),
+        (&Value::Null, &json!("human"))
+    );
     let closed = step("close", json!({ "reason": "solved" })).await.expect(200);
     assert_eq!(
         (&closed.data()["status"], &closed.data()["closed_reason"]),
         (&json!("closed"), &json!("solved"))
     );
     assert_eq!(step("take-over", json!({})).await.expect(409).code(), "wrong_state");
+    assert_eq!(step("transfer", json!({ "member_id": null })).await.expect(409).code(), "wrong_state");
     assert_eq!(step("messages", json!({ "text": "late" })).await.expect(409).code(), "wrong_state");
     assert_eq!(step("reopen", json!({})).await.expect(200).data()["status"], "open");
 }
