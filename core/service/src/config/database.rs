@@ -58,18 +58,15 @@ impl Default for Database {
 /// in the clear where the server, or whoever stands between, does not offer it.
 fn says_how_it_is_protected(url: &Secret<String>) -> bool {
     let Ok(url) = Url::parse(url.expose()) else { return true };
-    let mode = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "sslmode" | "ssl-mode"));
-    if let Some((_, mode)) = mode {
-        return matches!(mode.as_ref(), "disable" | "require" | "verify-ca" | "verify-full");
-    }
     // A host of another scheme than those of the web is text. One that is missing, or a path, is a socket.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_loopback
-        || host.is_empty()
-        || host == "localhost"
-        || host.starts_with("%2F")
-        || host.starts_with("%2f")
+    let is_socket = host.is_empty() || host.starts_with("%2F") || host.starts_with("%2f");
+    if is_loopback || is_socket || host == "localhost" {
+        return true;
+    }
+    let mode = url.query_pairs().find(|(name, _)| matches!(name.as_ref(), "sslmode" | "ssl-mode"));
+    mode.is_some_and(|(_, mode)| matches!(mode.as_ref(), "disable" | "require" | "verify-ca" | "verify-full"))
 }
 
 fn unprotected() -> Problem {

@@ -141,6 +141,7 @@ fn a_database_elsewhere_is_not_spoken_to_in_the_clear_by_accident() {
         "postgres://%2Frun%2Fpostgresql/c",
         "postgres://a:b@db.example.org/c?sslmode=verify-full&sslrootcert=/etc/ca.pem",
         "postgres://a:b@10.0.0.7/c?sslmode=disable",
+        "postgres://a:b@127.0.0.1:5432/c?sslmode=prefer",
     ] {
         assert!(said(fine), "{fine}");
     }

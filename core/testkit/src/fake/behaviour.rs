@@ -112,17 +112,16 @@ impl Dice {
         if bound == 0 { 0 } else { self.roll() % bound }
     }
 
-    /// What befalls this request, and how long it takes.
-    pub(super) fn next(&mut self) -> (Fault, Duration) {
+    /// What befalls this request, and how long it takes. One `aside`, of which nobody knows when it comes, leaves the
+    /// faults that are lined up to the others.
+    pub(super) fn next(&mut self, aside: bool) -> (Fault, Duration) {
         let jitter = self.behaviour.jitter_ms;
         let delay = self.behaviour.delay_ms + self.below(jitter.saturating_add(1));
-        (self.next_fault(), Duration::from_millis(delay))
+        let lined_up = if aside { None } else { self.behaviour.next.pop_front() };
+        (lined_up.unwrap_or_else(|| self.by_chance()), Duration::from_millis(delay))
     }
 
-    fn next_fault(&mut self) -> Fault {
-        if let Some(fault) = self.behaviour.next.pop_front() {
-            return fault;
-        }
+    fn by_chance(&mut self) -> Fault {
         if self.behaviour.percent.is_empty() {
             return Fault::None;
         }
@@ -145,7 +144,7 @@ mod tests {
     fn faults(seed: u64, count: usize) -> Vec<Fault> {
         let percent = BTreeMap::from([(Fault::Throttle, 20.0), (Fault::Reset, 10.0)]);
         let mut dice = Dice::new(Behaviour { seed, percent, ..Behaviour::default() });
-        (0..count).map(|_| dice.next().0).collect()
+        (0..count).map(|_| dice.next(false).0).collect()
     }
 
     #[test]
@@ -163,7 +162,7 @@ mod tests {
         let next = VecDeque::from([Fault::Html, Fault::None]);
         let percent = BTreeMap::from([(Fault::Reset, 100.0)]);
         let mut dice = Dice::new(Behaviour { next, percent, ..Behaviour::default() });
-        let drawn: Vec<_> = (0..3).map(|_| dice.next().0).collect();
+        let drawn: Vec<_> = (0..3).map(|_| dice.next(false).0).collect();
         assert_eq!(drawn, [Fault::Html, Fault::None, Fault::Reset]);
     }
 

@@ -80,7 +80,17 @@ impl Control {
 
     /// Counts a request and says what befalls it, after the delay that it has.
     pub(super) async fn befall(&self) -> Fault {
-        let (fault, delay): (Fault, Duration) = lock(&self.dice).next();
+        self.befalls(false).await
+    }
+
+    /// The same for a request beside the messages, of which nobody knows when it comes: it takes no fault that is lined
+    /// up.
+    pub(super) async fn befall_aside(&self) -> Fault {
+        self.befalls(true).await
+    }
+
+    async fn befalls(&self, aside: bool) -> Fault {
+        let (fault, delay): (Fault, Duration) = lock(&self.dice).next(aside);
         {
             let mut counters = lock(&self.counters);
             counters.requests += 1;

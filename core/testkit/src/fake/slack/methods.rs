@@ -32,7 +32,8 @@ pub(super) async fn call(
     body: Bytes,
 ) -> Response {
     let control = &state.control;
-    let fault = control.befall().await;
+    let is_name = method == "users.info";
+    let fault = if is_name { control.befall_aside().await } else { control.befall().await };
     if let Some(response) = faults::before(control, fault, |fault| worded(control, fault)).await {
         return response;
     }
