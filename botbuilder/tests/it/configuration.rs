@@ -51,7 +51,7 @@ async fn unknown_variable_and_wrong_value_are_refused_by_name() {
 
 #[tokio::test]
 async fn check_config_shows_what_holds_and_hides_secrets() {
-    let text = "[database]\nurl = \"postgres://bot:PASSWORD-A@db.example/bot\"\n\
+    let text = "[database]\nurl = \"postgres://bot:PASSWORD-A@db.example/bot?sslmode=verify-full\"\n\
                 [secrets]\nroot_key = \"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"\n\
                 [stream.kafka]\nbrokers = [\"kafka.example:9092\"]\nusername = \"u\"\npassword = \"PASSWORD-B\"\n";
     let said = with_file(&["check-config"], text).await;
