@@ -79,10 +79,11 @@ pub async fn upsert_many(
         r#"
         INSERT INTO channel_contacts AS c
             (organization_id, id, channel_id, external_id, alt_external_id, display_name, username, phone, locale,
-             inbound_count, outbound_count, window_until, blocked_at, first_seen_at, last_seen_at, last_inbound_at)
+             inbound_count, outbound_count, window_until, blocked_at, blocked_by, first_seen_at, last_seen_at,
+             last_inbound_at)
         SELECT $1, k.id, k.channel, k.external, k.alternative, left(k.name, 200), left(k.username, 128),
                k.phone, left(k.locale, 16), k.inbound, k.outbound, k.window_until,
-               CASE WHEN k.blocked THEN $14::timestamptz END, $14, $14,
+               CASE WHEN k.blocked THEN $14::timestamptz END, CASE WHEN k.blocked THEN 'them' END, $14, $14,
                CASE WHEN k.inbound > 0 THEN $14::timestamptz END
         FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                     $9::text[], $10::int[], $11::int[], $12::timestamptz[], $13::bool[])
@@ -99,9 +100,13 @@ pub async fn upsert_many(
             window_until = coalesce(excluded.window_until, c.window_until),
             last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
             last_inbound_at = coalesce(excluded.last_inbound_at, c.last_inbound_at),
-            -- Who writes to us has unblocked us.
-            blocked_at = CASE WHEN excluded.blocked_at IS NOT NULL THEN excluded.blocked_at
+            -- Who writes to us has unblocked us. Whom we blocked stays so, whatever they do.
+            blocked_at = CASE WHEN c.blocked_by = 'us' THEN c.blocked_at
+                              WHEN excluded.blocked_at IS NOT NULL THEN excluded.blocked_at
                               WHEN excluded.inbound_count > 0 THEN NULL ELSE c.blocked_at END,
+            blocked_by = CASE WHEN c.blocked_by = 'us' THEN 'us'
+                              WHEN excluded.blocked_at IS NOT NULL THEN 'them'
+                              WHEN excluded.inbound_count > 0 THEN NULL ELSE c.blocked_by END,
             deleted_at = NULL
         "#,
         scope.org().uuid(),

@@ -118,7 +118,7 @@ pub async fn merge(
         UPDATE channel_contacts SET external_id = 'merged:' || id, alt_external_id = NULL, deleted_at = now()
         WHERE organization_id = $1 AND id = $2
         RETURNING display_name, username, phone, email::text, avatar_url, locale, timezone, tags, attributes, customer_ref,
-                  consent, consent_at, blocked_at, first_seen_at, last_seen_at, last_inbound_at, window_until,
+                  consent, consent_at, blocked_at, blocked_by, first_seen_at, last_seen_at, last_inbound_at, window_until,
                   inbound_count, outbound_count
         "#,
         org,
@@ -138,6 +138,7 @@ pub async fn merge(
             consent = CASE WHEN 'opted_out' IN (consent, $14) THEN 'opted_out'
                            WHEN 'opted_in' IN (consent, $14) THEN 'opted_in' ELSE consent END,
             consent_at = greatest(consent_at, $15), blocked_at = coalesce(blocked_at, $16),
+            blocked_by = CASE WHEN 'us' IN (blocked_by, $23) THEN 'us' ELSE coalesce(blocked_by, $23) END,
             first_seen_at = least(first_seen_at, $17), last_seen_at = greatest(last_seen_at, $18),
             last_inbound_at = greatest(last_inbound_at, $19), window_until = greatest(window_until, $20),
             inbound_count = inbound_count + $21, outbound_count = outbound_count + $22
@@ -165,6 +166,7 @@ pub async fn merge(
         before.window_until,
         before.inbound_count,
         before.outbound_count,
+        before.blocked_by,
     )
     .execute(&mut *tx.inner)
     .await?;

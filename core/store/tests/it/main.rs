@@ -4,6 +4,7 @@
 mod audit;
 mod changes;
 mod checklist;
+mod contacts;
 mod fixture;
 mod guards;
 mod messages;

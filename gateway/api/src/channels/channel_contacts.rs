@@ -210,11 +210,13 @@ async fn merge(
 
 async fn block(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
     let now = api.clock.now();
-    act(&api, &caller, &TABLE, at(id), "blocked", |_| Ok(set([("blocked_at", json!(now))]))).await
+    let change = set([("blocked_at", json!(now)), ("blocked_by", json!("us"))]);
+    act(&api, &caller, &TABLE, at(id), "blocked", |_| Ok(change)).await
 }
 
 async fn unblock(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
-    act(&api, &caller, &TABLE, at(id), "unblocked", |_| Ok(set([("blocked_at", Value::Null)]))).await
+    let change = set([("blocked_at", Value::Null), ("blocked_by", Value::Null)]);
+    act(&api, &caller, &TABLE, at(id), "unblocked", |_| Ok(change)).await
 }
 
 async fn opt_out(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {

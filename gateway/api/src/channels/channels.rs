@@ -59,7 +59,7 @@ pub fn routes() -> Routes {
                         "bot_id": { "type": ["string", "null"], "format": "uuid" },
                         "provider_account_id": { "type": ["string", "null"], "maxLength": 128 },
                         "settings": object,
-                        "rate_per_second": { "type": "number" },
+                        "rate_per_second": { "type": ["number", "null"], "minimum": 0.01, "maximum": 100_000 },
                         "credentials": object,
                         "webhook_secret": { "type": "string" },
                     },

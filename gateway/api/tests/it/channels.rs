@@ -202,12 +202,10 @@ async fn a_contact_is_found_blocked_exported_and_erased() {
         contact.as_str()
     );
     assert_eq!(server.get("/v1/contacts/search?q=ada&tag=old").await.expect(200).data(), &json!([]));
-    assert!(
-        server.post(&format!("{item}/block"), json!({})).await.expect(200).data()["blocked_at"].is_string()
-    );
-    assert!(
-        server.post(&format!("{item}/unblock"), json!({})).await.expect(200).data()["blocked_at"].is_null()
-    );
+    let blocked = server.post(&format!("{item}/block"), json!({})).await.expect(200);
+    assert!(blocked.data()["blocked_at"].is_string() && blocked.data()["blocked_by"] == "us");
+    let unblocked = server.post(&format!("{item}/unblock"), json!({})).await.expect(200);
+    assert!(unblocked.data()["blocked_at"].is_null() && unblocked.data()["blocked_by"].is_null());
     assert_eq!(
         server.post(&format!("{item}/opt-out"), json!({})).await.expect(200).data()["consent"],
         "opted_out"

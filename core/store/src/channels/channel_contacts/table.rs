@@ -23,6 +23,7 @@ pub static TABLE: Table = Table {
         Column::choice("consent", &["unknown", "opted_in", "opted_out"]),
         Column::instant("consent_at").nullable(),
         Column::instant("blocked_at").nullable(),
+        Column::choice("blocked_by", &["us", "them"]).nullable(),
         Column::instant("first_seen_at"),
         Column::instant("last_seen_at"),
         Column::instant("last_inbound_at").nullable(),

@@ -33,7 +33,7 @@ pub static TABLE: Table = Table {
         Column::text("display_handle", 128).nullable(),
         Column::object("capabilities"),
         Column::object("settings").taken(),
-        Column::number("rate_per_second", -1_000_000_000.0, 1_000_000_000.0).taken(),
+        Column::number("rate_per_second", 0.01, 100_000.0).nullable().taken(),
         Column::instant("token_expires_at").nullable(),
         Column::instant("credentials_rotated_at").nullable(),
         Column::instant("last_inbound_at").nullable(),
