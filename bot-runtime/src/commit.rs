@@ -233,17 +233,21 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         for mail in &turn.mails {
             turn_effects::mail(tx, scope, mail, now).await?;
         }
-        if let Some((conversation, priority)) = turn.handoff {
-            let priority = match priority {
-                Priority::Low => "low",
-                Priority::Normal => "normal",
-                Priority::High => "high",
-                Priority::Urgent => "urgent",
-            };
-            turn_effects::hand_off(tx, scope, conversation, priority).await?;
+        if let Some(handed) = &turn.handoff {
+            turn_effects::hand_off(tx, scope, handed.conversation, priority(handed.priority)).await?;
         }
     }
     Ok(())
+}
+
+/// How urgent a conversation is, as `conversations.priority` has it.
+pub(crate) fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
 }
 
 /// Splits reports so that no statement speaks twice of one message: an update would apply only one of the two.

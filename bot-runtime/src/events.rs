@@ -8,7 +8,7 @@ use botbuilder_store::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::turn::Turn;
+use crate::{commit::priority, turn::Turn};
 
 /// What is told of a message that was seen because a later one was.
 pub(crate) fn read(message: MessageId, at: DateTime<Utc>, ids: &dyn Ids, now: DateTime<Utc>) -> Event {
@@ -55,6 +55,17 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
                 None => received.push((message.bot, 1)),
             }
         }
+        if let Some(handed) = &turn.handoff {
+            let saved = turn.conversation.as_ref();
+            let data = json!({
+                "conversation_id": handed.conversation,
+                "contact_id": saved.map(|saved| saved.contact),
+                "channel_id": saved.map(|saved| saved.channel),
+                "priority": priority(handed.priority),
+                "note": handed.note,
+            });
+            tell("conversation.handed_over", saved.and_then(|saved| saved.bot), data);
+        }
         if let Some(report) = &turn.report {
             let kind = match report.status {
                 DeliveryStatus::Queued | DeliveryStatus::Sent => continue,
@@ -76,4 +87,27 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
         })
         .collect();
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_domain::{ConversationId, SystemIds};
+    use botbuilder_flow::Priority;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::turn::HandedOver;
+
+    #[test]
+    fn who_takes_over_is_told_what_the_flow_has_to_say() {
+        let conversation = ConversationId::new(Uuid::from_u128(1));
+        let handed = HandedOver { conversation, priority: Priority::High, note: Some("order 7".to_owned()) };
+        let turn = Turn { handoff: Some(handed), ..Turn::default() };
+        let told = of_turns(&[turn], &SystemIds, DateTime::<Utc>::UNIX_EPOCH);
+        assert_eq!(told.events.len(), 1);
+        assert_eq!(told.events[0].kind, "conversation.handed_over");
+        let data = &told.events[0].data;
+        assert_eq!((&data["note"], &data["priority"]), (&json!("order 7"), &json!("high")));
+        assert_eq!(data["conversation_id"], json!(conversation));
+    }
 }

@@ -9,6 +9,7 @@ pub mod batch;
 pub mod bots;
 pub mod commit;
 mod contact;
+mod converse;
 mod events;
 pub mod executors;
 mod files;

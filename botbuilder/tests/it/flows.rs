@@ -23,7 +23,9 @@ fn asking_flow() -> Value {
             node("mail", "email", json!({
                 "to": "desk@example.org", "subject": "Asked {{ status }}", "text": "{{ input.text }}",
             })),
-            node("hand", "handoff", json!({ "text": "A person takes over.", "priority": "high" })),
+            node("hand", "handoff", json!({
+                "text": "A person takes over.", "note": "status {{ status }}", "priority": "high",
+            })),
         ],
         "edges": [
             edge("start", "next", "ask"),

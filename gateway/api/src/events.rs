@@ -22,6 +22,7 @@ pub const TYPES: &[(&str, &str)] = &[
     ("message.read", "a message was seen"),
     ("message.failed", "a message could not be sent"),
     ("conversation.opened", "a conversation began"),
+    ("conversation.handed_over", "a bot handed a conversation to people"),
     ("conversation.assigned", "a conversation was assigned to a member, or to nobody"),
     ("conversation.closed", "a conversation was closed"),
     ("contact.created", "a contact was made by hand"),

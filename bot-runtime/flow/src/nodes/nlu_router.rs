@@ -8,8 +8,9 @@
 //!
 //! Without `text` (a template) it is what the person wrote last. `variable` receives the intent, `entities` names
 //! variables and the entities they receive; one that is not in the text changes nothing. An intent that is not listed
-//! leaves by `other`, and so does one that is less sure than `min_confidence`. Where that is not given, the thresholds
-//! of the bot's training decide; where they say that it is close, the person is asked which of up to three intents is
+//! goes to the flow that it names (`intents.target_flow_id`), as anywhere else, or leaves by `other` if it names none, this
+//! very flow, or one that is not published. One that is less sure than `min_confidence` leaves by `other`. Where that is
+//! not given, the thresholds of the bot's training decide; where they say that it is close, the person is asked which of up to three intents is
 //! meant (`clarify_text`, with `clarify_none` as the title of none of them). What they choose waits in the review queue. A
 //! person who writes something else is understood anew. `clarify: false` leaves by `other` instead.
 //!
@@ -107,15 +108,16 @@ impl NluRouter {
         Ok(())
     }
 
-    /// Leaves by the port of an intent, or by `other`.
+    /// Leaves by the port of an intent, to the flow of one that has no port here, or by `other`.
     fn leave_with(&self, turn: &mut Turn<'_>, intent: Option<&str>) -> Result<Move<'_>, Failure> {
         let node = turn.node().id.clone();
         turn.event(Event::Recognized { node, intent: intent.map(str::to_owned) });
         if let Some(variable) = &self.variable {
             turn.set(variable, intent.map_or(Value::Null, Value::text))?;
         }
-        let port = self.intents.iter().find(|known| Some(known.as_str()) == intent);
-        Ok(Move::Leave(port.map_or(OTHER, String::as_str)))
+        let Some(intent) = intent else { return Ok(Move::Leave(OTHER)) };
+        let port = self.intents.iter().find(|known| *known == intent);
+        Ok(port.map_or_else(|| Move::Intent(intent.to_owned(), OTHER), |port| Move::Leave(port)))
     }
 }
 

@@ -243,14 +243,7 @@ impl<'a> Turn<'a> {
     fn answer_intent(&mut self, own: &'a IntentAnswer) -> bool {
         let node = self.place();
         self.event(Event::Recognized { node, intent: Some(own.intent.clone()) });
-        let flow = own.flow.as_deref().filter(|flow| {
-            let is_there = self.bot.library.called(flow).is_some();
-            if !is_there {
-                let node = self.place();
-                self.event(Event::Error { node, reason: Reason::MissingFlow });
-            }
-            is_there
-        });
+        let flow = self.flow_of(own);
         if flow.is_some() && self.session.wait.is_none() {
             self.begin();
         }
@@ -260,6 +253,31 @@ impl<'a> Turn<'a> {
         let Some(start) = flow.and_then(|flow| self.hop(flow, true)) else { return has_reply };
         self.run_on(Some(start));
         true
+    }
+
+    /// The flow that an intent names. None where it names none, or one that is not published; an event says so.
+    fn flow_of(&mut self, own: &'a IntentAnswer) -> Option<&'a str> {
+        let flow = own.flow.as_deref()?;
+        if self.bot.library.called(flow).is_none() {
+            let node = self.place();
+            self.event(Event::Error { node, reason: Reason::MissingFlow });
+            return None;
+        }
+        Some(flow)
+    }
+
+    /// The start of the other flow that an intent names, behind the reply that goes with it. None where it names none,
+    /// or where that cannot be entered; an event says why.
+    pub(super) fn enter_flow_of(&mut self, intent: &str) -> Option<usize> {
+        let own = self.bot.settings.intents.iter().find(|own| own.intent == intent)?;
+        let flow = self.flow_of(own)?;
+        if self.home_id == Some(flow) {
+            return None;
+        }
+        let start = self.hop(flow, true)?;
+        let reply = own.reply.as_ref().and_then(|reply| self.parts(reply));
+        self.effects.extend(reply.into_iter().flatten().map(Effect::Reply));
+        Some(start)
     }
 
     fn holds(&mut self, way: &'a Transition) -> bool {

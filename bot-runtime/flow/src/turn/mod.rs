@@ -47,6 +47,8 @@ pub fn step(bot: &Bot, session: Session, input: Input, now: DateTime<Utc>) -> Sp
 pub(crate) enum Move<'n> {
     /// Out by a port.
     Leave(&'n str),
+    /// To the flow that an intent names; out by this port where it names none that can be entered.
+    Intent(String, &'n str),
     /// To a node.
     Jump(&'n NodeId),
     /// To wait for the person.

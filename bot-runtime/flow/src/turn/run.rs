@@ -43,6 +43,12 @@ impl Turn<'_> {
                 None if port == "failed" => Err(Failure::Error(Reason::Status)),
                 None => Err(Failure::Error(Reason::OpenPort)),
             },
+            Ok(Move::Intent(intent, port)) => {
+                if let Some(start) = self.enter_flow_of(&intent) {
+                    return Some(start);
+                }
+                flow.nodes[at].exit(port).ok_or(Failure::Error(Reason::OpenPort))
+            }
             Ok(Move::Jump(id)) => flow.find(id.as_str()).ok_or(Failure::Error(Reason::MissingNode)),
             Ok(Move::Wait { patience, retries }) => {
                 self.session.wait = Some(self.wait(patience, retries));
