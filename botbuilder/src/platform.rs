@@ -317,6 +317,7 @@ async fn build(
                 let sender = dispatcher::ProviderHttp::new(client);
                 supervisor.start(sources::Sources::new(gateway.clone(), sender.clone()));
                 supervisor.start(names::Asking::new(gateway.clone(), sender.clone()));
+                supervisor.start(ingress::refused::Keeping::new(gateway.clone()));
                 supervisor.start(dispatcher::Dispatcher::new(gateway.clone(), sender));
             }
         }

@@ -2,6 +2,8 @@
 //! has everything. No database write is on this path.
 
 pub mod app;
+pub mod load;
+pub mod refused;
 
 use std::sync::Arc;
 
@@ -65,15 +67,27 @@ async fn receive(gateway: &Gateway, public_id: String, request: Request) -> Resu
         })?
         .ok_or(Refusal::Unknown)?;
     let webhook = gateway.channels.channel(account.kind).webhook().ok_or(Refusal::Unknown)?;
+    // Nothing is read of what there is no room for; and only what is believed takes room.
+    if !gateway.load.has_room(account.org) {
+        return Err(busy(&account));
+    }
     let raw = read(gateway, public_id, request, most(gateway, account.kind)).await?;
     let received_at = raw.received;
     let (received, verified_at) = decode(gateway, webhook, &account, &raw)?;
     let count = received.events.len();
+    let inside = gateway.load.enter(account.org).ok_or_else(|| busy(&account))?;
     append(gateway, &account, received.events, &raw.body, received_at, verified_at).await?;
+    drop(inside);
     fail::fail_point!("ingress.after_append", |_| std::process::abort());
     metrics::counter!("ingress_events_total", "channel" => account.kind.as_str()).increment(count as u64);
 
     Ok(respond(received.reply))
+}
+
+/// There is no room for a callback of this account now.
+fn busy(account: &Account) -> Refusal {
+    metrics::counter!("ingress_busy_total", "organization" => account.org.to_string()).increment(1);
+    Refusal::Full(1)
 }
 
 /// Takes a callback in again that was kept as it came, and says how many events it holds. What was done because of them is
@@ -187,11 +201,13 @@ fn decode(
 ) -> Result<(Received, DateTime<Utc>), Refusal> {
     let verified = webhook.verify(account, raw).map_err(|rejection| {
         debug!(channel.id = %account.channel, reason = %rejection, "callback is not believed");
+        gateway.refused.forged(gateway, account, raw, rejection.to_string());
         Refusal::NotBelieved(rejection.status())
     })?;
     let verified_at = gateway.clock.now();
     let received = webhook.decode(account, verified).map_err(|error| {
         warn!(channel.id = %account.channel, error = %error, "callback cannot be read");
+        gateway.refused.unreadable(gateway, account, raw, error.to_string());
         Refusal::NotReadable(error.to_string())
     })?;
     Ok((received, verified_at))

@@ -54,6 +54,10 @@ pub struct Gateway {
     pub pictures: Arc<media::Pictures>,
     /// Names of people who write.
     pub names: Arc<names::Names>,
+    /// How many callbacks are taken in at once.
+    pub load: ingress::load::Load,
+    /// Callbacks that were not taken.
+    pub refused: Arc<ingress::refused::RefusedCallbacks>,
     /// Who is connected.
     pub hub: Arc<hub::Hub>,
     /// The time.
@@ -82,6 +86,8 @@ impl Gateway {
             sent_files: Arc::default(),
             pictures: Arc::default(),
             names: Arc::default(),
+            load: ingress::load::Load::default(),
+            refused: Arc::default(),
             media: Media::in_memory("", root.derive(LINK_KEY)),
             accounts: Arc::new(accounts::Accounts::new(store.clone(), root)),
             hub: Arc::new(hub::Hub::new(&Limits::default().websocket, Arc::clone(&clock))),

@@ -317,6 +317,23 @@ async fn a_template_is_submitted_approved_paused_and_removed() {
     // What the provider has beside it comes with the next reading; what it has no more is not sent any more.
     let (status, body) = post(&platform, &format!("{collection}/sync"), &json!({})).await;
     assert_eq!((status, &body["data"]), (200, &json!({ "added": 4, "updated": 1, "gone": 0 })), "{body}");
+
+    // What was done here is not undone by reading the provider's list: neither disabling nor a change.
+    let (status, body) = post(&platform, &format!("{item}/disable"), &json!({})).await;
+    assert_eq!((status, &body["data"]["status"]), (200, &json!("disabled")), "{body}");
+    acme.whatsapp.review(&review(Some("APPROVED"), Some("YELLOW"))).await.expect("taken");
+    becomes("quality", "yellow").await;
+    post(&platform, &format!("{collection}/sync"), &json!({})).await;
+    becomes("status", "disabled").await;
+    let (status, body) = post(&platform, &format!("{item}/sync"), &json!({})).await;
+    assert_eq!((status, &body["data"]["status"]), (200, &json!("approved")), "asked for alone: {body}");
+    let words = json!({ "body": "Dear {{name}}, your order {{order}} is ready for you." });
+    let (status, body) = call(&platform, Method::PATCH, &item, &words).await;
+    assert_eq!((status, &body["data"]["status"]), (200, &json!("draft")), "{body}");
+    post(&platform, &format!("{collection}/sync"), &json!({})).await;
+    let (_, body) = call(&platform, Method::GET, &item, &Value::Null).await;
+    assert_eq!((&body["data"]["status"], &body["data"]["body"]), (&json!("draft"), &words["body"]));
+
     let (status, body) = call(&platform, Method::DELETE, &item, &Value::Null).await;
     assert_eq!(status, 204, "{body}");
     let (_, body) = post(&platform, &format!("{collection}/sync"), &json!({})).await;

@@ -257,6 +257,7 @@ impl TestPlatform {
         let connecting = Connecting::new(self.gateway.clone(), provider.clone(), self.base_url());
         supervisor.start(sources::Sources::new(self.gateway.clone(), provider.clone()));
         supervisor.start(names::Asking::new(self.gateway.clone(), provider.clone()));
+        supervisor.start(ingress::refused::Keeping::new(self.gateway.clone()));
         supervisor.start(dispatcher::Dispatcher::new(self.gateway.clone(), provider));
         let capabilities =
             botbuilder_adapters::registry().all().map(|channel| (channel.kind(), channel.capabilities()));

@@ -269,8 +269,10 @@ fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
 /// The keys under which a later report finds the message by the provider's ids.
 fn provider_keys(outcome: &Outcome) -> Vec<dedupe_keys::New> {
     match &outcome.result {
+        // A part without an id (an answer by a `response_url`) is never spoken of again.
         Settled::Sent { provider_ids } => provider_ids
             .iter()
+            .filter(|id| !id.is_empty())
             .map(|id| dedupe_keys::New {
                 scope: dedupe_keys::outbound_scope(outcome.channel),
                 key: id.clone(),

@@ -14,7 +14,7 @@ use serde_json::Map;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::{Refusal, answer, append, decode, most, read, respond};
+use super::{Refusal, answer, append, busy, decode, most, read, respond};
 use crate::Gateway;
 
 /// The apps that are configured, as accounts: what proves a callback is in the place where a channel has it.
@@ -76,7 +76,9 @@ async fn receive(gateway: &Gateway, provider: &str, request: Request) -> Result<
         let of_account = Account { webhook_secrets: app.webhook_secrets.clone(), ..Account::clone(&account) };
         let (received, verified_at) = decode(gateway, webhook, &of_account, &raw)?;
         let count = received.events.len();
+        let inside = gateway.load.enter(account.org).ok_or_else(|| busy(&account))?;
         append(gateway, &account, received.events, &raw.body, raw.received, verified_at).await?;
+        drop(inside);
         metrics::counter!("ingress_events_total", "channel" => app.kind.as_str()).increment(count as u64);
         reply = Some(received.reply);
     }

@@ -2,13 +2,13 @@
 //! not wait for them. What is had lies in the store; what is not is tried again for some hours, and then stands on the
 //! message with its reason.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::http::{Method, StatusCode, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use botbuilder_adapter_kit::{Account, Download, Fetch, SendError};
-use botbuilder_domain::{Content, Media, MediaKind};
+use botbuilder_domain::{Content, Media, MediaKind, OrgId};
 use botbuilder_media::{Stored, kind, referred};
 use botbuilder_service::{
     http,
@@ -19,8 +19,8 @@ use botbuilder_store::{
     channels::media::{self, Awaited},
 };
 use chrono::TimeDelta;
-use futures_util::{StreamExt as _, stream};
 use serde_json::json;
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use url::Url;
@@ -29,13 +29,15 @@ use crate::{Gateway, dispatcher::ProviderHttp};
 
 /// How often it is looked whether there is anything to fetch.
 const EVERY: Duration = Duration::from_millis(500);
-/// How many are taken at once, and how many of them are fetched side by side.
-const BATCH: i64 = 16;
-const SIDE_BY_SIDE: usize = 4;
-/// How long whoever took a file has for it; then another tries.
+/// How many messages' files are fetched side by side, and how many of them may be of one organization: a slow host of one
+/// keeps nobody else waiting.
+const SIDE_BY_SIDE: usize = 8;
+const OF_ONE: usize = 3;
+/// How long whoever took a file has for it; then another tries. It begins anew with each file of a message.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
-/// Time for one download.
+/// Time for one answer, and for one file with all that has to be asked for it: less than the lease.
 const TIMEOUT: Duration = Duration::from_mins(2);
+const ONE_FILE: Duration = Duration::from_mins(4);
 /// The pauses between attempts, in seconds; after the last of them it is given up.
 const PAUSES: [i64; 7] = [5, 30, 120, 600, 1_800, 7_200, 14_400];
 /// Redirects that are followed, all within the provider's hosts.
@@ -45,6 +47,7 @@ const REDIRECTS: usize = 3;
 const EXPIRED: &str = "expired";
 
 /// The job.
+#[derive(Clone)]
 pub struct Fetcher {
     gateway: Gateway,
     client: http::Client,
@@ -77,23 +80,22 @@ impl Fetcher {
         Self { gateway, client, provider }
     }
 
-    /// Fetches what is due. The answer is how many messages were dealt with.
-    async fn look(&self) -> Result<usize, botbuilder_store::Error> {
+    /// Takes the message whose file is due first, of none of these organizations.
+    async fn take(&self, busy: &[OrgId]) -> Result<Option<Awaited>, botbuilder_store::Error> {
         let now = self.gateway.clock.now();
         let mut tx = self.gateway.store.begin_worker().await?;
-        let due = media::claim(&mut tx, now, now + LEASE, BATCH).await?;
+        let due = media::claim(&mut tx, now, now + LEASE, busy).await?;
         tx.commit().await?;
-        let count = due.len();
-        stream::iter(due)
-            .for_each_concurrent(SIDE_BY_SIDE, |awaited| async move {
-                let message = awaited.id;
-                if let Err(error) = self.deal(awaited).await {
-                    // The lease ends and somebody takes it again.
-                    warn!(message.id = %message, error = %error, "what became of a file was not written");
-                }
-            })
-            .await;
-        Ok(count)
+        Ok(due)
+    }
+
+    async fn fetch(self, awaited: Awaited) -> OrgId {
+        let (org, message) = (awaited.org, awaited.id);
+        if let Err(error) = self.deal(awaited).await {
+            // The lease ends and somebody takes it again.
+            warn!(message.id = %message, error = %error, "what became of a file was not written");
+        }
+        org
     }
 
     async fn deal(&self, awaited: Awaited) -> Result<(), botbuilder_store::Error> {
@@ -103,11 +105,19 @@ impl Fetcher {
         let mut entries = Vec::with_capacity(files.len().max(1));
         let mut kept = Vec::with_capacity(files.len());
         let mut first = None;
-        for file in files {
+        for (index, file) in files.iter().enumerate() {
+            if index > 0 {
+                let mut tx = self.gateway.store.begin(&scope).await?;
+                media::renew(&mut tx, &scope, awaited.id, self.gateway.clock.now() + LEASE).await?;
+                tx.commit().await?;
+            }
             let mut entry = json!({
                 "status": "failed", "name": file.file_name, "type": file.mime_type, "provider_ref": file.provider_ref,
             });
-            match self.get(&awaited, file).await {
+            let got = timeout(ONE_FILE, self.get(&awaited, file)).await;
+            let got =
+                got.unwrap_or_else(|_| Err(not_now("provider_unavailable", "the file comes too slowly")));
+            match got {
                 Ok(stored) => {
                     entry["status"] = "stored".into();
                     entry["sha256"] = stored.sha256.as_str().into();
@@ -346,22 +356,34 @@ impl Service for Fetcher {
     }
 
     async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
+        let mut fetching = JoinSet::new();
+        let mut held: HashMap<OrgId, usize> = HashMap::new();
         loop {
-            let more = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                done = self.look() => match done {
-                    Ok(count) => i64::try_from(count).unwrap_or(i64::MAX) >= BATCH,
+            while fetching.len() < SIDE_BY_SIDE {
+                let busy: Vec<OrgId> =
+                    held.iter().filter(|(_, count)| **count >= OF_ONE).map(|(org, _)| *org).collect();
+                match self.take(&busy).await {
+                    Ok(Some(awaited)) => {
+                        *held.entry(awaited.org).or_default() += 1;
+                        fetching.spawn(self.clone().fetch(awaited));
+                    }
+                    Ok(None) => break,
                     Err(error) => {
                         warn!(error = %error, "files that came in wait");
-                        false
+                        break;
                     }
-                },
-            };
-            if !more {
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(EVERY) => {}
                 }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(done) = fetching.join_next() => {
+                    let org = done?;
+                    if let Some(count) = held.get_mut(&org) {
+                        *count -= 1;
+                    }
+                    held.retain(|_, count| *count > 0);
+                }
+                () = tokio::time::sleep(EVERY) => {}
             }
         }
     }

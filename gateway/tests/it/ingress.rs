@@ -3,8 +3,9 @@
 use botbuilder_testkit::{
     fake::{telegram, whatsapp::SIGNATURE_HEADER},
     local_client::Method,
-    platform::{Options, TestPlatform},
+    platform::{Options, TestPlatform, eventually},
 };
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -13,13 +14,24 @@ use tokio::{
 /// What the stream and the database hold after nothing was to be kept.
 async fn nothing_is_stored(platform: &TestPlatform) {
     assert_eq!(platform.appended("inbound").await, 0);
-    for table in ["channel_messages", "channel_contacts", "channel_webhooks", "dedupe_keys"] {
+    for table in ["channel_messages", "channel_contacts", "dedupe_keys"] {
         assert_eq!(platform.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
+    let taken = "SELECT count(*) FROM channel_webhooks WHERE status NOT IN ('ignored', 'dead')";
+    assert_eq!(platform.count(taken).await, 0);
+}
+
+/// The callbacks that are kept although they were not taken, once there are so many.
+async fn kept(platform: &TestPlatform, count: usize) -> Vec<Value> {
+    eventually("callbacks that were not taken are kept", async || {
+        let rows = platform.rows("SELECT * FROM channel_webhooks ORDER BY id").await;
+        (rows.len() >= count).then_some(rows)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callback_without_a_good_signature_is_refused_and_nothing_is_stored() {
+async fn callback_without_a_good_signature_is_refused_and_nothing_is_taken() {
     let platform =
         TestPlatform::with(Options { organizations: vec!["acme", "other"], ..Options::default() }).await;
     let acme = platform.acme();
@@ -50,6 +62,15 @@ async fn callback_without_a_good_signature_is_refused_and_nothing_is_stored() {
         assert_eq!(answer.status, 401);
     }
     nothing_is_stored(&platform).await;
+    // One of them is kept for whoever wonders why nothing comes; it cannot be taken in.
+    let kept = kept(&platform, 1).await;
+    let [only] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!((&only["status"], &only["signature_valid"]), (&json!("ignored"), &json!(false)));
+    assert_eq!(only["payload"], serde_json::from_str::<Value>(&body).expect("JSON"));
+    assert!(only["error_message"].is_string(), "{only}");
+    // The real one is not taken for one that is known.
+    assert_eq!(platform.post(&path, &[(SIGNATURE_HEADER, &good)], &body).await.status, 200);
+    acme.whatsapp_replies("491511", 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,6 +125,12 @@ async fn signed_body_that_is_no_object_is_a_bad_request() {
     let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], invalid).await;
     assert_eq!(answer.status, 400);
     nothing_is_stored(&platform).await;
+    // Each is kept once, whatever it is, until somebody can read it.
+    let kept = kept(&platform, 17).await;
+    assert_eq!(kept.len(), 17);
+    for row in kept {
+        assert_eq!((&row["status"], &row["signature_valid"]), (&json!("dead"), &json!(true)), "{row}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,4 +246,24 @@ async fn compressed_body_is_refused_before_it_is_looked_at() {
     assert_eq!(platform.post(&acme.whatsapp_path(), &headers, &body).await.status, 200);
     acme.whatsapp_replies("491511", 1).await;
     platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_finds_no_room_is_told_to_come_back_and_nobody_elses_is() {
+    let platform =
+        TestPlatform::with(Options { organizations: vec!["acme", "other"], ..Options::default() }).await;
+    let (acme, other) = (platform.acme(), &platform.organizations[1]);
+    let load = platform.gateway.load.clone();
+    let inside: Vec<_> = std::iter::from_fn(|| load.enter(acme.seeded.org)).collect();
+    let (body, signature) = acme.text("491511", "wamid.1", "hello");
+    let path = acme.whatsapp_path();
+    let refused = platform.post(&path, &[(SIGNATURE_HEADER, &signature)], &body).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    nothing_is_stored(&platform).await;
+    let (theirs, signed) = other.text("491511", "wamid.1", "hello");
+    let taken = platform.post(&other.whatsapp_path(), &[(SIGNATURE_HEADER, &signed)], &theirs).await;
+    assert_eq!(taken.status, 200);
+    drop(inside);
+    assert_eq!(platform.post(&path, &[(SIGNATURE_HEADER, &signature)], &body).await.status, 200);
+    acme.whatsapp_replies("491511", 2).await;
 }

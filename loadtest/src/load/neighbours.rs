@@ -158,7 +158,7 @@ async fn broadcast(platform: &Platform, of: &Seeded, messages: usize) -> Result<
             .collect();
         let body = json!({
             "channel_id": of.whatsapp,
-            "content": { "type": "template", "name": "news", "language": "en" },
+            "content": { "kind": "template", "name": "news", "language": "en", "variables": [] },
             "messages": to,
         });
         let request = http::post("/v1/messages/batch", "authorization", &bearer, &body.to_string());

@@ -70,7 +70,8 @@ pub async fn used(tx: &mut Tx, scope: &OrgScope, id: Uuid, message: MessageId) -
 }
 
 /// Writes what a provider says of a template: of this channel by its name and language, of every channel of the
-/// organization by the provider's id. The answer is how many rows changed.
+/// organization by the provider's id. A draft stays one, and what an operator disabled stays so. The answer is how many
+/// rows changed.
 #[tracing::instrument(level = "debug", name = "store.channel_templates.change", skip_all)]
 pub async fn change(
     tx: &mut Tx,
@@ -82,7 +83,8 @@ pub async fn change(
     let done = sqlx::query!(
         r#"
         UPDATE channel_templates SET
-            status = coalesce($6, status), quality = coalesce($7, quality), category = coalesce($8, category),
+            status = CASE WHEN status = 'draft' OR disabled_at IS NOT NULL THEN status ELSE coalesce($6, status) END,
+            quality = coalesce($7, quality), category = coalesce($8, category),
             rejection_reason = CASE WHEN $6 = 'approved' THEN NULL WHEN $6 IS NULL THEN rejection_reason
                                     ELSE left($9, 1000) END,
             reviewed_at = CASE WHEN $6 IN ('approved', 'rejected') THEN $10 ELSE reviewed_at END,
@@ -120,7 +122,9 @@ pub struct Synced {
 }
 
 /// Makes a channel's templates those of its provider: `given` is an array of objects with the columns' names. Where
-/// `whole` says that it is all of them, those that are missing are not sent any more.
+/// `whole` says that it is all of them, those that are missing are not sent any more. What was changed here and not
+/// submitted yet stays as it is (a draft of the provider's very words was submitted, and the answer was lost); what an
+/// operator disabled stays so, unless it is asked for alone.
 #[tracing::instrument(level = "debug", name = "store.channel_templates.sync", skip_all)]
 pub async fn sync(
     tx: &mut Tx,
@@ -138,18 +142,21 @@ pub async fn sync(
             body = left(g.body, 1024), footer = left(g.footer, 60), buttons = g.buttons, variables = g.variables,
             reviewed_at = CASE WHEN t.status <> g.status AND g.status IN ('approved', 'rejected') THEN $4
                                ELSE t.reviewed_at END,
-            status = g.status, quality = g.quality, rejection_reason = left(g.rejection_reason, 1000),
-            last_synced_at = $4
+            status = CASE WHEN $5 AND t.disabled_at IS NOT NULL THEN t.status ELSE g.status END,
+            disabled_at = CASE WHEN $5 THEN t.disabled_at END,
+            quality = g.quality, rejection_reason = left(g.rejection_reason, 1000), last_synced_at = $4
         FROM jsonb_to_recordset($3) AS g(provider_template_id text, name text, language text, category text,
             header jsonb, body text, footer text, buttons jsonb, variables jsonb, status text, quality text,
             rejection_reason text)
         WHERE t.organization_id = $1 AND t.channel_id = $2 AND t.deleted_at IS NULL AND t.name = g.name
           AND t.language = g.language
+          AND (t.status <> 'draft' OR (t.provider_template_id IS NULL AND t.body = left(g.body, 1024)))
         "#,
         org,
         channel,
         given,
         now,
+        whole,
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -177,7 +184,7 @@ pub async fn sync(
         UPDATE channel_templates t SET status = 'disabled', rejection_reason = 'the provider does not have it any more',
                last_synced_at = $4
         WHERE $5 AND t.organization_id = $1 AND t.channel_id = $2 AND t.deleted_at IS NULL
-          AND t.provider_template_id IS NOT NULL AND t.status <> 'disabled'
+          AND t.provider_template_id IS NOT NULL AND t.status NOT IN ('disabled', 'draft')
           AND NOT EXISTS (SELECT FROM jsonb_to_recordset($3) AS g(provider_template_id text)
                           WHERE g.provider_template_id = t.provider_template_id)
         "#,

@@ -71,3 +71,51 @@ pub async fn insert_many(
     .await?;
     Ok(())
 }
+
+/// A callback that was not taken.
+#[derive(Debug, Clone)]
+pub struct NotTaken {
+    /// Its id.
+    pub id: Uuid,
+    /// The channel it came to.
+    pub channel: ChannelId,
+    /// What makes it the same callback when it comes again.
+    pub dedupe_key: String,
+    /// Whether it is the provider's; then it could not be read, else it was ignored.
+    pub signature_valid: bool,
+    /// The body, an object.
+    pub payload: Value,
+    /// Some of its headers, by their names.
+    pub headers: Value,
+    /// SHA-256 of the body's bytes.
+    pub payload_hash: [u8; 32],
+    /// Why it was not taken.
+    pub reason: String,
+}
+
+/// Writes a callback that was not taken; one that is there already is left alone.
+#[tracing::instrument(level = "debug", name = "store.channel_webhooks.insert_not_taken", skip_all)]
+pub async fn insert_not_taken(tx: &mut Tx, scope: &OrgScope, new: &NotTaken) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        INSERT INTO channel_webhooks
+            (organization_id, id, channel_id, event_type, dedupe_key, signature_valid, payload, headers, payload_hash,
+             status, error_message, processed_at)
+        VALUES ($1, $2, $3, 'unknown', $4, $5, $6, $7, $8, CASE WHEN $5 THEN 'dead' ELSE 'ignored' END, left($9, 2000),
+                CASE WHEN $5 THEN NULL ELSE now() END)
+        ON CONFLICT (channel_id, dedupe_key) DO NOTHING
+        "#,
+        scope.org().uuid(),
+        new.id,
+        new.channel.uuid(),
+        new.dedupe_key,
+        new.signature_valid,
+        new.payload,
+        new.headers,
+        new.payload_hash.as_slice(),
+        new.reason,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
+}

@@ -4,6 +4,7 @@ use botbuilder_domain::{ContactId, ConversationId, MessageId};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::forgetting;
 use crate::{Error, OrgScope, Tx, flows::conversation_turns};
 
 /// Notes that a queued message was written by a person.
@@ -64,6 +65,7 @@ pub async fn redact(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<bool
     )
     .execute(&mut *tx.inner)
     .await?;
+    forgetting::message(tx, scope, id).await?;
     // What the message said may stand in any later step of its conversation.
     conversation_turns::forget_message(tx, scope, id).await?;
     Ok(done.rows_affected() == 1)
@@ -73,6 +75,7 @@ pub async fn redact(tx: &mut Tx, scope: &OrgScope, id: MessageId) -> Result<bool
 /// answer is how many messages were emptied; none where there is no such contact.
 #[tracing::instrument(level = "debug", name = "store.inbox.erase", skip_all)]
 pub async fn erase(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Result<Option<u64>, Error> {
+    forgetting::contact(tx, scope, id).await?;
     let erased = sqlx::query!(
         r#"
         UPDATE channel_contacts

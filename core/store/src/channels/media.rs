@@ -6,6 +6,7 @@
 use botbuilder_domain::{ChannelId, ContactId, MessageId, OrgId};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{Error, OrgScope, Tx};
 
@@ -24,43 +25,58 @@ pub struct Awaited {
     pub payload: Value,
 }
 
-/// Takes messages whose file is due, oldest first. Whoever takes one has until `until`. Needs
-/// [`crate::Store::begin_worker`].
+/// Takes the message whose file has been due the longest, of an organization that is not `busy`. Whoever takes it has until
+/// `until`. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.media.claim", skip_all)]
 pub async fn claim(
     tx: &mut Tx,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<Awaited>, Error> {
-    let rows = sqlx::query!(
+    busy: &[OrgId],
+) -> Result<Option<Awaited>, Error> {
+    let busy: Vec<Uuid> = busy.iter().map(|org| org.uuid()).collect();
+    let row = sqlx::query!(
         r#"
         UPDATE channel_messages m SET attempts = m.attempts + 1, next_attempt_at = $2
         FROM (
             SELECT id, created_at FROM channel_messages
             WHERE direction = 'inbound' AND kind IN ('image', 'video', 'audio', 'document', 'sticker')
               AND media = '[]' AND redacted_at IS NULL AND coalesce(next_attempt_at, created_at) <= $1
-            ORDER BY coalesce(next_attempt_at, created_at) LIMIT $3 FOR UPDATE SKIP LOCKED
+              AND organization_id <> ALL($3)
+            ORDER BY coalesce(next_attempt_at, created_at) LIMIT 1 FOR UPDATE SKIP LOCKED
         ) due
         WHERE m.id = due.id AND m.created_at = due.created_at
         RETURNING m.id, m.organization_id, m.channel_id, m.attempts, m.payload
         "#,
         now,
         until,
-        limit,
+        &busy,
     )
-    .fetch_all(&mut *tx.inner)
+    .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Awaited {
-            id: row.id.into(),
-            org: row.organization_id.into(),
-            channel: row.channel_id.into(),
-            attempt: row.attempts,
-            payload: row.payload,
-        })
-        .collect())
+    Ok(row.map(|row| Awaited {
+        id: row.id.into(),
+        org: row.organization_id.into(),
+        channel: row.channel_id.into(),
+        attempt: row.attempts,
+        payload: row.payload,
+    }))
+}
+
+/// Whoever took a message has until `until` for the next of its files.
+#[tracing::instrument(level = "debug", name = "store.media.renew", skip_all)]
+pub async fn renew(tx: &mut Tx, scope: &OrgScope, id: MessageId, until: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE channel_messages SET next_attempt_at = $4
+         WHERE organization_id = $1 AND id = $2 AND created_at = $3 AND media = '[]'",
+        scope.org().uuid(),
+        id.uuid(),
+        id.created_at(),
+        until,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }
 
 /// Notes that a message's files are kept, or why not, in their order. False if the message was emptied meanwhile, or another

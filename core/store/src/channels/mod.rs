@@ -8,6 +8,7 @@ pub mod channel_webhooks;
 #[expect(clippy::module_inception, reason = "the domain and its main table have the same name")]
 pub mod channels;
 pub mod conversations;
+mod forgetting;
 pub mod inbox;
 pub mod media;
 pub mod merging;

@@ -136,7 +136,8 @@ pub async fn prune_integration_logs(tx: &mut Tx, before: DateTime<Utc>, limit: i
     Ok(done.rows_affected())
 }
 
-/// Removes processed callbacks older than this instant, at most `limit`. Returns how many.
+/// Removes callbacks older than this instant, at most `limit` that were dealt with and as many that could not be. Returns
+/// how many.
 #[tracing::instrument(level = "debug", name = "store.retention.prune_webhooks", skip_all)]
 pub async fn prune_webhooks(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
@@ -151,7 +152,18 @@ pub async fn prune_webhooks(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> R
     )
     .execute(&mut *tx.inner)
     .await?;
-    Ok(done.rows_affected())
+    let dead = sqlx::query!(
+        r#"
+        DELETE FROM channel_webhooks WHERE id IN (
+            SELECT id FROM channel_webhooks WHERE status IN ('failed', 'dead') AND created_at < $1 LIMIT $2
+        )
+        "#,
+        before,
+        limit
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected() + dead.rows_affected())
 }
 
 /// Removes recorded turns from before this instant, at most `limit`. Returns how many.

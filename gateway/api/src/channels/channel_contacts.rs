@@ -234,7 +234,8 @@ async fn tag(
     act(&api, &caller, &TABLE, at(id), "tagged", |before| tags.of(before)).await
 }
 
-/// The rows of a table that belong to a contact.
+/// The rows of a table that belong to a contact, all of them or an error: an export that leaves out the rest in silence
+/// would be taken for the whole.
 pub(super) async fn rows_of(
     tx: &mut botbuilder_store::Tx,
     caller: &Caller,
@@ -244,8 +245,14 @@ pub(super) async fn rows_of(
 ) -> Result<Vec<Map<String, Value>>, ApiError> {
     let column = table.column(column).ok_or_else(|| ApiError::defect("a column that is not described"))?;
     let conditions = vec![Condition { column, test: Test::Among(vec![id.to_string()]) }];
-    let query = Query { conditions, fetch: MOST, ..Query::default() };
+    let query = Query { conditions, fetch: MOST + 1, ..Query::default() };
     let rows = rows::list(tx, &caller.scope, table, &query).await?;
+    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > MOST {
+        let detail = format!(
+            "there are more than {MOST} rows; read them page by page, from /v1/conversations/{{id}}/messages"
+        );
+        return Err(ApiError::conflict("too_many", detail));
+    }
     rows.iter().map(fields).collect()
 }
 

@@ -69,7 +69,8 @@ async fn replay(
     tracing::info!(webhook.id = %id, events, "callback was taken in again");
 
     let mut tx = api.store.begin(&caller.scope).await?;
-    let at = set([("replayed_at", json!(api.clock.now()))]);
+    let now = json!(api.clock.now());
+    let at = set([("replayed_at", now.clone()), ("status", json!("processed")), ("processed_at", now)]);
     let row = rows::update(&mut tx, &caller.scope, &TABLE, place, at)
         .await
         .map_err(|error| broken_rule(&TABLE, error))?

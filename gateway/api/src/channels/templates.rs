@@ -62,7 +62,10 @@ pub fn routes() -> Routes {
         .creatable()
         .updatable()
         .restorable()
-        .moving(Transition::new("disable", &["approved", "paused", "rejected", "draft"], "disabled"))
+        .moving(
+            Transition::new("disable", &["approved", "paused", "rejected", "draft"], "disabled")
+                .noting(&["disabled_at"]),
+        )
         .routes()
         .add(
             Operation::delete(
@@ -85,7 +88,7 @@ pub fn routes() -> Routes {
             Operation::post(
                 item("sync"),
                 write(Area::Template),
-                "reads how far the provider is with the template",
+                "reads how far the provider is with the template, also of one that was disabled here",
             )
             .gives(of_row(&TABLE)),
             sync_one,
@@ -122,6 +125,7 @@ fn prepare(values: &mut Map<String, Value>, mode: Mode) -> Result<(), ApiError> 
         Mode::Update => {
             if !values.is_empty() {
                 values.insert("status".to_owned(), json!(TemplateStatus::Draft));
+                values.insert("disabled_at".to_owned(), Value::Null);
             }
             Ok(())
         }

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use botbuilder_store::{OrgScope, channels::channels};
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
 use crate::harness::{Server, id};
 
@@ -217,6 +218,26 @@ async fn a_contact_is_found_blocked_exported_and_erased() {
     assert_eq!(export.data()["messages"][0]["text"], "dear Ada");
     assert_eq!(export.data()["conversations"].as_array().map(Vec::len), Some(1));
 
+    // What was written down beside: a callback that names the contact by number, one of somebody else, and a text that the
+    // recognizer read.
+    let beside = format!(
+        r#"
+        INSERT INTO channel_webhooks (organization_id, channel_id, event_type, dedupe_key, signature_valid, payload,
+                                      payload_hash, status)
+        SELECT '{org}', '{channel}', 'message', said.person, true, said.payload::jsonb, sha256('x'), 'processed'
+        FROM (VALUES ('ada', '{{"message": {{"from": {{"id": 1001}}, "text": "I am Ada"}}}}'),
+                     ('bob', '{{"message": {{"from": {{"id": 10011}}, "text": "I am Bob, not 1001"}}}}'))
+             AS said(person, payload);
+        INSERT INTO nlu_logs (id, organization_id, bot_id, conversation_id, text, engine, created_at, review_state)
+        SELECT k.id, '{org}', '{bot}', '{conversation}', 'I am Ada', 'none', app.uuid_v7_ts(k.id), 'queued'
+        FROM (SELECT app.uuid_v7() AS id) k;
+        "#,
+        org = server.acme.org.uuid(),
+        channel = server.acme.telegram.uuid(),
+        bot = server.acme.bot.uuid(),
+    );
+    sqlx::raw_sql(AssertSqlSafe(beside)).execute(&server.pool).await.expect("rows");
+
     let token = server.other.token.expose().clone();
     server.call_as(&token, Method::POST, &format!("{item}/erase"), &[], None).await.expect(404);
     assert_eq!(server.post(&format!("{item}/erase"), json!({})).await.expect(200).data()["messages"], 1);
@@ -224,4 +245,15 @@ async fn a_contact_is_found_blocked_exported_and_erased() {
     let left = "SELECT count(*) FROM channel_contacts WHERE display_name = 'Ada' OR external_id = '1001'";
     assert_eq!(server.count(left).await, 0);
     assert_eq!(server.count("SELECT count(*) FROM channel_messages WHERE text LIKE '%Ada%'").await, 0);
+    let unsent =
+        "SELECT count(*) FROM channel_messages WHERE status = 'failed' AND error_code = 'contact_erased'";
+    assert_eq!(server.count(unsent).await, 1, "what was queued is not sent any more");
+    let told = "SELECT count(*) FROM channel_webhooks WHERE payload::text LIKE '%Ada%'";
+    assert_eq!(server.count(told).await, 0);
+    assert_eq!(
+        server.count("SELECT count(*) FROM channel_webhooks WHERE payload::text LIKE '%Bob%'").await,
+        1
+    );
+    let read = "SELECT count(*) FROM nlu_logs WHERE text <> '' OR review_state = 'queued'";
+    assert_eq!(server.count(read).await, 0);
 }

@@ -114,7 +114,7 @@ pub struct Outcome {
 pub enum Settled {
     /// The provider took it, each part under an id of its own.
     Sent {
-        /// The ids, in the order of the parts.
+        /// The ids, in the order of the parts; empty for a part that got none.
         provider_ids: Vec<String>,
     },
     /// It will not be sent.
@@ -157,7 +157,7 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
         };
         results.push(result);
         let unfinished = result == "retry" && !provider_ids.is_empty();
-        first_ids.push(provider_ids.first().map(String::as_str));
+        first_ids.push(provider_ids.iter().map(String::as_str).find(|id| !id.is_empty()));
         parts.push((unfinished || provider_ids.len() > 1).then(|| serde_json::json!(provider_ids)));
         times.push(at);
         codes.push(failure.map(|failure| failure.code.as_str()));

@@ -24,6 +24,7 @@ pub static TABLE: Table = Table {
         Column::instant("submitted_at").nullable(),
         Column::instant("reviewed_at").nullable(),
         Column::instant("last_synced_at").nullable(),
+        Column::instant("disabled_at").nullable(),
         Column::integer("use_count", 0, 2_147_483_647),
         Column::uuid("created_by").nullable(),
         Column::instant("created_at"),
