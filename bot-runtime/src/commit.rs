@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use botbuilder_domain::{MessageId, Stage, TrailEvent};
-use botbuilder_flow::{Priority, circumstances::Kept};
+use botbuilder_flow::circumstances::Kept;
 use botbuilder_store::{
     Error, OrgScope, Tx,
     agents::workflow_executions,
     channels::{
-        channel_contacts,
+        addresses, channel_contacts,
         channel_messages::{self, New as NewMessage, Reported},
-        channel_templates, channel_webhooks, conversations, turn_effects,
+        channel_templates, channel_webhooks, channels, conversations,
+        hand_offs::{self, Assigned},
+        inbox,
+        refusals::{self, Refusal},
+        turn_effects,
     },
     experiments,
     flows::{conversation_turns, turn_circumstances},
@@ -31,7 +35,7 @@ use crate::{
     events::{self as told_events, of_turns},
     recording::Recorded,
     trail::read_entry,
-    turn::Turn,
+    turn::{HandedOver, Turn},
 };
 
 /// A record that was committed to the outbox and is to be published.
@@ -93,11 +97,25 @@ pub async fn commit(
     let messages: Vec<NewMessage> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.messages)).collect();
     channel_messages::insert_many(&mut tx, scope, &messages).await?;
+    // Behind everything of contacts and conversations: where two contacts become one, it moves with them.
+    for (contact, change) in fresh.iter().flat_map(|turn| &turn.addresses) {
+        addresses::change(&mut tx, scope, *contact, change).await?;
+    }
+    for conversation in fresh.iter().flat_map(|turn| &turn.answered) {
+        inbox::answered(&mut tx, scope, *conversation).await?;
+    }
     let reports: Vec<Reported> = fresh.iter_mut().filter_map(|turn| turn.report.take()).collect();
     let read: Vec<(MessageId, DateTime<Utc>)> =
         reports.iter().filter(|report| report.and_before).map(|report| (report.id, report.at)).collect();
+    let refused: Vec<(MessageId, Refusal)> = reports
+        .iter()
+        .filter_map(|report| Some((report.id, Refusal::of(&report.failure.as_ref()?.code)?)))
+        .collect();
     for reports in once_each(reports) {
         channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
+    }
+    for (message, refusal) in refused {
+        refusals::note(&mut tx, scope, message, refusal, now).await?;
     }
     let mut trail = Vec::new();
     for (named, at) in read {
@@ -116,6 +134,10 @@ pub async fn commit(
     let outbox: Vec<outbox_events::New> =
         fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
     let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
+    for handoff in fresh.iter().filter_map(|turn| turn.handoff.as_ref()) {
+        let member = hand_off(&mut tx, scope, handoff, now).await?;
+        told.events.extend(told_events::handed_off(handoff, member, &*runtime.ids, now));
+    }
     events::note(&mut tx, scope, runtime.ids.next(), &told).await?;
     trail.extend(fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)));
     trail.extend(released_trail);
@@ -227,27 +249,28 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         if let Some(contact) = turn.opted_out {
             turn_effects::opt_out(tx, scope, contact, now).await?;
         }
+        if let Some((channel, name, standing)) = &turn.standing {
+            channels::set_standing(tx, scope, *channel, name, standing, now).await?;
+        }
         if let Some((channel, change)) = &turn.template {
             channel_templates::change(tx, scope, *channel, change, now).await?;
         }
         for mail in &turn.mails {
             turn_effects::mail(tx, scope, mail, now).await?;
         }
-        if let Some(handed) = &turn.handoff {
-            turn_effects::hand_off(tx, scope, handed.conversation, priority(handed.priority)).await?;
-        }
     }
     Ok(())
 }
 
-/// How urgent a conversation is, as `conversations.priority` has it.
-pub(crate) fn priority(priority: Priority) -> &'static str {
-    match priority {
-        Priority::Low => "low",
-        Priority::Normal => "normal",
-        Priority::High => "high",
-        Priority::Urgent => "urgent",
-    }
+/// Hands a conversation over. The answer is who has it now.
+async fn hand_off(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    handoff: &HandedOver,
+    now: DateTime<Utc>,
+) -> Result<Option<Assigned>, Error> {
+    let priority = told_events::priority(handoff.priority);
+    hand_offs::hand_off(tx, scope, handoff.conversation, priority, handoff.note.as_deref(), now).await
 }
 
 /// Splits reports so that no statement speaks twice of one message: an update would apply only one of the two.

@@ -1,8 +1,8 @@
-//! The bot's turn over an event of a conversation: what came in, a step of the flow, and what follows from it.
+//! The bot's turn over an event of a conversation.
 
 use std::collections::BTreeMap;
 
-use botbuilder_domain::{ContactId, Content, ConversationId, Ids, Inbound, MessageId, Sender};
+use botbuilder_domain::{ChannelKind, ContactId, ConversationId, Ids, Inbound, MessageId, Outbound, Sender};
 use botbuilder_flow::{
     Context, Effect, Email, Event, Input, Next, Session, Sprint, experiment::Experiment, step,
 };
@@ -25,24 +25,10 @@ use crate::{
     files,
     load::{Loaded, note_joining},
     opt_out, recording,
-    records::{Until, asked, put_off, reply},
+    records::{Until, asked, outgoing, put_off, reply},
     trail::{arrival, over_whole},
-    turn::{Error, HandedOver, Turn, event_key, known_as},
+    turn::{Error, HandedOver, Received, Turn, event_key, known_as},
 };
-
-/// A message that came in, as it is stored.
-pub(crate) struct Received<'a> {
-    pub(crate) kind: &'static str,
-    pub(crate) text: Option<String>,
-    pub(crate) payload: Value,
-    pub(crate) provider_id: &'a str,
-}
-
-/// A content as it is stored.
-pub(crate) fn said<'a>(content: &Content, provider_id: &'a str) -> Received<'a> {
-    let text = content.plain_text().map(str::to_owned);
-    Received { kind: content.kind(), text, payload: json!(content), provider_id }
-}
 
 /// The bot's turn over an event of a conversation.
 pub(crate) fn converse(
@@ -68,15 +54,19 @@ pub(crate) fn converse(
     let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
     contact.inbound = i32::from(received.is_some());
     if received.is_some() {
-        contact.window_until = reply_window(envelope.kind).map(|window| now + window);
+        // From when it was written, not from when it got here. A provider's clock that is ahead opens no longer window.
+        let written = envelope.body.occurred_at.map_or(now, |at| at.min(now));
+        contact.window_until = reply_window(envelope.kind).map(|window| written + window);
         if contact.window_until.is_some() {
             turn.heard = heard(job, &contact);
         }
     }
 
+    // Somebody whom an operator blocked: what they write is kept, and nobody answers.
+    let blocked = loaded.known.as_ref().is_some_and(|known| known.blocked_by_us);
     let mut record = None;
     let sprint = match &loaded.bot {
-        Some(bot) if open.is_none_or(|open| open.mode == "bot") => {
+        Some(bot) if !blocked && open.is_none_or(|open| open.mode == "bot") => {
             let session = match open {
                 Some(open) => recording::session(&open.state).map_err(Error::Session)?,
                 None => Session::default(),
@@ -116,8 +106,14 @@ pub(crate) fn converse(
         Inbound::Joined { message } => Some(*message),
         _ => None,
     };
+    // The message that may be shown as seen: a tap was, before the replies to it.
+    let mut to_show = None;
     if let Some(received) = received {
         about = Some(message);
+        if !["system", "reaction", "unsupported"].contains(&received.kind) {
+            let was_tapped = received.kind == "interactive";
+            to_show = Some((received.provider_id.to_owned(), was_tapped));
+        }
         if received.text.as_deref().is_some_and(opt_out::is_meant) {
             turn.opted_out = Some(contact.id);
         }
@@ -139,6 +135,7 @@ pub(crate) fn converse(
             kind: received.kind,
             text: received.text,
             payload: with_speaker(received.payload, &envelope.body.sender),
+            reply_to: loaded.answered,
             trace_id: envelope.trace.trace_id().map(str::to_owned),
         });
     }
@@ -176,6 +173,7 @@ pub(crate) fn converse(
         // Pinned while a flow runs; once it has ended the next message starts the version that is current then.
         saved.version = session.version();
         saved.state = serde_json::to_value(&session).map_err(Error::Encode)?;
+        let takes_time = matches!(&next, Next::Ask { question, .. } if question.takes_time());
         saved.next_timer_at = match next {
             Next::Wait { until } => until,
             Next::Done => None,
@@ -213,9 +211,27 @@ pub(crate) fn converse(
                     turn.meant.extend(note.parse().ok().map(|id| nlu_logs::Meant { id, intent }));
                 }
                 Effect::Handoff { note, priority } => {
-                    turn.handoff = Some(HandedOver { conversation, priority, note });
+                    turn.handoff = Some(HandedOver {
+                        conversation,
+                        contact: contact.id,
+                        channel: envelope.channel,
+                        bot: envelope.bot,
+                        note,
+                        priority,
+                    });
                 }
             }
+        }
+        // Behind the replies, which do not wait for it and would end the typing.
+        let shown = match to_show {
+            Some((provider_id, was_shown)) if takes_time || (!was_shown && shows_seen(envelope.kind)) => {
+                Some(Outbound::MarkRead { provider_id, typing: takes_time })
+            }
+            None if takes_time => Some(Outbound::Typing),
+            _ => None,
+        };
+        if let Some(shown) = shown {
+            turn.outbox.push(outgoing(envelope, shown, None, ids, now)?);
         }
     }
     // A timer or an answer in between changes nothing of what is waited for.
@@ -230,6 +246,14 @@ pub(crate) fn converse(
     turn.contact = Some(contact);
     turn.conversation = Some(saved);
     Ok(())
+}
+
+/// Whether the network shows people that a message of theirs was seen.
+const fn shows_seen(kind: ChannelKind) -> bool {
+    match kind {
+        ChannelKind::Whatsapp | ChannelKind::Instagram => true,
+        ChannelKind::Telegram | ChannelKind::Slack | ChannelKind::Web => false,
+    }
 }
 
 /// The goals of experiments that the contact reached in this turn: an event of that name, a node by `node:` and its id.

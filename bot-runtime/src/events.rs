@@ -1,19 +1,70 @@
 //! What turns tell to webhooks, live views and the meter of use: one batch for all turns of a commit.
 
 use botbuilder_domain::{BotId, DeliveryStatus, Ids, MessageId};
+use botbuilder_flow::Priority;
 use botbuilder_store::{
-    channels::channel_messages::Direction,
+    channels::{channel_messages::Direction, hand_offs::Assigned},
     system::events::{Batch, Event, Used},
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{commit::priority, turn::Turn};
+use crate::turn::{HandedOver, Turn};
 
 /// What is told of a message that was seen because a later one was.
 pub(crate) fn read(message: MessageId, at: DateTime<Utc>, ids: &dyn Ids, now: DateTime<Utc>) -> Event {
     let data = json!({ "message_id": message, "at": at, "error_code": null });
     Event { id: ids.next(), kind: "message.read".to_owned(), at: now, bot_id: None, data }
+}
+
+/// The word for how urgent something is.
+pub(crate) const fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+        Priority::Urgent => "urgent",
+    }
+}
+
+/// What is told of a conversation that a bot hands over: to whom it goes, or that nobody has it yet.
+pub(crate) fn handed_off(
+    handoff: &HandedOver,
+    assigned: Option<Assigned>,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Vec<Event> {
+    let event = |kind: &str, data: Value| Event {
+        id: ids.next(),
+        kind: kind.to_owned(),
+        at: now,
+        bot_id: handoff.bot.map(BotId::uuid),
+        data,
+    };
+    let mut events = vec![event(
+        "conversation.handed_over",
+        json!({
+            "conversation_id": handoff.conversation,
+            "contact_id": handoff.contact,
+            "channel_id": handoff.channel,
+            "priority": priority(handoff.priority),
+            "note": handoff.note,
+            "member_id": assigned.map(|assigned| assigned.member),
+        }),
+    )];
+    // The same as where a person assigns it.
+    let anew = assigned.filter(|assigned| assigned.anew).map(|_| {
+        let data = json!({
+            "action": "conversations.assigned",
+            "resource_type": "conversations",
+            "resource_id": handoff.conversation,
+            "fields": ["assigned_member_id"],
+            "user_id": null,
+        });
+        event("conversation.assigned", data)
+    });
+    events.extend(anew);
+    events
 }
 
 /// The longest text of a message that an event carries, in characters.
@@ -37,8 +88,14 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
             tell("conversation.opened", opened.bot, data);
         }
         for message in &turn.messages {
-            if !matches!(message.direction, Direction::Inbound { .. }) {
-                continue;
+            match message.direction {
+                Direction::Inbound { .. } => {}
+                Direction::Outbound { .. } => continue,
+                Direction::Elsewhere { at, .. } => {
+                    let data = json!({ "message_id": message.id, "at": at, "error_code": null });
+                    tell("message.sent", message.bot, data);
+                    continue;
+                }
             }
             let text: Option<String> = message.text.as_ref().map(|text| text.chars().take(TEXT).collect());
             let data = json!({
@@ -55,16 +112,17 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
                 None => received.push((message.bot, 1)),
             }
         }
-        if let Some(handed) = &turn.handoff {
-            let saved = turn.conversation.as_ref();
+        // As an act of a person on the channel would be: to live views.
+        if let Some((channel, name, _)) = &turn.standing {
             let data = json!({
-                "conversation_id": handed.conversation,
-                "contact_id": saved.map(|saved| saved.contact),
-                "channel_id": saved.map(|saved| saved.channel),
-                "priority": priority(handed.priority),
-                "note": handed.note,
+                "action": "channels.standing",
+                "resource_type": "channels",
+                "resource_id": channel,
+                "fields": ["health", "error_code", "error_message", "status"],
+                "user_id": null,
+                "reason": name,
             });
-            tell("conversation.handed_over", saved.and_then(|saved| saved.bot), data);
+            tell("channels.standing", None, data);
         }
         if let Some(report) = &turn.report {
             let kind = match report.status {
@@ -91,23 +149,35 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
 
 #[cfg(test)]
 mod tests {
-    use botbuilder_domain::{ConversationId, SystemIds};
-    use botbuilder_flow::Priority;
+    use botbuilder_domain::{ChannelId, ContactId, ConversationId, SystemIds};
     use uuid::Uuid;
 
     use super::*;
-    use crate::turn::HandedOver;
 
     #[test]
     fn who_takes_over_is_told_what_the_flow_has_to_say() {
         let conversation = ConversationId::new(Uuid::from_u128(1));
-        let handed = HandedOver { conversation, priority: Priority::High, note: Some("order 7".to_owned()) };
-        let turn = Turn { handoff: Some(handed), ..Turn::default() };
-        let told = of_turns(&[turn], &SystemIds, DateTime::<Utc>::UNIX_EPOCH);
-        assert_eq!(told.events.len(), 1);
-        assert_eq!(told.events[0].kind, "conversation.handed_over");
-        let data = &told.events[0].data;
+        let handed = HandedOver {
+            conversation,
+            contact: ContactId::new(Uuid::from_u128(2)),
+            channel: ChannelId::new(Uuid::from_u128(3)),
+            bot: None,
+            note: Some("order 7".to_owned()),
+            priority: Priority::High,
+        };
+        let told = |assigned| handed_off(&handed, assigned, &SystemIds, DateTime::<Utc>::UNIX_EPOCH);
+        let kinds = |events: &[Event]| events.iter().map(|event| event.kind.clone()).collect::<Vec<_>>();
+        let events = told(None);
+        assert_eq!(kinds(&events), ["conversation.handed_over"]);
+        let data = &events[0].data;
         assert_eq!((&data["note"], &data["priority"]), (&json!("order 7"), &json!("high")));
-        assert_eq!(data["conversation_id"], json!(conversation));
+        assert_eq!((&data["conversation_id"], &data["member_id"]), (&json!(conversation), &Value::Null));
+
+        let member = Uuid::from_u128(4);
+        let events = told(Some(Assigned { member, anew: true }));
+        assert_eq!(kinds(&events), ["conversation.handed_over", "conversation.assigned"]);
+        assert_eq!(events[0].data["member_id"], json!(member));
+        // Whoever had it before is not told of it again.
+        assert_eq!(kinds(&told(Some(Assigned { member, anew: false }))), ["conversation.handed_over"]);
     }
 }

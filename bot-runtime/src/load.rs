@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use botbuilder_domain::{Inbound, InboundEvent, MessageId, VersionId, is_option_key};
+use botbuilder_domain::{ConversationId, Inbound, InboundEvent, MessageId, VersionId, is_option_key};
 use botbuilder_flow::{Bot, Session};
 use botbuilder_store::{
     Error, OrgScope,
-    channels::conversations::{self, Known, Lookup, Open},
+    channels::{
+        channel_messages,
+        conversations::{self, Known, Lookup, Open},
+    },
     system::dedupe_keys,
 };
 
@@ -28,12 +31,22 @@ pub struct Loaded {
     pub meant: Option<Inbound>,
     /// The message of the conversation whose parts are waited for.
     pub joining: Option<MessageId>,
+    /// The message that this one answers, where it is known.
+    pub answered: Option<MessageId>,
+    /// For what may be our own: a message of that text in the conversation, of which the provider's answer is not known.
+    pub unanswered: Option<MessageId>,
 }
 
 /// Where the state of a conversation names the message whose parts are waited for, beside its session.
 const JOINING: &str = "joining";
 
 impl Loaded {
+    /// Whether that conversation is the one that is open with the contact.
+    pub fn is_open(&self, conversation: ConversationId) -> bool {
+        let open = self.known.as_ref().and_then(|known| known.conversation.as_ref());
+        open.is_some_and(|open| open.id == conversation)
+    }
+
     /// The message whose parts are waited for, where this event may not be answered before it: somebody who writes has
     /// sent all of them.
     pub fn completed_by(&self, event: &InboundEvent) -> Option<MessageId> {
@@ -84,7 +97,7 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
     let subjects = subjects(&mut tx, scope, jobs).await?;
 
     let mut loaded = Vec::with_capacity(jobs.len());
-    for ((job, mut known), subject) in jobs.iter().zip(known).zip(subjects) {
+    for ((job, mut known), About { subject, answered }) in jobs.iter().zip(known).zip(subjects) {
         let joining = take_joining(known.as_mut());
         let (subject, meant) = match subject {
             Some(message) => stored::meaning(&mut tx, scope, job, message).await?,
@@ -111,7 +124,16 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
             }
             (_, bot) => bot,
         };
-        loaded.push(Loaded { known, bot, subject, meant, joining });
+        let unanswered = match (&job.envelope.body.what, &known) {
+            (
+                Inbound::Echo { content, may_be_ours: true, .. },
+                Some(Known { conversation: Some(open), .. }),
+            ) if subject.is_none() => {
+                channel_messages::unanswered(&mut tx, scope, open.id, content.plain_text()).await?
+            }
+            _ => None,
+        };
+        loaded.push(Loaded { known, bot, subject, meant, joining, answered, unanswered });
     }
     tx.commit().await?;
     Ok(loaded)
@@ -126,13 +148,22 @@ fn called(open: &Open) -> Vec<VersionId> {
     Session::deserialize(&open.state).map(|session| session.called_versions().collect()).unwrap_or_default()
 }
 
-/// The messages that reports, edits and removals are about.
+/// The messages that an event speaks of.
+#[derive(Debug, Clone, Copy, Default)]
+struct About {
+    /// The one that a report, an edit or a removal is about.
+    subject: Option<MessageId>,
+    /// The one that a message answers.
+    answered: Option<MessageId>,
+}
+
+/// The messages that events speak of.
 async fn subjects(
     tx: &mut botbuilder_store::Tx,
     scope: &OrgScope,
     jobs: &[Job],
-) -> Result<Vec<Option<MessageId>>, Error> {
-    let mut found: Vec<Option<MessageId>> = vec![None; jobs.len()];
+) -> Result<Vec<About>, Error> {
+    let mut found = vec![About::default(); jobs.len()];
     let mut wanted = Vec::new();
     let mut places = Vec::new();
     for (place, job) in jobs.iter().enumerate() {
@@ -141,7 +172,7 @@ async fn subjects(
             Inbound::Status { provider_id, correlation, .. } => {
                 // Our own tag names the message even before the provider's answer was processed.
                 if let Some(message) = correlation.as_deref().and_then(|tag| tag.parse().ok()) {
-                    found[place] = Some(message);
+                    found[place].subject = Some(message);
                 } else {
                     wanted.push((dedupe_keys::outbound_scope(channel), provider_id.clone()));
                     places.push(place);
@@ -156,7 +187,12 @@ async fn subjects(
                 wanted.push((dedupe_keys::inbound_scope(channel), album_key(album)));
                 places.push(place);
             }
-            Inbound::Joined { message } => found[place] = Some(*message),
+            // What we sent comes back on some networks.
+            Inbound::Echo { provider_id, .. } => {
+                wanted.push((dedupe_keys::outbound_scope(channel), provider_id.clone()));
+                places.push(place);
+            }
+            Inbound::Joined { message } => found[place].subject = Some(*message),
             Inbound::Edit { provider_id, .. } | Inbound::Delete { provider_id } => {
                 for key in [provider_id.clone(), reference_key(provider_id)] {
                     wanted.push((dedupe_keys::inbound_scope(channel), key));
@@ -166,10 +202,34 @@ async fn subjects(
             _ => {}
         }
     }
-    for (place, message) in places.into_iter().zip(dedupe_keys::resolve_many(tx, scope, &wanted).await?) {
-        found[place] = found[place].or(message);
+    let subjects = wanted.len();
+    // Theirs or ours: people answer both.
+    let mut answering = Vec::new();
+    for (place, job) in jobs.iter().enumerate() {
+        let Some(answered) = answers(&job.envelope.body.what) else { continue };
+        let channel = job.envelope.channel;
+        wanted.push((dedupe_keys::outbound_scope(channel), answered.to_owned()));
+        wanted.push((dedupe_keys::inbound_scope(channel), answered.to_owned()));
+        wanted.push((dedupe_keys::inbound_scope(channel), reference_key(answered)));
+        answering.extend([place; 3]);
+    }
+    let mut resolved = dedupe_keys::resolve_many(tx, scope, &wanted).await?;
+    let answered = resolved.split_off(subjects.min(resolved.len()));
+    for (place, message) in places.into_iter().zip(resolved) {
+        found[place].subject = found[place].subject.or(message);
+    }
+    for (place, message) in answering.into_iter().zip(answered) {
+        found[place].answered = found[place].answered.or(message);
     }
     Ok(found)
+}
+
+/// The provider's id of the message that a message answers.
+fn answers(what: &Inbound) -> Option<&str> {
+    match what {
+        Inbound::Message { reply_to, .. } | Inbound::Postback { reply_to, .. } => reply_to.as_deref(),
+        _ => None,
+    }
 }
 
 /// The key under which the message of an album is found by its parts.

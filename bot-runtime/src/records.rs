@@ -54,6 +54,7 @@ pub(crate) fn reply(
         kind: content.kind(),
         text: content.plain_text().map(str::to_owned),
         payload: json!(content),
+        reply_to: None,
         trace_id: cause.trace.trace_id().map(str::to_owned),
     });
     let what = Outbound::Send(Box::new(Send {

@@ -5,7 +5,7 @@ use botbuilder_flow::Sprint;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::{INBOUND, batch::Job, converse::Received};
+use crate::{INBOUND, batch::Job, turn::Received};
 
 /// The entries of an incoming message: its way to the stream, and the turn over it.
 pub(crate) fn arrival(

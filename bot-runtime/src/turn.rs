@@ -1,12 +1,14 @@
-//! Decides what one event changes: pure, from what was loaded to what is to be written.
+//! Decides what one event changes: pure, from what was loaded to what is to be written. What a bot may answer goes to
+//! [`crate::converse`], what is only told to [`crate::notices`].
 
 use botbuilder_domain::{
-    ChannelId, ContactId, Content, ConversationId, Ids, Inbound, InboundEvent, Media, MessageId, Outbound,
+    BotId, ChannelId, ContactId, Content, ConversationId, Ids, Inbound, Media, MessageId, Outbound, Standing,
     TemplateChange, TrailEvent,
 };
 use botbuilder_flow::Priority;
 use botbuilder_store::{
     channels::{
+        addresses,
         channel_contacts::Seen,
         channel_messages::{Amended, New as NewMessage, Reported},
         channel_webhooks,
@@ -24,12 +26,11 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     INBOUND, Options,
     batch::Job,
-    contact::contact,
-    converse::{Received, converse, said},
+    converse::converse,
     load::{Loaded, note_joining, reference_key},
+    notices::notice,
     recording::Recorded,
-    records::{outgoing, put_off, wait_for_parts},
-    trail::status_entry,
+    records::{outgoing, wait_for_parts},
 };
 
 /// Everything one event changes. Written in one transaction, or not at all.
@@ -45,6 +46,12 @@ pub struct Turn {
     pub messages: Vec<NewMessage>,
     /// A state that the provider reported.
     pub report: Option<Reported>,
+    /// Messages that a person wrote elsewhere: from now on the bot is silent in these conversations.
+    pub answered: Vec<ConversationId>,
+    /// What the provider says of the channel's account, with its name for it.
+    pub standing: Option<(ChannelId, String, Standing)>,
+    /// Addresses of a contact that changed, or became known.
+    pub addresses: Vec<(ContactId, addresses::Change)>,
     /// A message that the contact changed or took back.
     pub amendment: Option<Amended>,
     /// A file that belongs to a message that is there already.
@@ -81,15 +88,21 @@ pub struct Turn {
     pub recorded: Option<Recorded>,
 }
 
-/// A conversation that a person takes over.
+/// A conversation that a bot hands to a person.
 #[derive(Debug)]
 pub struct HandedOver {
     /// The conversation.
     pub conversation: ConversationId,
-    /// How urgent that is.
-    pub priority: Priority,
-    /// What the flow has to say to whoever takes over; where nothing took a failure, its code.
+    /// Its contact.
+    pub contact: ContactId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// The bot.
+    pub bot: Option<BotId>,
+    /// What the person is told.
     pub note: Option<String>,
+    /// How urgent it is.
+    pub priority: Priority,
 }
 
 /// Why a turn could not be decided. The record goes to the dead letter with it.
@@ -143,7 +156,7 @@ pub fn decide(
         },
         Inbound::Postback { provider_id, payload, title, .. } => {
             // The person sees at once that the choice arrived, before the replies to it.
-            let seen = Outbound::MarkRead { provider_id: provider_id.clone() };
+            let seen = Outbound::MarkRead { provider_id: provider_id.clone(), typing: false };
             turn.outbox.push(outgoing(&job.envelope, seen, None, ids, now)?);
             let received = Received {
                 kind: "interactive",
@@ -180,52 +193,32 @@ pub fn decide(
             };
             converse(&mut turn, job, loaded, Some(received), options, ids, now)?;
         }
+        // The conversation is over, or its contact was erased: nothing is left that waits, and nothing begins with this.
+        Inbound::Timeout { conversation, .. } | Inbound::Answer { conversation, .. }
+            if !loaded.is_open(*conversation) => {}
         Inbound::Timeout { .. } | Inbound::Answer { .. } | Inbound::Happened { .. } => {
             converse(&mut turn, job, loaded, None, options, ids, now)?;
         }
-        Inbound::Status { provider_id, status, failure, and_before, .. } => match loaded.subject {
-            Some(message) => {
-                let at = event.occurred_at.unwrap_or(now);
-                turn.trail.push(status_entry(job, message, *status, failure.as_ref(), at));
-                turn.report = Some(Reported {
-                    id: message,
-                    status: *status,
-                    at,
-                    provider_id: provider_id.clone(),
-                    failure: failure.clone(),
-                    and_before: *and_before,
-                });
-            }
-            None => put_off(&mut turn, job, options, ids, now)?,
-        },
-        Inbound::Edit { content, .. } => match loaded.subject {
-            Some(message) => turn.amendment = Some(amended(event, message, Some(content.clone()), now)),
-            None => put_off(&mut turn, job, options, ids, now)?,
-        },
-        Inbound::Delete { .. } => match loaded.subject {
-            Some(message) => turn.amendment = Some(amended(event, message, None, now)),
-            None => put_off(&mut turn, job, options, ids, now)?,
-        },
-        Inbound::ContactChanged { blocked, .. } => {
-            turn.contact = Some(Seen { blocked: *blocked, ..contact(job, loaded, ids) });
-        }
-        Inbound::Template(change) => turn.template = Some((job.envelope.channel, change.clone())),
-        // A message whose parts were waited for and that was emptied meanwhile is nothing either.
-        Inbound::Joined { .. }
-        | Inbound::Typing
-        | Inbound::Account { .. }
-        | Inbound::Service { .. }
-        | Inbound::Unsupported { .. } => {}
+        _ => notice(&mut turn, job, loaded, options, ids, now)?,
     }
     Ok(turn)
 }
 
-/// A change of a message. A provider whose clock is ahead of ours does not keep later changes out.
-fn amended(event: &InboundEvent, id: MessageId, content: Option<Content>, now: DateTime<Utc>) -> Amended {
-    Amended { id, content, at: event.occurred_at.map_or(now, |at| at.min(now)) }
+/// A message that came in, as it is stored.
+pub(crate) struct Received<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) text: Option<String>,
+    pub(crate) payload: Value,
+    pub(crate) provider_id: &'a str,
 }
 
-/// The key that makes an event the same when it comes again.
+/// A content as it is stored.
+fn said<'a>(content: &Content, provider_id: &'a str) -> Received<'a> {
+    let text = content.plain_text().map(str::to_owned);
+    Received { kind: content.kind(), text, payload: json!(content), provider_id }
+}
+
+/// What makes an event the same when it comes again, and the message it leads to.
 pub(crate) fn event_key(job: &Job, message: Option<MessageId>) -> dedupe_keys::New {
     dedupe_keys::New {
         scope: dedupe_keys::inbound_scope(job.envelope.channel),
@@ -257,3 +250,6 @@ fn webhook(job: &Job, body: &str, ids: &dyn Ids) -> channel_webhooks::New {
         stream_ref: format!("{INBOUND}/{}/{}", job.position.partition, job.position.offset),
     }
 }
+
+#[cfg(test)]
+mod tests;

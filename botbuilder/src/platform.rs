@@ -281,6 +281,7 @@ async fn build(
                 supervisor.start(jobs::relay::Relay::new(runtime.clone()));
                 supervisor.start(jobs::bulk::Bulk::new(runtime.clone()));
                 supervisor.start(jobs::held::Held::new(runtime.clone()));
+                supervisor.start(jobs::snoozed::Snoozed::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
                 supervisor.start(jobs::training::Trainer::new(runtime.clone()));

@@ -149,11 +149,14 @@ impl Hub {
         let visitor = (channel, event.to.clone());
         match &event.what {
             Outbound::Typing => self.signal(&visitor, &protocol::typing(), None),
-            Outbound::MarkRead { provider_id } => {
+            Outbound::MarkRead { provider_id, typing } => {
                 // The visitor's own id follows the address: see `say`.
                 let id = provider_id.strip_prefix(&event.to).and_then(|rest| rest.strip_prefix(':'));
                 if let Some(id) = id {
                     self.signal(&visitor, &protocol::seen(id), None);
+                }
+                if *typing {
+                    self.signal(&visitor, &protocol::typing(), None);
                 }
             }
             Outbound::Send(_) => {}

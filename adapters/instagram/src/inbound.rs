@@ -131,7 +131,7 @@ impl Reading<'_> {
             }
             (Some(field), Some(value)) => {
                 let dedupe = format!("account:{}", meta::digest(&[&field, &value.to_string()]));
-                let what = Inbound::Account { name: field, raw: value.clone() };
+                let what = Inbound::Account { name: field, standing: None, raw: value.clone() };
                 self.events.push(without_person(dedupe, what));
             }
             _ => self.unsupported("changes", change),
@@ -157,7 +157,7 @@ impl Reading<'_> {
         if from == ours {
             // Our own, or typed by a person in Instagram's app.
             let item = One { raw, address: to, timestamp, at };
-            self.events.push(item.service("message_echo", raw, None));
+            self.events.push(item.echo());
             return;
         }
         if to != ours {
@@ -201,7 +201,7 @@ impl One<'_> {
                 "message_edit" => self.edit(value).map(|event| vec![event]),
                 "referral" => Some(vec![self.referral(value)]),
                 _ if ACCOUNT.contains(&kind.as_str()) => {
-                    let what = Inbound::Account { name: kind.clone(), raw: self.raw.clone() };
+                    let what = Inbound::Account { name: kind.clone(), standing: None, raw: self.raw.clone() };
                     Some(vec![self.event(self.by_content(kind), what)])
                 }
                 "sender" | "recipient" | "timestamp" => continue,
@@ -248,6 +248,19 @@ impl One<'_> {
             events.push(self.event(id, what));
         }
         Some(events)
+    }
+
+    /// Something that went out: typed by a person in Instagram's app, or sent by us.
+    fn echo(&self) -> InboundEvent {
+        let message: Option<Message> = self.raw.get("message").and_then(read);
+        let said =
+            message.filter(|message| !message.is_deleted && !message.is_unsupported).and_then(|message| {
+                let mut contents = content::of(&message).into_iter();
+                Some((message.mid?, contents.next()?))
+            });
+        let Some((mid, content)) = said else { return self.service("message_echo", self.raw, None) };
+        let key = format!("echo:{mid}");
+        self.event(key, Inbound::Echo { provider_id: mid, content, may_be_ours: true })
     }
 
     /// A button of a template, an ice breaker, or an item of the persistent menu.

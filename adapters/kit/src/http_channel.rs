@@ -208,6 +208,15 @@ impl SendError {
     }
 }
 
+/// What a person is shown of a message of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Show {
+    /// That it was seen.
+    pub seen: bool,
+    /// That an answer is being written.
+    pub typing: bool,
+}
+
 /// A channel whose provider is called by HTTP. All of it is pure.
 pub trait HttpChannel: Send + Sync {
     /// The requests that send a part, in order.
@@ -256,6 +265,20 @@ pub trait HttpChannel: Send + Sync {
         _provider_id: &str,
     ) -> Result<Option<ProviderRequest>, SendError> {
         Ok(None)
+    }
+
+    /// The requests that show the person of an inbound message that it was seen, that an answer is being written, or both;
+    /// none where the provider has none.
+    fn encode_seen(
+        &self,
+        account: &Account,
+        to: &str,
+        provider_id: &str,
+        show: Show,
+    ) -> Result<Vec<ProviderRequest>, SendError> {
+        let seen = if show.seen { self.encode_mark_read(account, to, provider_id)? } else { None };
+        let typing = if show.typing { self.encode_typing(account, to)? } else { None };
+        Ok(seen.into_iter().chain(typing).collect())
     }
 
     /// The same request, saying that a person wrote the message: for networks that give persons more time than programs.

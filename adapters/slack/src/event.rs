@@ -1,7 +1,7 @@
 //! From one event of the Events API to what happened.
 
 use botbuilder_adapter_kit::{Account, Name, json};
-use botbuilder_domain::{Inbound, InboundEvent, Sender, Speaker};
+use botbuilder_domain::{Inbound, InboundEvent, Sender, Speaker, Standing};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -60,6 +60,21 @@ const ACCOUNT: [&str; 17] = [
 
 const ACCOUNT_PREFIXES: [&str; 7] = ["channel_", "im_", "group_", "pin_", "file_", "dnd_", "subteam_"];
 
+/// What an event about the account means for its connection.
+fn standing(kind: &str, raw: &Value) -> Option<Standing> {
+    let ended = |why: &str| Some(Standing::Ended { why: why.to_owned() });
+    match kind {
+        "app_uninstalled" => ended("the app was removed from the workspace"),
+        // Tokens of persons are none of ours.
+        "tokens_revoked"
+            if raw.pointer("/tokens/bot").is_some_and(|bot| bot != &Value::Array(Vec::new())) =>
+        {
+            ended("the app's token was revoked")
+        }
+        _ => None,
+    }
+}
+
 /// One event, and what is known about who got it.
 pub(crate) struct Reading<'a> {
     account: &'a Account,
@@ -85,7 +100,8 @@ impl<'a> Reading<'a> {
             "message" | "app_mention" => self.message(),
             "reaction_added" | "reaction_removed" => self.reaction(kind == "reaction_added"),
             _ if ACCOUNT.contains(&kind.as_str()) || begins(&kind, &ACCOUNT_PREFIXES) => {
-                let what = Inbound::Account { name: kind.clone(), raw: self.raw.clone() };
+                let standing = standing(&kind, self.raw);
+                let what = Inbound::Account { name: kind.clone(), standing, raw: self.raw.clone() };
                 Some(vec![self.event(Sender::default(), self.id(), what)])
             }
             _ => None,

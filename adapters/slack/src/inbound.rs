@@ -3,7 +3,7 @@
 use botbuilder_adapter_kit::{
     Account, DecodeError, Locator, RawRequest, Received, Rejection, Reply, Verified, Webhook, json::as_text,
 };
-use botbuilder_domain::{ChannelKind, Inbound, InboundEvent, Sender};
+use botbuilder_domain::{ChannelKind, Inbound, InboundEvent, Sender, Standing};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -84,7 +84,12 @@ fn is_ours(account: &Account, body: &Body) -> bool {
 /// More events than Slack delivers: some were lost, which an operator has to know.
 fn rate_limited(envelope: &Map<String, Value>) -> InboundEvent {
     let name = "app_rate_limited";
-    let what = Inbound::Account { name: name.to_owned(), raw: Value::Object(envelope.clone()) };
+    let why = "more happens than Slack delivers: some events were lost".to_owned();
+    let what = Inbound::Account {
+        name: name.to_owned(),
+        standing: Some(Standing::Troubled { why }),
+        raw: Value::Object(envelope.clone()),
+    };
     without_person(digest(name, envelope), what)
 }
 

@@ -120,7 +120,8 @@ impl Update<'_> {
             | "removed_chat_boost"
             | "business_connection"
             | "managed_bot" => {
-                let what = Inbound::Account { name: self.kind.to_owned(), raw: self.raw.clone() };
+                let what =
+                    Inbound::Account { name: self.kind.to_owned(), standing: None, raw: self.raw.clone() };
                 Some(vec![self.event(Sender::default(), None, what)])
             }
             _ => None,
@@ -156,7 +157,9 @@ impl Update<'_> {
             },
             Holds::Start(payload) => Inbound::Opened { payload },
             Holds::MovedTo(new) => Inbound::ContactChanged { new_address: Some(new), blocked: None },
-            Holds::Account(name) => Inbound::Account { name: name.to_owned(), raw: self.raw.clone() },
+            Holds::Account(name) => {
+                Inbound::Account { name: name.to_owned(), standing: None, raw: self.raw.clone() }
+            }
             Holds::Service(name) => Inbound::Service { name: name.to_owned(), raw: self.raw.clone() },
             Holds::Unknown(name) => {
                 Inbound::Unsupported { provider_id: Some(provider_id), name, raw: self.raw.clone() }

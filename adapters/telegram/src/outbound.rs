@@ -2,7 +2,7 @@
 
 use botbuilder_adapter_kit::{
     Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
-    json::as_text,
+    Show, json::as_text,
 };
 use botbuilder_domain::{Choice, Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
@@ -45,6 +45,19 @@ impl HttpChannel for Telegram {
         }
         let body = Map::from_iter([("callback_query_id".to_owned(), provider_id.into())]);
         Ok(Some(request(&Calling::of(account)?, "answerCallbackQuery", body)))
+    }
+
+    /// A tap is answered whatever is to be shown.
+    fn encode_seen(
+        &self,
+        account: &Account,
+        to: &str,
+        provider_id: &str,
+        show: Show,
+    ) -> Result<Vec<ProviderRequest>, SendError> {
+        let answer = self.encode_mark_read(account, to, provider_id)?;
+        let typing = if show.typing { self.encode_typing(account, to)? } else { None };
+        Ok(answer.into_iter().chain(typing).collect())
     }
 
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {

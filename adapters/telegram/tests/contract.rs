@@ -72,4 +72,7 @@ fn typing_is_shown_and_a_tap_is_answered() {
     assert_eq!(url, "https://api.telegram.org/bot…/answerCallbackQuery");
     assert_eq!(body, json!({ "callback_query_id": "4382bfdwdsb323b2d9" }));
     assert!(http.encode_mark_read(&account(), "42", "42:7").unwrap().is_none());
+    let nothing = botbuilder_adapter_kit::Show { seen: false, typing: false };
+    let shown = |id| http.encode_seen(&account(), "42", id, nothing).unwrap().len();
+    assert_eq!((shown("4382bfdwdsb323b2d9"), shown("42:7")), (1, 0), "a button waits for its answer");
 }

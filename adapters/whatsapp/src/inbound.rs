@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     Whatsapp,
     identity::Ids,
-    message, settings, templates,
+    message, settings, standing, templates,
     wire::{Contact, Status},
 };
 
@@ -178,7 +178,8 @@ impl Reading<'_> {
 
     fn account_event(&mut self, name: &str, raw: &Value) {
         let dedupe = format!("account:{}", meta::digest(&[name, &raw.to_string()]));
-        let what = Inbound::Account { name: name.to_owned(), raw: raw.clone() };
+        let what =
+            Inbound::Account { name: name.to_owned(), standing: standing::of(name, raw), raw: raw.clone() };
         self.events.push(without_person(dedupe, what));
     }
 

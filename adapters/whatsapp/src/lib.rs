@@ -9,6 +9,7 @@ mod message;
 mod outbound;
 mod settings;
 mod setup;
+mod standing;
 mod template;
 mod templates;
 mod wire;

@@ -1,6 +1,6 @@
 //! One message of a webhook.
 
-use botbuilder_adapter_kit::json::as_text;
+use botbuilder_adapter_kit::{SendError, json::as_text};
 use botbuilder_adapter_meta as meta;
 use botbuilder_domain::{
     ContactCard, Content, Failure, Inbound, InboundEvent, Location, Media, MediaKind, Sender, Speaker,
@@ -60,12 +60,18 @@ pub(crate) fn echo(item: &Value) -> InboundEvent {
     let Some((id, sender, timestamp)) = parts else {
         return unsupported(Sender::default(), item.get("id").and_then(as_text), "message_echo", item);
     };
+    let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
+    let what = match content(kind, item) {
+        // What programs send is told in the response to it alone.
+        Some(content) => Inbound::Echo { provider_id: id.clone(), content, may_be_ours: false },
+        None => Inbound::Service { name: "message_echo".into(), raw: item.clone() },
+    };
     InboundEvent {
         sender,
         thread: String::new(),
         dedupe: format!("echo:{id}"),
         occurred_at: timestamp.and_then(meta::instant),
-        what: Inbound::Service { name: "message_echo".into(), raw: item.clone() },
+        what,
     }
 }
 
@@ -159,11 +165,19 @@ fn content(kind: &str, item: &Value) -> Option<Content> {
     }
 }
 
-/// Why something failed, from a list of errors.
+/// The code of a message that its person wants no more of: marketing, by the network's own switch.
+const OPTED_OUT: i64 = 131_050;
+
+/// Why something failed, from a list of errors: in the same words as where the response says so.
 pub(crate) fn failure(errors: Option<&Value>) -> Failure {
     let first = errors.and_then(|errors| errors.get(0)).map(meta::GraphError::read).unwrap_or_default();
+    let code = match meta::classify(&first, 0, None) {
+        _ if first.code == Some(OPTED_OUT) => "opted_out",
+        SendError::RecipientGone { blocked: true, .. } => "contact_blocked",
+        other => other.code(),
+    };
     Failure {
-        code: meta::classify(&first, 0, None).code().to_owned(),
+        code: code.to_owned(),
         provider_code: first.code.map(|code| code.to_string()),
         message: first.text(),
     }

@@ -2,7 +2,7 @@
 
 use botbuilder_adapter_kit::{
     Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
-    json::as_text,
+    Show, json::as_text,
 };
 use botbuilder_adapter_meta as meta;
 use botbuilder_domain::{Choice, ChoiceStyle, ContactCard, Content, Media, MediaKind, Secret};
@@ -42,6 +42,26 @@ impl HttpChannel for Whatsapp {
         let settings = Sending::of(account)?;
         let body = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": provider_id });
         Ok(Some(request(&settings, body)))
+    }
+
+    /// Typing is shown by the receipt itself, so where nothing is to be marked as read nothing is shown.
+    fn encode_seen(
+        &self,
+        account: &Account,
+        to: &str,
+        provider_id: &str,
+        show: Show,
+    ) -> Result<Vec<ProviderRequest>, SendError> {
+        if !show.seen {
+            return Ok(Vec::new());
+        }
+        let mut request = self.encode_mark_read(account, to, provider_id)?;
+        if let Some(ProviderRequest { body: RequestBody::Json(Value::Object(body)), .. }) = &mut request
+            && show.typing
+        {
+            body.insert("typing_indicator".to_owned(), json!({ "type": "text" }));
+        }
+        Ok(request.into_iter().collect())
     }
 
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {

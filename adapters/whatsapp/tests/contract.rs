@@ -148,6 +148,27 @@ fn a_read_receipt_names_the_message() {
 }
 
 #[test]
+fn typing_is_shown_by_the_receipt_and_not_without_it() {
+    let http = Whatsapp.http().unwrap();
+    let shown = |seen, typing| {
+        let show = botbuilder_adapter_kit::Show { seen, typing };
+        let requests = http.encode_seen(&account(), "15550001111", "wamid.1", show).unwrap();
+        let bodies = requests.into_iter().map(|request| match request.body {
+            botbuilder_adapter_kit::RequestBody::Json(body) => body,
+            _ => panic!("no body"),
+        });
+        bodies.collect::<Vec<_>>()
+    };
+    let read = json!({ "messaging_product": "whatsapp", "status": "read", "message_id": "wamid.1" });
+    let mut typing = read.clone();
+    typing["typing_indicator"] = json!({ "type": "text" });
+    assert_eq!(shown(true, false), [read]);
+    assert_eq!(shown(true, true), [typing]);
+    // Typing always marks the message as read.
+    assert_eq!(shown(false, true), [] as [serde_json::Value; 0]);
+}
+
+#[test]
 fn an_account_that_lacks_something_says_what() {
     let part = botbuilder_adapter_kit::Part {
         message: botbuilder_domain::MessageId::new(Uuid::nil()),

@@ -145,6 +145,7 @@ impl Input {
             | Inbound::Reaction { .. }
             | Inbound::Status { .. }
             | Inbound::ContactChanged { .. }
+            | Inbound::Echo { .. }
             | Inbound::Typing
             | Inbound::Account { .. }
             | Inbound::Template(_)

@@ -21,6 +21,16 @@ pub struct Question {
     pub seconds: u32,
 }
 
+impl Question {
+    /// Whether a person would notice the wait for the answer. What a text means is known at once.
+    pub const fn takes_time(&self) -> bool {
+        match self.ask {
+            Ask::Http(_) | Ask::Respond { .. } | Ask::Knowledge { .. } | Ask::Workflow { .. } => true,
+            Ask::Recognize { .. } => false,
+        }
+    }
+}
+
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]

@@ -5,5 +5,6 @@ pub mod email;
 pub mod held;
 pub mod relay;
 pub mod retention;
+pub mod snoozed;
 pub mod timers;
 pub mod training;

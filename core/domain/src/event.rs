@@ -64,6 +64,29 @@ pub struct InboundEvent {
     pub what: Inbound,
 }
 
+/// What a provider says of an account's connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Standing {
+    /// All is well again.
+    Well,
+    /// It works, and somebody has to look: what is wrong, for operators.
+    Troubled {
+        /// What is wrong.
+        why: String,
+    },
+    /// The provider takes nothing from it for now: what is wrong, for operators.
+    Down {
+        /// What is wrong.
+        why: String,
+    },
+    /// There is no connection any more: the app was removed, or its tokens were taken back.
+    Ended {
+        /// What happened.
+        why: String,
+    },
+}
+
 /// The kinds of things that come in. The tag carries the version of the variant's shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event")]
@@ -201,11 +224,26 @@ pub enum Inbound {
         /// What is known about it.
         data: serde_json::Value,
     },
+    /// Something of ours was written to the person outside of this platform: by somebody in the network's own app. The
+    /// sender is the person it went to.
+    #[serde(rename = "echo.1")]
+    Echo {
+        /// The provider's id of it.
+        provider_id: String,
+        /// What it holds.
+        content: Content,
+        /// Whether the network tells of what we sent through its interface in the same way.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        may_be_ours: bool,
+    },
     /// Something about the account rather than a person.
     #[serde(rename = "account.1")]
     Account {
         /// The provider's name for it.
         name: String,
+        /// What it means for the connection, where it means anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        standing: Option<Standing>,
         /// As it came.
         raw: serde_json::Value,
     },
@@ -251,6 +289,7 @@ impl Inbound {
             Self::Timeout { .. } => "timeout",
             Self::Answer { .. } => "answer",
             Self::Happened { .. } => "happened",
+            Self::Echo { .. } => "echo",
             Self::Account { .. } => "account",
             Self::Template(_) => "template",
             Self::Service { .. } => "service",
@@ -286,6 +325,9 @@ pub enum Outbound {
     MarkRead {
         /// The provider's id of the person's message.
         provider_id: String,
+        /// Whether an answer is being written, and is to be waited for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        typing: bool,
     },
 }
 

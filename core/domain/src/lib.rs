@@ -21,7 +21,7 @@ pub use content::{
     Choice, ChoiceOption, ChoiceStyle, ContactCard, Content, Location, Media, MediaKind, is_option_key,
 };
 pub use envelope::{ConversationKey, DecodeError, Envelope, Times, TraceContext};
-pub use event::{Inbound, InboundEvent, Outbound, OutboundEvent, Send, Sender, Speaker};
+pub use event::{Inbound, InboundEvent, Outbound, OutboundEvent, Send, Sender, Speaker, Standing};
 pub use id::{
     BotId, CallId, ChannelId, ContactId, ConversationId, EnvelopeId, FlowId, Id, MessageId, OrgId, VersionId,
 };

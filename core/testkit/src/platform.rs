@@ -241,6 +241,7 @@ impl TestPlatform {
         supervisor.start(jobs::relay::Relay::new(self.runtime.clone()));
         supervisor.start(jobs::bulk::Bulk::new(self.runtime.clone()));
         supervisor.start(jobs::held::Held::new(self.runtime.clone()));
+        supervisor.start(jobs::snoozed::Snoozed::new(self.runtime.clone()));
         supervisor.start(jobs::timers::Timers::new(self.runtime.clone()));
         supervisor.start(jobs::retention::Retention::new(self.runtime.clone()));
         supervisor.start(jobs::training::Trainer::new(self.runtime.clone()));

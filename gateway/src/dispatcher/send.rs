@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError, plan};
+use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError, Show, plan};
 use botbuilder_domain::{Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
@@ -12,7 +12,7 @@ use botbuilder_store::{
 };
 use botbuilder_stream::Stream;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
@@ -121,17 +121,24 @@ impl Sender {
     async fn signal(&self, job: &Job, http: &dyn HttpChannel, halt: &CancellationToken) {
         let Some(Some(account)) = self.account(job, halt).await else { return };
         let to = &job.body.to;
-        let request = match &job.body.what {
-            Outbound::Typing => http.encode_typing(&account, to),
-            Outbound::MarkRead { provider_id } => http.encode_mark_read(&account, to, provider_id),
-            Outbound::Send(_) => Ok(None),
+        // Both are shown unless the operator has said otherwise.
+        let wanted = |name: &str| account.settings.get(name).and_then(Value::as_bool) != Some(false);
+        let requests = match &job.body.what {
+            Outbound::Typing if !wanted("typing_indicator") => return,
+            Outbound::Typing => http.encode_typing(&account, to).map(Vec::from_iter),
+            Outbound::MarkRead { provider_id, typing } => {
+                let show = Show { seen: wanted("mark_read"), typing: *typing && wanted("typing_indicator") };
+                http.encode_seen(&account, to, provider_id, show)
+            }
+            Outbound::Send(_) => return,
         };
-        let sent = match request {
-            Ok(Some(request)) => self.http.call(request).await.and_then(|response| http.interpret(&response)),
-            Ok(None) => return,
-            Err(error) => Err(error),
+        let sent = async {
+            for request in requests? {
+                http.interpret(&self.http.call(request).await?)?;
+            }
+            Ok::<_, SendError>(())
         };
-        if let Err(error) = sent {
+        if let Err(error) = sent.await {
             debug!(channel.id = %job.channel, error = %error, "signal was not shown");
         }
     }

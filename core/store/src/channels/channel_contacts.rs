@@ -97,7 +97,7 @@ pub async fn upsert_many(
             locale = coalesce(c.locale, excluded.locale),
             inbound_count = c.inbound_count + excluded.inbound_count,
             outbound_count = c.outbound_count + excluded.outbound_count,
-            window_until = coalesce(excluded.window_until, c.window_until),
+            window_until = greatest(excluded.window_until, c.window_until),
             last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
             last_inbound_at = coalesce(excluded.last_inbound_at, c.last_inbound_at),
             -- Who writes to us has unblocked us. Whom we blocked stays so, whatever they do.

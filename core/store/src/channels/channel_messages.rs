@@ -3,9 +3,11 @@
 mod table;
 
 mod attempts;
+mod echoes;
 mod seen;
 
 pub use attempts::{Claim, Outcome, Settled, claim_many, settle_many};
+pub use echoes::unanswered;
 pub use seen::read_before;
 
 use botbuilder_domain::{
@@ -44,6 +46,8 @@ pub struct New {
     pub text: Option<String>,
     /// Everything it holds.
     pub payload: Value,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
     /// The trace it belongs to.
     pub trace_id: Option<String>,
 }
@@ -64,6 +68,13 @@ pub enum Direction {
         version: Option<VersionId>,
         /// After this instant it is not sent.
         expires_at: DateTime<Utc>,
+    },
+    /// To the contact, and there already: a person wrote it outside of this platform.
+    Elsewhere {
+        /// The provider's id of it.
+        provider_id: String,
+        /// When it was sent.
+        at: DateTime<Utc>,
     },
 }
 
@@ -95,7 +106,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
     let mut conversations: Vec<Uuid> = Vec::with_capacity(new.len());
     let mut contacts: Vec<Uuid> = Vec::with_capacity(new.len());
     let mut bots: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
-    let mut inbound: Vec<bool> = Vec::with_capacity(new.len());
+    let mut ways: Vec<&str> = Vec::with_capacity(new.len());
     let mut kinds: Vec<&str> = Vec::with_capacity(new.len());
     let mut texts: Vec<Option<&str>> = Vec::with_capacity(new.len());
     let mut payloads: Vec<&Value> = Vec::with_capacity(new.len());
@@ -105,7 +116,9 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
     let mut versions: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
     let mut expiries: Vec<Option<DateTime<Utc>>> = Vec::with_capacity(new.len());
     let mut files: Vec<Value> = Vec::with_capacity(new.len());
+    let mut answered: Vec<Option<Uuid>> = Vec::with_capacity(new.len());
     for message in new {
+        answered.push(message.reply_to.map(MessageId::uuid));
         ids.push(message.id.uuid());
         created.push(message.id.created_at());
         channels.push(message.channel.uuid());
@@ -118,7 +131,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         traces.push(message.trace_id.as_deref());
         match &message.direction {
             Direction::Inbound { provider_id, provider_ts } => {
-                inbound.push(true);
+                ways.push("inbound");
                 files.push(json!([]));
                 provider_ids.push(provider_id.as_deref());
                 provider_times.push(*provider_ts);
@@ -126,12 +139,20 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
                 expiries.push(None);
             }
             Direction::Outbound { version, expires_at } => {
-                inbound.push(false);
+                ways.push("outbound");
                 files.push(own_files(&message.payload));
                 provider_ids.push(None);
                 provider_times.push(None);
                 versions.push(version.map(VersionId::uuid));
                 expiries.push(Some(*expires_at));
+            }
+            Direction::Elsewhere { provider_id, at } => {
+                ways.push("elsewhere");
+                files.push(json!([]));
+                provider_ids.push(Some(provider_id));
+                provider_times.push(Some(*at));
+                versions.push(None);
+                expiries.push(None);
             }
         }
     }
@@ -140,20 +161,22 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         INSERT INTO channel_messages
             (organization_id, id, created_at, channel_id, conversation_id, contact_id, bot_id, direction,
              sender_type, kind, text, payload, status, trace_id, provider_message_id, provider_ts,
-             flow_version_id, expires_at, media, next_attempt_at, client_ref)
+             flow_version_id, expires_at, media, next_attempt_at, client_ref, sent_at,
+             reply_to_id, reply_to_created_at)
         SELECT $1, k.id, k.created, k.channel, k.conversation, k.contact, k.bot,
-               CASE WHEN k.inbound THEN 'inbound' ELSE 'outbound' END,
-               CASE WHEN k.inbound THEN 'contact' ELSE 'bot' END,
+               CASE WHEN k.way = 'inbound' THEN 'inbound' ELSE 'outbound' END,
+               CASE k.way WHEN 'inbound' THEN 'contact' WHEN 'outbound' THEN 'bot' ELSE 'agent' END,
                k.kind, left(k.text, 40000), k.payload,
-               CASE WHEN k.inbound THEN 'received' ELSE 'queued' END,
+               CASE k.way WHEN 'inbound' THEN 'received' WHEN 'outbound' THEN 'queued' ELSE 'sent' END,
                k.trace, left(k.provider_id, 255), k.provider_ts, k.version, k.expires, k.files,
-               CASE WHEN NOT k.inbound THEN k.created END,
-               CASE WHEN NOT k.inbound THEN k.id::text END
-        FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bool[],
+               CASE WHEN k.way = 'outbound' THEN k.created END,
+               CASE WHEN k.way = 'outbound' THEN k.id::text END,
+               CASE WHEN k.way = 'elsewhere' THEN k.provider_ts END, k.answered, app.uuid_v7_ts(k.answered)
+        FROM unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
                     $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::timestamptz[],
-                    $15::uuid[], $16::timestamptz[], $17::jsonb[])
-             AS k(id, created, channel, conversation, contact, bot, inbound, kind, text, payload, trace,
-                  provider_id, provider_ts, version, expires, files)
+                    $15::uuid[], $16::timestamptz[], $17::jsonb[], $18::uuid[])
+             AS k(id, created, channel, conversation, contact, bot, way, kind, text, payload, trace,
+                  provider_id, provider_ts, version, expires, files, answered)
         "#,
         scope.org().uuid(),
         &ids,
@@ -162,7 +185,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         &conversations,
         &contacts,
         &bots as &[Option<Uuid>],
-        &inbound,
+        &ways as &[&str],
         &kinds as &[&str],
         &texts as &[Option<&str>],
         &payloads as &[&Value],
@@ -172,6 +195,7 @@ pub async fn insert_many(tx: &mut Tx, scope: &OrgScope, new: &[New]) -> Result<(
         &versions as &[Option<Uuid>],
         &expiries as &[Option<DateTime<Utc>>],
         &files,
+        &answered as &[Option<Uuid>],
     )
     .execute(&mut *tx.inner)
     .await?;

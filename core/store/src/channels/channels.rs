@@ -2,7 +2,7 @@
 
 mod table;
 
-use botbuilder_domain::{BotId, ChannelId, ChannelKind, OrgId, Secret};
+use botbuilder_domain::{BotId, ChannelId, ChannelKind, OrgId, Secret, Standing};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -309,6 +309,46 @@ impl Health {
             Self::Down => "down",
         }
     }
+}
+
+/// Writes what a provider says of a channel's account, under the provider's name for it. A connection that has ended is
+/// not connected any more; from an account that is stopped nothing is sent until an operator has looked. Nothing else
+/// changes what an operator decided.
+#[tracing::instrument(level = "debug", name = "store.channels.set_standing", skip_all)]
+pub async fn set_standing(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: ChannelId,
+    name: &str,
+    standing: &Standing,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let (health, why) = match standing {
+        Standing::Well => (Health::Healthy, None),
+        Standing::Troubled { why } => (Health::Degraded, Some(why.as_str())),
+        Standing::Down { why } | Standing::Ended { why } => (Health::Down, Some(why.as_str())),
+    };
+    sqlx::query!(
+        r#"
+        UPDATE channels SET
+            status = CASE WHEN $7 AND status IN ('active', 'paused', 'error') THEN 'disconnected'
+                          WHEN $8 AND status = 'active' THEN 'error' ELSE status END,
+            health = $3, health_checked_at = $4,
+            error_code = CASE WHEN $6::text IS NOT NULL THEN left($5, 64) END, error_message = left($6, 2000)
+        WHERE organization_id = $1 AND id = $2
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        health.as_str(),
+        now,
+        name,
+        why,
+        matches!(standing, Standing::Ended { .. }),
+        matches!(standing, Standing::Down { .. }),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(())
 }
 
 /// Writes how a channel's account does, with the code and the text of what went wrong.

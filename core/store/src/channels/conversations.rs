@@ -30,12 +30,16 @@ pub struct Known {
     pub contact: ContactId,
     /// The address under which the contact's row stands; it may be the other of two.
     pub external_id: String,
+    /// The other address.
+    pub alt_external_id: Option<String>,
     /// The name as it is shown.
     pub display_name: Option<String>,
     /// The language.
     pub locale: Option<String>,
     /// What is kept with the contact, an object.
     pub attributes: Value,
+    /// Whether an operator blocked the contact: no bot answers it.
+    pub blocked_by_us: bool,
     /// The open conversation, if there is one.
     pub conversation: Option<Open>,
 }
@@ -79,24 +83,29 @@ pub async fn find_many(
     let threads: Vec<&str> = lookups.iter().map(|lookup| lookup.thread.as_str()).collect();
     let rows = sqlx::query!(
         r#"
-        SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.display_name, c.locale,
-               c.attributes AS "attributes!",
+        SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.alt_external_id,
+               c.display_name, c.locale,
+               c.attributes AS "attributes!", c.blocked_by IS NOT DISTINCT FROM 'us' AS "blocked_by_us!",
                v.id AS "conversation?", v.mode AS "mode?", v.active_version_id,
                v.runtime_state AS "state?", v.state_version AS "state_version?", v.state_stream, v.state_offset,
                v.next_timer_at, v.recorded_version, v.recorded_since
         FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[])
              WITH ORDINALITY AS k(channel, external, alternative, thread, ord)
         CROSS JOIN LATERAL (
-            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
+            SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
+            FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.external
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
+            SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
+            FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.external
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
+            SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
+            FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.alternative
             UNION ALL
-            SELECT c.id, c.external_id, c.display_name, c.locale, c.attributes FROM channel_contacts c
+            SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
+            FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.alternative
             LIMIT 1
         ) c
@@ -135,9 +144,11 @@ pub async fn find_many(
         *place = Some(Known {
             contact: row.contact.into(),
             external_id: row.external_id,
+            alt_external_id: row.alt_external_id,
             display_name: row.display_name,
             locale: row.locale,
             attributes: row.attributes,
+            blocked_by_us: row.blocked_by_us,
             conversation,
         });
     }
@@ -249,6 +260,9 @@ pub async fn update_many(
                 CASE WHEN k.recorded IS NOT NULL THEN v.state_version + 1 ELSE v.recorded_version END,
             message_count = v.message_count + k.inbound + k.outbound,
             unread_count = v.unread_count + k.inbound,
+            -- Who writes is not to be waited for any longer.
+            status = CASE WHEN k.inbound > 0 AND v.status IN ('pending', 'snoozed') THEN 'open' ELSE v.status END,
+            snoozed_until = CASE WHEN k.inbound > 0 THEN NULL ELSE v.snoozed_until END,
             last_message_at = CASE WHEN k.inbound + k.outbound > 0 THEN $11::timestamptz ELSE v.last_message_at END,
             last_inbound_at = CASE WHEN k.inbound > 0 THEN $11::timestamptz ELSE v.last_inbound_at END,
             last_outbound_at = CASE WHEN k.outbound > 0 THEN $11::timestamptz ELSE v.last_outbound_at END
@@ -324,6 +338,7 @@ pub struct Due {
 }
 
 /// The conversations whose timer is due, earliest first, across organizations; those behind `after`, where one is named.
+/// A conversation that is closed keeps its timer for when it is opened again, and does not wake meanwhile.
 /// Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.conversations.due", skip_all)]
 pub async fn due(
@@ -335,7 +350,7 @@ pub async fn due(
     let rows = sqlx::query!(
         r#"
         SELECT organization_id, id, next_timer_at AS "due!" FROM conversations
-        WHERE next_timer_at <= $1 AND next_timer_at >= $3 AND (next_timer_at, id) > ($3, $4)
+        WHERE status <> 'closed' AND next_timer_at <= $1 AND next_timer_at >= $3 AND (next_timer_at, id) > ($3, $4)
         ORDER BY next_timer_at, id LIMIT $2
         "#,
         now,

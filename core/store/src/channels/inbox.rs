@@ -105,7 +105,9 @@ pub async fn erase(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Result<Optio
     .await?;
     sqlx::query!(
         r#"
-        UPDATE conversations SET runtime_state = '{}', recorded_version = NULL
+        UPDATE conversations
+        -- A turn that was loaded before does not bring any of it back.
+        SET runtime_state = '{}', state_version = state_version + 1, recorded_version = NULL, next_timer_at = NULL
         WHERE organization_id = $1 AND contact_id = $2
         "#,
         scope.org().uuid(),

@@ -1,5 +1,6 @@
 //! Channels and messages (chapter 4.9 of the schema, and `conversations`).
 
+pub mod addresses;
 pub mod batches;
 pub mod channel_contacts;
 pub mod channel_messages;
@@ -9,7 +10,10 @@ pub mod channel_webhooks;
 pub mod channels;
 pub mod conversations;
 mod forgetting;
+pub mod hand_offs;
 pub mod inbox;
 pub mod media;
 pub mod merging;
+pub mod refusals;
+pub mod snoozes;
 pub mod turn_effects;

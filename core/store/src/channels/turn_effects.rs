@@ -1,7 +1,6 @@
-//! What a bot's turn changes besides its conversation and messages: tags of contacts, mails to be sent, conversations
-//! that a person takes over. Written in the transaction of the turn.
+//! What a bot's turn changes besides its conversation and messages: tags of contacts, mails to be sent. Written in the transaction of the turn.
 
-use botbuilder_domain::{ContactId, ConversationId};
+use botbuilder_domain::ContactId;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -71,28 +70,6 @@ pub async fn mail(tx: &mut Tx, scope: &OrgScope, mail: &Mail, now: DateTime<Utc>
         json!({ "subject": mail.subject, "text": mail.text }),
         mail.dedupe,
         now,
-    )
-    .execute(&mut *tx.inner)
-    .await?;
-    Ok(())
-}
-
-/// Hands a conversation to a person: the bot is silent from now on.
-#[tracing::instrument(level = "debug", name = "store.turn_effects.hand_off", skip_all)]
-pub async fn hand_off(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    conversation: ConversationId,
-    priority: &str,
-) -> Result<(), Error> {
-    sqlx::query!(
-        r#"
-        UPDATE conversations SET mode = 'human', priority = $3
-        WHERE organization_id = $1 AND id = $2
-        "#,
-        scope.org().uuid(),
-        conversation.uuid(),
-        priority,
     )
     .execute(&mut *tx.inner)
     .await?;

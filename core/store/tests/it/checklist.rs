@@ -242,6 +242,7 @@ async fn security_definers_are_known_pinned_and_not_for_everybody() {
             "lookup_host",
             "lookup_token",
             "lookup_widget",
+            "members_seen",
             "plan_limit",
             "plugin_installs_sync",
             "plugin_rating_sync",
@@ -257,7 +258,7 @@ async fn security_definers_are_known_pinned_and_not_for_everybody() {
             "usage_total",
         ]
     );
-    assert_eq!(definers.len(), 5 + 25);
+    assert_eq!(definers.len(), 5 + 26);
     for (name, _, pinned) in &definers {
         assert!(pinned, "{name} does not pin its search path");
     }

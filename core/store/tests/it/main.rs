@@ -7,6 +7,7 @@ mod checklist;
 mod contacts;
 mod fixture;
 mod guards;
+mod inbox;
 mod messages;
 mod migrations;
 mod outbox;

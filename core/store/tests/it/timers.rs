@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 
 /// The statement of `conversations::due`, explained.
 const DUE: &str = "EXPLAIN SELECT organization_id, id, next_timer_at FROM conversations
-    WHERE next_timer_at <= now() AND next_timer_at >= '1970-01-01' AND (next_timer_at, id) > ('1970-01-01'::timestamptz,
+    WHERE status <> 'closed' AND next_timer_at <= now() AND next_timer_at >= '1970-01-01' AND (next_timer_at, id) > ('1970-01-01'::timestamptz,
           '00000000-0000-0000-0000-000000000000'::uuid)
     ORDER BY next_timer_at, id LIMIT 500";
 

@@ -268,7 +268,9 @@ async fn send(
     body: Bytes,
 ) -> Response {
     let control = &state.control;
-    let fault = control.befall().await;
+    // Who counts on the fate of a message does not know when a signal comes.
+    let is_signal = serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.get("status").is_some());
+    let fault = if is_signal { control.befall_aside().await } else { control.befall().await };
     if let Some(response) = faults::before(control, fault, worded).await {
         return response;
     }

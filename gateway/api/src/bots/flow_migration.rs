@@ -226,7 +226,7 @@ impl Work<'_> {
             let Some((_, contact)) = ended.iter().find(|(id, _)| *id == place.id) else { continue };
             let Some(kind) = ChannelKind::parse(&place.kind) else { continue };
             let scope = self.caller.scope;
-            let said = outgoing::Said { content: Content::text(text), by_person: false };
+            let said = outgoing::Said { content: Content::text(text), by_person: false, reply_to: None };
             outgoing::queue(self.api, tx, scope, &place, kind, (*contact).into(), said).await?;
         }
         Ok(())

@@ -137,7 +137,12 @@ async fn take_over(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result
 async fn release(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Answer, ApiError> {
     act(&api, &caller, &TABLE, at(id), "released", |before| {
         not_closed(before)?;
-        Ok(set([("mode", json!("bot")), ("assigned_member_id", Value::Null)]))
+        Ok(set([
+            ("mode", json!("bot")),
+            ("assigned_member_id", Value::Null),
+            // What a person was told is done with.
+            ("handoff_note", Value::Null),
+        ]))
     })
     .await
 }

@@ -7,6 +7,7 @@ use axum::{
 };
 use botbuilder_domain::{ChannelKind, Content, ConversationId, MessageId};
 use botbuilder_store::{
+    Tx,
     audit::audit_logs::Act,
     channels::{
         channel_messages::{self, TABLE},
@@ -53,6 +54,7 @@ pub fn routes() -> Routes {
                     "properties": {
                         "text": { "type": "string", "minLength": 1, "maxLength": 40000 },
                         "content": { "type": "object" },
+                        "reply_to_id": { "type": ["string", "null"], "format": "uuid" },
                     },
                     "additionalProperties": false,
                 }))
@@ -118,6 +120,8 @@ async fn trail(
 struct Written {
     text: Option<String>,
     content: Option<Value>,
+    /// The message of the conversation that it answers.
+    reply_to_id: Option<MessageId>,
 }
 
 impl Written {
@@ -140,6 +144,7 @@ async fn send(
     Id(conversation): Id,
     Body(written): Body<Written>,
 ) -> Result<Answer, ApiError> {
+    let reply_to_id = written.reply_to_id;
     let content = written.content()?;
     media::are_kept(&api, &caller, &content).await?;
     let mut tx = api.store.begin(&caller.scope).await?;
@@ -161,7 +166,11 @@ async fn send(
     }
     let contact = held.get("contact_id").and_then(Value::as_str).and_then(|id| id.parse::<Uuid>().ok());
     let contact = contact.ok_or_else(|| ApiError::defect("a conversation without a contact"))?;
-    let said = outgoing::Said { content, by_person: true };
+    let reply_to = match reply_to_id {
+        Some(id) => Some(quoted(&mut tx, &caller, conversation, id).await?),
+        None => None,
+    };
+    let said = outgoing::Said { content, by_person: true, reply_to };
     let message = outgoing::queue(&api, &mut tx, caller.scope, &place, kind, contact.into(), said).await?;
     inbox::by_person(&mut tx, &caller.scope, message, caller.user()).await?;
     inbox::answered(&mut tx, &caller.scope, id).await?;
@@ -172,6 +181,23 @@ async fn send(
     caller.audit(&api, &mut tx, Act::new("channel_messages.sent", TABLE.name, Some(message.uuid()))).await?;
     tx.commit().await?;
     Ok(Answer { status: StatusCode::ACCEPTED, row, location: None })
+}
+
+/// The message that another one is to answer. What the network does not know cannot be pointed at there.
+async fn quoted(
+    tx: &mut Tx,
+    caller: &Caller,
+    conversation: Uuid,
+    id: MessageId,
+) -> Result<outgoing::Quoted, ApiError> {
+    let known = channel_messages::get(tx, &caller.scope, id).await?;
+    let known = known.filter(|message| message.conversation_id == conversation);
+    let known =
+        known.ok_or_else(|| ApiError::invalid("reply_to_id", "is no message of this conversation"))?;
+    let provider_id = known.provider_message_id.filter(|id| !id.is_empty()).ok_or_else(|| {
+        ApiError::invalid("reply_to_id", "the network does not know this message, or not yet")
+    })?;
+    Ok(outgoing::Quoted { id, provider_id })
 }
 
 async fn redact(

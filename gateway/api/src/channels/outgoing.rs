@@ -43,6 +43,17 @@ pub struct Said {
     pub content: Content,
     /// Whether a person wrote it, and not a program.
     pub by_person: bool,
+    /// The message it answers.
+    pub reply_to: Option<Quoted>,
+}
+
+/// A message that another one answers.
+#[derive(Debug, Clone)]
+pub struct Quoted {
+    /// Our id of it.
+    pub id: MessageId,
+    /// The provider's id of it.
+    pub provider_id: String,
 }
 
 /// Queues a message. The relay publishes its record as soon as the transaction is committed.
@@ -55,17 +66,20 @@ pub async fn queue(
     contact: ContactId,
     said: Said,
 ) -> Result<MessageId, ApiError> {
-    let Said { content, by_person } = said;
+    let Said { content, by_person, reply_to } = said;
     let now = api.clock.now();
     let message = MessageId::new(api.ids.next());
     let record = EnvelopeId::new(api.ids.next());
     let trace = TraceContext::starting(record);
     // Of what a program wrote the dispatcher decides when it is to leave.
     let window = if by_person { window::admit(api, tx, &scope, to, kind, &content).await? } else { None };
-    let row = row(message, to, contact, &content, &trace, now + LIFETIME);
+    let mut row = row(message, to, contact, &content, &trace, now + LIFETIME);
+    row.reply_to = reply_to.as_ref().map(|quoted| quoted.id);
     channel_messages::insert_many(tx, &scope, &[row]).await?;
     let timing = Timing { at: now, bulk: false, window, by_person };
-    let event = event(scope, to, kind, message, content, (record, trace), now, timing)?;
+    let mut send = send(message, to, content, timing);
+    send.reply_to = reply_to.map(|quoted| quoted.provider_id);
+    let event = sending(scope, to, kind, send, (record, trace), now, timing)?;
     outbox_events::insert_many(tx, &scope, &[event]).await?;
     Ok(message)
 }
@@ -89,6 +103,7 @@ pub fn row(
         kind: content.kind(),
         text: content.plain_text().map(str::to_owned),
         payload: json!(content),
+        reply_to: None,
         trace_id: trace.trace_id().map(str::to_owned),
     }
 }
@@ -108,21 +123,36 @@ pub fn event(
     now: DateTime<Utc>,
     timing: Timing,
 ) -> Result<outbox_events::New, ApiError> {
-    let not_after = timing.at + LIFETIME;
-    let Timing { bulk, window, by_person, .. } = timing;
-    let conversation = to.id;
-    let send = Send {
+    sending(scope, to, kind, send(message, to, content, timing), (record, trace), now, timing)
+}
+
+/// What is to be sent.
+fn send(message: MessageId, to: &Whereabouts, content: Content, timing: Timing) -> Send {
+    Send {
         message,
-        conversation,
+        conversation: to.id,
         content,
         reply_to: None,
         reply_via: None,
-        not_after,
-        bulk,
-        window,
+        not_after: timing.at + LIFETIME,
+        bulk: timing.bulk,
+        window: timing.window,
         held_until: None,
-        by_person,
-    };
+        by_person: timing.by_person,
+    }
+}
+
+/// The record that has this sent.
+fn sending(
+    scope: OrgScope,
+    to: &Whereabouts,
+    kind: ChannelKind,
+    send: Send,
+    (record, trace): (EnvelopeId, TraceContext),
+    now: DateTime<Utc>,
+    timing: Timing,
+) -> Result<outbox_events::New, ApiError> {
+    let message = send.message;
     let envelope = Envelope {
         schema: botbuilder_domain::envelope::SCHEMA,
         id: record,

@@ -147,6 +147,35 @@ async fn a_person_answers_in_the_place_of_the_bot() {
 }
 
 #[tokio::test]
+async fn a_person_answers_one_message_of_the_conversation() {
+    let server = Server::start().await;
+    let (_, conversation) = talk(&server).await;
+    let path = format!("/v1/conversations/{conversation}/messages");
+    let first = server.post(&path, json!({ "text": "how can I help?" })).await.expect(202);
+    let quoting = |id: &str| json!({ "text": "as I said", "reply_to_id": id });
+    // The network has to know what is pointed at.
+    let early = server.post(&path, quoting(&first.id())).await.expect(400);
+    assert_eq!(early.body["field"], "reply_to_id");
+    sqlx::query("UPDATE channel_messages SET provider_message_id = '1001:7' WHERE id::text = $1")
+        .bind(first.id())
+        .execute(&server.pool)
+        .await
+        .expect("the provider's id");
+    let second = server.post(&path, quoting(&first.id())).await.expect(202);
+    assert_eq!(second.data()["reply_to_id"], first.data()["id"]);
+    let sent: Value = sqlx::query_scalar(
+        "SELECT payload -> 'body' -> 'what' FROM outbox_events WHERE payload -> 'body' -> 'what' ->> 'message' = $1",
+    )
+    .bind(second.id())
+    .fetch_one(&server.pool)
+    .await
+    .expect("the record that sends it");
+    assert_eq!(sent["reply_to"], "1001:7");
+    let of_nobody = "01900000-0000-7000-8000-0000000000aa";
+    assert_eq!(server.post(&path, quoting(of_nobody)).await.expect(400).body["field"], "reply_to_id");
+}
+
+#[tokio::test]
 async fn a_conversation_is_taken_over_released_closed_and_reopened() {
     let server = Server::start().await;
     let (_, conversation) = talk(&server).await;

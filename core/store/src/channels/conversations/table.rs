@@ -28,6 +28,7 @@ pub static TABLE: Table = Table {
         Column::instant("closed_at").nullable(),
         Column::text("closed_reason", 64).nullable(),
         Column::texts("tags").taken(),
+        Column::text("handoff_note", 2000).nullable(),
         Column::instant("created_at"),
         Column::instant("updated_at"),
         Column::integer("lock_version", -2_147_483_648, 2_147_483_647),
