@@ -373,3 +373,83 @@ fn workers_that_die_at_random_leave_the_same() {
     });
     result.unwrap();
 }
+
+/// One organization, one worker, nothing killed.
+async fn calm(database: &TestDatabase) -> World {
+    Pair::new(database).await.calm
+}
+
+async fn row<T>(world: &World, query: &'static str) -> T
+where
+    T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+{
+    sqlx::query_as(query).fetch_one(&world.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_a_person_writes_elsewhere_stands_in_the_conversation_and_the_bot_is_silent() {
+    let database = TestDatabase::new().await;
+    let mut world = calm(&database).await;
+    world.happens("1", &Happening::Says("hi")).await;
+    world.work(|_| NEVER).await;
+    let content = Content::text("I am here");
+    let echo = Inbound::Echo { provider_id: "e1".to_owned(), content, may_be_ours: false };
+    world.append("1", echo, "echo:e1".to_owned()).await;
+    world.happens("1", &Happening::Says("ada@example.org")).await;
+    let delivered = Inbound::Status {
+        provider_id: "e1".to_owned(),
+        status: botbuilder_domain::DeliveryStatus::Delivered,
+        failure: None,
+        correlation: None,
+        and_before: false,
+    };
+    world.append("1", delivered, "status:e1".to_owned()).await;
+    world.work(|_| NEVER).await;
+
+    let query = "SELECT m.direction, m.sender_type, m.status, v.mode, v.unread_count FROM channel_messages m
+                 JOIN conversations v ON v.id = m.conversation_id WHERE m.provider_message_id = 'e1'";
+    let found: (String, String, String, String, i32) = row(&world, query).await;
+    let expected = ("outbound", "agent", "delivered", "human", 1);
+    assert_eq!((&*found.0, &*found.1, &*found.2, &*found.3, found.4), expected);
+    // The bot asked before, and says nothing to what came after.
+    let (bots, asked): (i64, i64) = row(
+        &world,
+        "SELECT count(*) FILTER (WHERE sender_type = 'bot'),
+                (SELECT count(*) FROM outbox_events WHERE topic = 'questions') FROM channel_messages",
+    )
+    .await;
+    assert_eq!((bots, asked), (2, 0));
+}
+
+#[tokio::test]
+async fn a_person_goes_on_under_a_new_address_and_what_is_answered_is_named() {
+    let database = TestDatabase::new().await;
+    let mut world = calm(&database).await;
+    world.happens("1", &Happening::Says("hi")).await;
+    let moved = Inbound::ContactChanged { new_address: Some("2".to_owned()), blocked: None };
+    world.append("1", moved, "moved".to_owned()).await;
+    world.work(|_| NEVER).await;
+    let answer = Inbound::Message {
+        provider_id: "2-1".to_owned(),
+        content: Content::text("ada@example.org"),
+        reply_to: Some("1-1".to_owned()),
+    };
+    world.append("2", answer, "2-1".to_owned()).await;
+    world.work(|_| NEVER).await;
+
+    let (contacts, conversations, asked): (i64, i64, i64) = row(
+        &world,
+        "SELECT count(*), (SELECT count(*) FROM conversations),
+                (SELECT count(*) FROM outbox_events WHERE topic = 'questions') FROM channel_contacts",
+    )
+    .await;
+    assert_eq!((contacts, conversations, asked), (1, 1, 1), "the flow goes on where it was");
+    let (address, before, answered): (String, Option<String>, Option<String>) = row(
+        &world,
+        "SELECT c.external_id, c.alt_external_id, a.provider_message_id FROM channel_messages m
+         JOIN channel_contacts c ON c.id = m.contact_id JOIN channel_messages a ON a.id = m.reply_to_id
+         WHERE m.provider_message_id = '2-1'",
+    )
+    .await;
+    assert_eq!((&*address, before.as_deref(), answered.as_deref()), ("2", Some("1"), Some("1-1")));
+}
