@@ -165,7 +165,7 @@ fn typing_is_shown_by_the_receipt_and_not_without_it() {
     assert_eq!(shown(true, false), [read]);
     assert_eq!(shown(true, true), [typing]);
     // Typing always marks the message as read.
-    assert_eq!(shown(false, true), [] as [serde_json::Value; 0]);
+    assert_eq!(shown(false, true), [] as [Value; 0]);
 }
 
 #[test]
