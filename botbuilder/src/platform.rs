@@ -13,6 +13,7 @@ use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
     Gateway,
+    checks::AccountChecks,
     connecting::Connecting,
     dispatcher, hub,
     ingress::{self, app::PlatformApps},
@@ -305,6 +306,7 @@ async fn build(
                 supervisor.start(media::sweep::Sweeper::new(gateway.clone()));
                 let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
                 let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
+                supervisor.start(AccountChecks::new(gateway.clone(), connecting.clone(), root.clone()));
                 supervisor.start(TemplateSync::new(gateway.clone(), connecting, root.clone()));
             }
             Role::Runtime => {

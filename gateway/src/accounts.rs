@@ -15,6 +15,7 @@ use botbuilder_store::{
     channels::channels::{self, Found, Opened},
     secret::RootKey,
 };
+use tokio::sync::watch;
 
 /// How long an account is believed.
 const BELIEVED_FOR: Duration = Duration::from_mins(1);
@@ -25,17 +26,29 @@ const ASKED_WITHIN: Duration = Duration::from_secs(1);
 /// Most entries kept of each kind. Beyond it all are dropped and loaded again as they are needed.
 const MOST: usize = 50_000;
 
-type Kept<K> = Mutex<HashMap<K, (Instant, Option<Arc<Account>>)>>;
+type Kept<K, V = Arc<Account>> = Mutex<HashMap<K, (Instant, Option<V>)>>;
+
+/// A connected account, and how messages go out by it.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The account.
+    pub account: Arc<Account>,
+    /// Whether nothing goes out for now: an operator paused it, or has to look at what is wrong. What comes in is taken.
+    pub waits: bool,
+    /// The most messages in a second, where operators set it.
+    pub rate_per_second: Option<f64>,
+}
 
 /// Finds accounts.
 pub struct Accounts {
     store: Store,
     root: RootKey,
     by_public_id: Kept<String>,
-    by_channel: Kept<ChannelId>,
+    by_channel: Kept<ChannelId, Connected>,
     by_provider_account: Kept<(ChannelKind, String)>,
     asking_by_public_id: Asking,
     asking_by_channel: Asking,
+    changed: watch::Sender<()>,
 }
 
 /// Whoever asks the database holds the lock of what is asked for, so that a burst of callbacks of an account that is not
@@ -63,7 +76,13 @@ impl Accounts {
             by_provider_account: Mutex::default(),
             asking_by_public_id: Asking::default(),
             asking_by_channel: Asking::default(),
+            changed: watch::Sender::new(()),
         }
+    }
+
+    /// Tells when everything was forgotten, after a change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// The connected account of a callback address.
@@ -119,6 +138,11 @@ impl Accounts {
 
     /// The connected account of a channel.
     pub async fn by_channel(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
+        Ok(self.connected(org, channel).await?.map(|connected| connected.account))
+    }
+
+    /// The same, with how messages go out by it.
+    pub async fn connected(&self, org: OrgId, channel: ChannelId) -> Result<Option<Connected>, Error> {
         if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
             return Ok(known);
         }
@@ -126,18 +150,27 @@ impl Accounts {
         if let Recalled::Answer(known) = recall(&self.by_channel, &channel) {
             return Ok(known);
         }
-        self.fresh(org, channel).await
+        self.load(org, channel).await
     }
 
-    /// The same, from the database, whatever is remembered.
+    /// The connected account of a channel from the database, whatever is remembered.
     pub async fn fresh(&self, org: OrgId, channel: ChannelId) -> Result<Option<Arc<Account>>, Error> {
+        Ok(self.load(org, channel).await?.map(|connected| connected.account))
+    }
+
+    async fn load(&self, org: OrgId, channel: ChannelId) -> Result<Option<Connected>, Error> {
         let scope = OrgScope::of_service(org);
         let mut tx = self.store.begin(&scope).await?;
         let opened = channels::open(&mut tx, &scope, &self.root, channel).await?;
         tx.commit().await?;
-        let account = opened.filter(|opened| opened.active).map(|opened| Arc::new(account(opened)));
-        keep(&self.by_channel, channel, account.as_ref());
-        Ok(account)
+        let opened = opened.filter(|opened| opened.active || opened.waits);
+        let connected = opened.map(|opened| Connected {
+            waits: opened.waits,
+            rate_per_second: opened.rate_per_second,
+            account: Arc::new(account(opened)),
+        });
+        keep(&self.by_channel, channel, connected.as_ref());
+        Ok(connected)
     }
 
     /// Forgets everything, after a change.
@@ -145,6 +178,7 @@ impl Accounts {
         self.by_public_id.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.by_channel.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.by_provider_account.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.changed.send_replace(());
     }
 }
 
@@ -162,16 +196,17 @@ fn can_be_provider_account(text: &str) -> bool {
 }
 
 /// What is remembered about a key.
-enum Recalled {
+enum Recalled<V> {
     /// Nothing, or nothing recent.
     Nothing,
     /// Whether there is such an account.
-    Answer(Option<Arc<Account>>),
+    Answer(Option<V>),
 }
 
-fn recall<K, Q>(kept: &Kept<K>, key: &Q) -> Recalled
+fn recall<K, V, Q>(kept: &Kept<K, V>, key: &Q) -> Recalled<V>
 where
     K: Eq + Hash + std::borrow::Borrow<Q>,
+    V: Clone,
     Q: Eq + Hash + ?Sized,
 {
     let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +215,7 @@ where
     if since.elapsed() < limit { Recalled::Answer(account.clone()) } else { Recalled::Nothing }
 }
 
-fn keep<K: Eq + Hash>(kept: &Kept<K>, key: K, account: Option<&Arc<Account>>) {
+fn keep<K: Eq + Hash, V: Clone>(kept: &Kept<K, V>, key: K, account: Option<&V>) {
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     if kept.len() >= MOST {
         kept.clear();

@@ -6,6 +6,7 @@
 //! the [`hub`], which knows who is connected. [`public`] and [`internal`] put the routes together.
 
 pub mod accounts;
+pub mod checks;
 pub mod connecting;
 pub mod dispatcher;
 pub mod hub;

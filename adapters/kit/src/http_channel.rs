@@ -121,6 +121,14 @@ pub enum SendError {
         /// Whether the person blocked us, which also changes the contact.
         blocked: bool,
     },
+    /// The person wants no such messages any more, which also changes the contact.
+    #[error("recipient wants no such messages ({code}): {message}")]
+    OptedOut {
+        /// The provider's code.
+        code: String,
+        /// What it said, redacted.
+        message: String,
+    },
     /// The reply window is closed.
     #[error("reply window is closed ({code})")]
     WindowClosed {
@@ -179,6 +187,7 @@ impl SendError {
             Self::RetryChanged { .. } => "provider_wants_change",
             Self::Permanent { .. } => "refused",
             Self::RecipientGone { .. } => "recipient_gone",
+            Self::OptedOut { .. } => "opted_out",
             Self::WindowClosed { .. } => "window_closed",
             Self::AuthBroken { .. } => "credentials_refused",
             Self::AccountStopped { .. } => "account_stopped",
@@ -195,6 +204,7 @@ impl SendError {
             | Self::RetryChanged { code, .. }
             | Self::Permanent { code, .. }
             | Self::RecipientGone { code, .. }
+            | Self::OptedOut { code, .. }
             | Self::WindowClosed { code }
             | Self::AuthBroken { code, .. }
             | Self::AccountStopped { code, .. } => Some(code),

@@ -52,6 +52,29 @@ impl Rates {
             ),
         }
     }
+
+    /// These rates, and for the account no more than so many in a second. What is no positive number changes nothing.
+    #[must_use]
+    pub fn at_most(self, per_second: f64) -> Self {
+        let Some(every) = (per_second > 0.0)
+            .then(|| Duration::try_from_secs_f64(per_second.recip()).unwrap_or(Duration::MAX))
+        else {
+            return self;
+        };
+        let account = match self.account {
+            Some(rate) if rate.every >= every => rate,
+            // A burst of more than a second's worth would not be that rate.
+            Some(rate) => Rate { every, burst: rate.burst.min(in_a_second(every)) },
+            None => Rate { every, burst: 1 },
+        };
+        Self { account: Some(account), ..self }
+    }
+}
+
+/// How many fit into a second; at least 1.
+fn in_a_second(every: Duration) -> u32 {
+    let many = Duration::from_secs(1).as_nanos() / every.as_nanos().max(1);
+    u32::try_from(many).unwrap_or(u32::MAX).max(1)
 }
 
 /// `every` outside: whether anything is said of it; inside: whether there is a rate at all.
@@ -69,6 +92,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_lower_of_two_rates_holds() {
+        let usual =
+            Rates { account: Some(Rate::per_second(80, 8)), recipient: Some(Rate::per_second(1, 20)) };
+        for same in [80.0, 100.0, 0.0, -3.0, f64::NAN] {
+            assert_eq!(usual.at_most(same), usual, "{same}");
+        }
+        assert_eq!(usual.at_most(20.0), Rates { account: Some(Rate::per_second(20, 8)), ..usual });
+        assert_eq!(usual.at_most(2.0), Rates { account: Some(Rate::per_second(2, 2)), ..usual });
+        let slow = Some(Rate { every: Duration::from_secs(10), burst: 1 });
+        assert_eq!(usual.at_most(0.1).account, slow);
+        assert_eq!(Rates::default().at_most(0.1), Rates { account: slow, recipient: None });
+    }
 
     #[test]
     fn settings_change_rates_take_them_away_and_leave_the_rest() {

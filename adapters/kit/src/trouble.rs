@@ -64,7 +64,8 @@ impl From<SendError> for Trouble {
                 "look in the provider's console what it wants",
             ),
             SendError::Permanent { code: theirs, message }
-            | SendError::RecipientGone { code: theirs, message, .. } => Self::staying(
+            | SendError::RecipientGone { code: theirs, message, .. }
+            | SendError::OptedOut { code: theirs, message } => Self::staying(
                 "refused",
                 format!("the provider refuses the call ({theirs}): {message}"),
                 "compare the channel's settings with what the provider's console shows",

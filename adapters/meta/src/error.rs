@@ -84,14 +84,16 @@ pub fn classify(error: &GraphError, status: u16, retry_after: Option<Duration>) 
             // In 130403 it is we who blocked them; no code says that they blocked us.
             SendError::RecipientGone { code, message, blocked: false }
         }
+        // Of marketing alone, which is what campaigns are.
+        Some(131_050) => SendError::OptedOut { code, message },
         Some(0 | 3 | 10 | 190 | 200..=299 | 131_005) => SendError::AuthBroken { code, message },
         Some(131_045 | 368 | 130_497 | 131_031 | 131_037 | 131_042 | 131_048 | 131_064) => {
             SendError::AccountStopped { code, message }
         }
         Some(
-            33 | 100 | 131_008 | 131_009 | 131_049 | 131_050 | 131_051 | 131_052 | 131_062 | 131_063
-            | 132_000 | 132_001 | 132_005 | 132_007 | 132_008 | 132_012 | 132_015 | 132_016 | 132_068
-            | 132_069 | 130_472,
+            33 | 100 | 131_008 | 131_009 | 131_049 | 131_051 | 131_052 | 131_062 | 131_063 | 132_000
+            | 132_001 | 132_005 | 132_007 | 132_008 | 132_012 | 132_015 | 132_016 | 132_068 | 132_069
+            | 130_472,
         ) => SendError::Permanent { code, message },
         _ if status == 429 => slow_down(None, false, code),
         _ if status >= 500 || error.is_transient == Some(true) => SendError::Transient { code, message },
@@ -141,9 +143,10 @@ mod tests {
                 "refused",
                 &[
                     33, 100, 131_008, 131_009, 131_051, 131_052, 131_062, 131_063, 132_000, 132_001, 132_005,
-                    132_007, 132_008, 132_012, 132_015, 132_016, 132_068, 132_069, 130_472, 131_049, 131_050,
+                    132_007, 132_008, 132_012, 132_015, 132_016, 132_068, 132_069, 130_472, 131_049,
                 ],
             ),
+            ("opted_out", &[131_050]),
             ("credentials_refused", &[0, 3, 10, 190, 200, 250, 299, 131_005]),
             ("account_stopped", &[131_045, 368, 130_497, 131_031, 131_037, 131_042, 131_048, 131_064]),
         ] {

@@ -8,3 +8,4 @@ pub mod retention;
 pub mod snoozed;
 pub mod timers;
 pub mod training;
+mod uncertain;

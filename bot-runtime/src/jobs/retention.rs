@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::uncertain;
 use crate::Runtime;
 
 /// How often it looks. Partitions are made months ahead, so a missed look costs nothing.
@@ -48,9 +49,7 @@ impl Retention {
             info!(made, "made partitions ahead of their month");
         }
         let now = self.runtime.clock.now();
-        let mut tx = store.begin_worker().await?;
-        let given_up = retention::give_up_uncertain(&mut tx, now - UNCERTAIN_FOR).await?;
-        tx.commit().await?;
+        let given_up = uncertain::give_up(&self.runtime, now - UNCERTAIN_FOR, now).await?;
         if given_up > 0 {
             warn!(given_up, "uncertain messages count as failed");
         }

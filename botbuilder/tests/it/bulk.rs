@@ -79,6 +79,40 @@ async fn a_batch_reaches_everybody_it_may_in_its_turns_and_replies_go_before_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_opts_out_while_a_batch_is_sent_gets_nothing_more() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let telegram = channel(&platform, "telegram").await;
+    // One in four seconds.
+    execute(
+        &platform.pool,
+        "UPDATE channels SET settings = settings || '{\"limits\": {\"messages_per_second\": 0.25, \"burst\": 1}}' \
+         WHERE type = 'telegram'",
+    )
+    .await;
+    let messages = [json!({ "to": "1000" }), json!({ "to": "1001" }), json!({ "to": "1002" })];
+    let batch = json!({ "channel_id": telegram, "text": "News", "messages": messages });
+    let taken = post(&platform, "/v1/messages/batch", &batch).await;
+    execute(&platform.pool, "UPDATE channel_contacts SET consent = 'opted_out' WHERE external_id = '1001'")
+        .await;
+    execute(
+        &platform.pool,
+        "UPDATE channel_contacts SET blocked_at = now(), blocked_by = 'us' WHERE external_id = '1002'",
+    )
+    .await;
+    for (index, code) in [(1, "opted_out"), (2, "contact_blocked")] {
+        let id = taken["accepted"][index]["message_id"].as_str().expect("accepted").to_owned();
+        let query = format!(
+            "SELECT error_code, attempts FROM channel_messages WHERE id = '{id}' AND status = 'failed'"
+        );
+        let failed = eventually("it failed", async || platform.rows(&query).await.pop()).await;
+        assert_eq!((&failed["error_code"], &failed["attempts"]), (&json!(code), &json!(0)));
+    }
+    assert_eq!(acme.telegram.conversation("1000").len(), 1);
+    assert!(acme.telegram.conversation("1001").is_empty() && acme.telegram.conversation("1002").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn outside_its_window_a_contact_gets_no_batch() {
     let platform = TestPlatform::start().await;
     let whatsapp = channel(&platform, "whatsapp").await;

@@ -122,3 +122,29 @@ async fn what_has_to_be_done_by_hand_is_said() {
     assert_eq!(act(&platform, acme.seeded.instagram, "disconnect", &json!({})).await.0, 200);
     assert!(!acme.instagram.is_subscribed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_on_a_channel_is_found_out_again_when_it_is_old() {
+    let platform = platform().await;
+    let channel = platform.acme().seeded.telegram;
+    let look = async || {
+        platform.check_accounts().await;
+        let shown = "SELECT health, error_code FROM channels WHERE type = 'telegram'";
+        platform.rows(shown).await.pop().expect("the channel")
+    };
+    let ago = async |minutes: u32| {
+        let down = format!(
+            "UPDATE channels SET health = 'down', error_code = 'unavailable', error_message = 'no answer', \
+             health_checked_at = now() - interval '{minutes} minutes'"
+        );
+        execute(&platform.pool, &down).await;
+    };
+    ago(30).await;
+    assert_eq!(look().await, json!({ "health": "down", "error_code": "unavailable" }), "that is recent");
+    ago(90).await;
+    assert_eq!(look().await, json!({ "health": "healthy", "error_code": null }));
+    let wrong = json!({ "credentials": { "bot_token": "7000000001:wrong" } });
+    assert_eq!(act(&platform, channel, "rotate-credentials", &wrong).await.0, 200);
+    ago(90).await;
+    assert_eq!(look().await, json!({ "health": "down", "error_code": "credentials_refused" }));
+}

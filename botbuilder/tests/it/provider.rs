@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botbuilder_testkit::{
     fake::{Behaviour, Delivered, Fault, StatusBehaviour},
-    platform::{Options, TestPlatform, eventually},
+    platform::{Options, TestPlatform, eventually, execute},
 };
 use serde_json::Value;
 
@@ -50,7 +50,8 @@ async fn throttled_chat_waits_as_told_and_holds_no_other_chat_back() {
     let replies = acme.telegram_replies(42, 2).await;
     assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
     let message = message_with(&platform, "42", "sent").await;
-    assert_eq!((&message["attempts"], &message["error_code"]), (&2.into(), &Value::Null));
+    // To be told to wait is no attempt.
+    assert_eq!((&message["attempts"], &message["error_code"]), (&1.into(), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +123,7 @@ async fn message_is_sent_again_after_errors_that_pass() {
     acme.whatsapp.say("491511", "hello").await.expect("taken");
     acme.whatsapp_replies("491511", 1).await;
     let message = message_with(&platform, "491511", "read").await;
-    assert_eq!((&message["attempts"], &message["error_code"]), (&3.into(), &Value::Null));
+    assert_eq!((&message["attempts"], &message["error_code"]), (&2.into(), &Value::Null));
     assert_eq!(acme.whatsapp.conversation("491511").len(), 1);
 }
 
@@ -185,4 +186,74 @@ async fn person_who_blocked_the_bot_gets_nothing_and_others_do() {
         (&1.into(), &"recipient_gone".into()),
         "{message}"
     );
+    let blocked = async || {
+        let query = "SELECT blocked_by FROM channel_contacts WHERE external_id = '42'";
+        platform.rows(query).await.pop().expect("the contact")["blocked_by"].clone()
+    };
+    assert_eq!(blocked().await, "them", "the contact is known to have blocked the account");
+
+    // Who writes has unblocked the account, and is answered.
+    acme.telegram.set_behaviour(Behaviour::default());
+    acme.telegram.say(42, "again").await.expect("taken");
+    acme.telegram_replies(42, 1).await;
+    assert_eq!(blocked().await, Value::Null);
+}
+
+/// Messages that were put aside.
+const PARKED: &str = "SELECT partition_key FROM outbox_events WHERE event_type = 'message.parked' \
+                      AND published_at IS NULL";
+
+/// Sets the status of a network's channel, as an operator does.
+async fn set_status(platform: &TestPlatform, kind: &str, status: &str) {
+    let change = format!("UPDATE channels SET status = '{status}' WHERE type = '{kind}'");
+    execute(&platform.pool, &change).await;
+    platform.gateway.accounts.forget();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_account_hears_everything_and_says_it_when_it_goes_on() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    set_status(&platform, "telegram", "paused").await;
+    for text in ["one", "two"] {
+        acme.telegram.say(42, text).await.expect("taken");
+    }
+    eventually("both wait", async || (platform.rows(PARKED).await.len() == 2).then_some(())).await;
+    let message = message_to(&platform, "42").await.expect("the first message");
+    assert_eq!((&message["status"], &message["attempts"]), (&"queued".into(), &0.into()), "{message}");
+    // Another account does not notice.
+    acme.whatsapp.say("491511", "hello").await.expect("taken");
+    acme.whatsapp_replies("491511", 1).await;
+    assert!(acme.telegram.conversation("42").is_empty());
+
+    set_status(&platform, "telegram", "active").await;
+    let replies = acme.telegram_replies(42, 2).await;
+    assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
+    assert_eq!(message_with(&platform, "42", "sent").await["attempts"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_account_sends_nothing_more_until_it_is_activated() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let next = [Fault::Refuse].into();
+    acme.whatsapp.set_behaviour(Behaviour { next, refuse_code: Some(131_048), ..Behaviour::default() });
+    acme.whatsapp.say("491511", "one").await.expect("taken");
+    let query = "SELECT status, health, error_code FROM channels WHERE type = 'whatsapp'";
+    let channel = eventually("the channel is stopped", async || {
+        platform.rows(query).await.pop().filter(|channel| channel["status"] == "error")
+    })
+    .await;
+    assert_eq!((&channel["health"], &channel["error_code"]), (&"down".into(), &"account_stopped".into()));
+    acme.whatsapp.say("491511", "two").await.expect("taken");
+    acme.whatsapp.say("491512", "three").await.expect("taken");
+    eventually("all wait", async || (platform.rows(PARKED).await.len() == 3).then_some(())).await;
+    assert_eq!(platform.count("SELECT count(*) FROM message_events WHERE stage = 'attempt'").await, 1);
+    let told = "SELECT count(*) FROM outbox_events WHERE topic = 'events' AND payload::text LIKE '%channel.stopped%'";
+    assert_eq!(platform.count(told).await, 1);
+
+    set_status(&platform, "whatsapp", "active").await;
+    let replies = acme.whatsapp_replies("491511", 2).await;
+    assert!(texts(&replies)[0].contains("one") && texts(&replies)[1].contains("two"), "{replies:?}");
+    acme.whatsapp_replies("491512", 1).await;
 }

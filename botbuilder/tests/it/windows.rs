@@ -2,7 +2,7 @@
 
 use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_testkit::{
-    fake::whatsapp::Reviewed,
+    fake::{Behaviour, Fault, whatsapp::Reviewed},
     local_client::Method,
     platform::{Answer, Options, TestPlatform, eventually, execute},
 };
@@ -354,7 +354,13 @@ async fn a_person_may_answer_on_instagram_for_a_week_and_a_program_may_not() {
                last_inbound_at = now() - interval '2 days'";
     execute(&platform.pool, ago).await;
     let conversation = platform.rows("SELECT id FROM conversations").await[0]["id"].clone();
+    let next = [Fault::Refuse].into();
+    acme.instagram.set_behaviour(Behaviour { next, refuse_code: Some(100), ..Behaviour::default() });
     let message = write(&platform, conversation.as_str().expect("an id"), "sorry for the wait").await;
+    until_stage(&platform, &message, "refused").await;
+    // When it is sent again by hand it still says that a person wrote it.
+    let again = post(&platform, &format!("/v1/messages/{message}/retry"), &json!({})).await;
+    assert_eq!(again.0, 202, "{again:?}");
     until_stage(&platform, &message, "accepted").await;
     let sent = acme.instagram.messages().pop().expect("sent");
     assert_eq!(

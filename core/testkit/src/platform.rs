@@ -22,7 +22,7 @@ use std::{
 use botbuilder_api::Api;
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_gateway::{
-    Gateway,
+    Gateway, checks,
     connecting::Connecting,
     dispatcher, hub,
     ingress::{self, app::PlatformApps},
@@ -283,6 +283,20 @@ impl TestPlatform {
         supervisor.start(Server::new("public listener", listener, routes, &Limits::default()));
         supervisor.start(hub::Goodbye(Arc::clone(&self.gateway.hub)));
         self.supervisor = Some(supervisor);
+    }
+
+    /// Tries the accounts at their providers of which what is known is old, as a job of the program does.
+    ///
+    /// # Panics
+    ///
+    /// If the database is not there.
+    pub async fn check_accounts(&self) {
+        let client = http::Client::new(&self.outbound).expect("an http client");
+        let provider = dispatcher::ProviderHttp::new(client);
+        let connecting = Connecting::new(self.gateway.clone(), provider, self.base_url());
+        let root = RootKey::new(Secret::new(ROOT_KEY));
+        let checks = checks::AccountChecks::new(self.gateway.clone(), connecting, root);
+        checks.look(|| false).await.expect("accounts are tried");
     }
 
     /// Stops every service as the program does when it is told to; database, stream and providers stay.

@@ -21,6 +21,7 @@ pub const TYPES: &[(&str, &str)] = &[
     ("message.delivered", "a message arrived"),
     ("message.read", "a message was seen"),
     ("message.failed", "a message could not be sent"),
+    ("channel.stopped", "a provider stopped an account; nothing goes out by it until it is activated again"),
     ("conversation.opened", "a conversation began"),
     ("conversation.handed_over", "a bot handed a conversation to people"),
     ("conversation.assigned", "a conversation was assigned to a member, or to nobody"),

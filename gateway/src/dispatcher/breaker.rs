@@ -1,7 +1,7 @@
 //! Stops sending through an account that does not work, and finds out by one message at a time when it does again.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,8 +19,8 @@ pub(super) const OPEN: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(5);
 /// How long the outcome of the one message that may go is waited for.
 const PROBE: Duration = Duration::from_mins(1);
-/// When the others ask again meanwhile.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// When the others ask again meanwhile. Each of them is put aside until then, which is a write to the database.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a call says about its account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Sign {
                 | SendError::RetryChanged { .. }
                 | SendError::Permanent { .. }
                 | SendError::RecipientGone { .. }
+                | SendError::OptedOut { .. }
                 | SendError::WindowClosed { .. }
                 | SendError::NotConfigured { .. },
             ) => Self::Works,
@@ -56,13 +57,20 @@ impl Sign {
 pub(super) enum Change {
     /// Nothing is sent through the account for now.
     Opened,
-    /// The account works again.
+    /// The account works again, or is seen to work for the first time: what stands on it may be older than this process.
     Closed,
 }
 
 /// The breakers of all accounts that had trouble.
 #[derive(Debug, Default)]
-pub(super) struct Breakers(Mutex<HashMap<ChannelId, Breaker>>);
+pub(super) struct Breakers(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    breakers: HashMap<ChannelId, Breaker>,
+    /// Accounts of which it was told that they work.
+    well: HashSet<ChannelId>,
+}
 
 #[derive(Debug)]
 enum Breaker {
@@ -77,8 +85,8 @@ enum Breaker {
 impl Breakers {
     /// Whether a message may go through the account now; if not, how long it has to wait before it asks again.
     pub(super) fn admit(&self, account: ChannelId, now: Instant) -> Result<(), Duration> {
-        let mut breakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(breaker) = breakers.get_mut(&account) else { return Ok(()) };
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(breaker) = state.breakers.get_mut(&account) else { return Ok(()) };
         let (free_at, pause) = match breaker {
             Breaker::Closed(_) => return Ok(()),
             Breaker::Open { until, pause } => (*until, *pause),
@@ -94,16 +102,14 @@ impl Breakers {
 
     /// Takes in what a call said.
     pub(super) fn report(&self, account: ChannelId, sign: Sign, now: Instant) -> Option<Change> {
-        let mut breakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { breakers, well } = &mut *state;
         if sign == Sign::Works {
             // Failures between successes are forgotten with their time, not with the next success.
-            return match breakers.get(&account) {
-                Some(Breaker::Open { .. } | Breaker::Probing { .. }) => {
-                    breakers.remove(&account);
-                    Some(Change::Closed)
-                }
-                _ => None,
-            };
+            if matches!(breakers.get(&account), Some(Breaker::Open { .. } | Breaker::Probing { .. })) {
+                breakers.remove(&account);
+            }
+            return well.insert(account).then_some(Change::Closed);
         }
         let breaker = breakers.entry(account).or_insert_with(|| Breaker::Closed(VecDeque::new()));
         let pause = match breaker {
@@ -116,6 +122,7 @@ impl Breakers {
                     return None;
                 }
                 *breaker = Breaker::Open { until: now + OPEN, pause: OPEN };
+                well.remove(&account);
                 return Some(Change::Opened);
             }
             // A message that was on its way when the breaker opened.
@@ -152,6 +159,19 @@ mod tests {
         assert_eq!(breakers.admit(account, again), Ok(()));
         assert_eq!(breakers.report(account, Sign::Works, again), Some(Change::Closed));
         assert_eq!(breakers.admit(account, again), Ok(()));
+    }
+
+    #[test]
+    fn an_account_is_told_to_work_once_also_after_a_restart() {
+        let (account, now) = (Id::new(Uuid::nil()), Instant::now());
+        let breakers = Breakers::default();
+        assert_eq!(breakers.report(account, Sign::Works, now), Some(Change::Closed));
+        assert_eq!(breakers.report(account, Sign::Works, now), None);
+        assert_eq!(breakers.report(account, Sign::Broken, now), Some(Change::Opened));
+        assert_eq!(breakers.report(account, Sign::Works, now), Some(Change::Closed));
+        // What the process before it noted of the account is not known.
+        let after = Breakers::default();
+        assert_eq!(after.report(account, Sign::Works, now), Some(Change::Closed));
     }
 
     #[test]

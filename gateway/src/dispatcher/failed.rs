@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botbuilder_adapter_kit::{SendError, templates::Unfit};
 use botbuilder_domain::{Failure, MessageId, Stage};
-use chrono::TimeDelta;
+use botbuilder_store::channels::channel_messages::Bar;
 
 use super::breaker;
 
@@ -26,6 +26,17 @@ pub(super) enum Failed {
     OutsideWindow,
     NotHeard,
     Unfit(Unfit),
+    Barred(Bar),
+    Panicked,
+}
+
+/// When a message is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Again {
+    /// After so long.
+    pub(super) wait: Duration,
+    /// Whether the time before counts as an attempt, and takes from what the account may retry.
+    pub(super) counts: bool,
 }
 
 impl Failed {
@@ -44,6 +55,13 @@ impl Failed {
                 ("expired", None, message.to_owned())
             }
             Self::Unfit(unfit) => (unfit.code, None, unfit.reason.clone()),
+            Self::Barred(Bar::Blocked) => {
+                ("contact_blocked", None, "the contact is blocked, or has blocked the account".to_owned())
+            }
+            Self::Barred(Bar::OptedOut) => {
+                ("opted_out", None, "the contact wants no messages of campaigns".to_owned())
+            }
+            Self::Panicked => ("internal", None, "the program fails on this message".to_owned()),
         };
         Failure { code: code.to_owned(), provider_code, message }
     }
@@ -56,20 +74,44 @@ impl Failed {
             | Self::NotPossible(_)
             | Self::Disconnected
             | Self::OutsideWindow
-            | Self::Unfit(_) => Stage::Refused,
+            | Self::Unfit(_)
+            | Self::Barred(_)
+            | Self::Panicked => Stage::Refused,
         }
     }
 
-    /// How long to wait before the next attempt, if there is to be one.
-    pub(super) fn retry(&self, message: MessageId, attempt: u32) -> Option<TimeDelta> {
-        let wait = match self {
-            Self::Send(SendError::RetryAfter { after: Some(after), .. }) => *after,
-            Self::Send(error) if error.is_retriable() => backoff(message, attempt),
+    /// What the provider told of the contact.
+    pub(super) const fn of_contact(&self) -> Option<Bar> {
+        match self {
+            Self::Send(SendError::RecipientGone { blocked: true, .. }) => Some(Bar::Blocked),
+            Self::Send(SendError::OptedOut { .. }) => Some(Bar::OptedOut),
+            _ => None,
+        }
+    }
+
+    /// When the message is tried again, if it is. `slowed` tells how long to wait where the provider asks to slow down and
+    /// does not say for how long, for this recipient alone or for all.
+    pub(super) fn retry(
+        &self,
+        message: MessageId,
+        attempt: u32,
+        slowed: impl FnOnce(bool) -> Duration,
+    ) -> Option<Again> {
+        let uncounted = |wait| Again { wait, counts: false };
+        match self {
+            Self::Send(SendError::RetryAfter { after: Some(after), .. }) => Some(uncounted(*after)),
+            Self::Send(SendError::RetryAfter { after: None, recipient_only, .. }) => {
+                Some(uncounted(slowed(*recipient_only)))
+            }
+            Self::Send(error) if error.is_retriable() => {
+                Some(Again { wait: backoff(message, attempt), counts: true })
+            }
             // Nobody's message is at fault: it waits until the account works again, or until its time is over.
-            Self::Send(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }) => breaker::OPEN,
-            _ => return None,
-        };
-        TimeDelta::from_std(wait).ok()
+            Self::Send(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }) => {
+                Some(uncounted(breaker::OPEN))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -89,6 +131,36 @@ fn backoff(message: MessageId, attempt: u32) -> Duration {
 mod tests {
     use super::*;
     use uuid::Uuid;
+
+    #[test]
+    fn to_be_told_to_wait_does_not_count_and_is_kept_to() {
+        let told = |after, recipient_only| {
+            let code = "131056".to_owned();
+            let failed = Failed::Send(SendError::RetryAfter { after, recipient_only, code });
+            failed.retry(MessageId::new(Uuid::nil()), 9, |alone| {
+                Duration::from_secs(if alone { 64 } else { 8 })
+            })
+        };
+        let wait = |seconds| Some(Again { wait: Duration::from_secs(seconds), counts: false });
+        assert_eq!(told(Some(Duration::from_secs(3)), true), wait(3));
+        assert_eq!(told(None, true), wait(64));
+        assert_eq!(told(None, false), wait(8));
+        let passing = Failed::Send(SendError::Transient { code: "1".to_owned(), message: String::new() });
+        let again = passing.retry(MessageId::new(Uuid::nil()), 1, |_| Duration::ZERO);
+        assert!(again.is_some_and(|again| again.counts), "{again:?}");
+    }
+
+    #[test]
+    fn what_a_provider_tells_of_a_contact_is_heard() {
+        let gone = |blocked| {
+            Failed::Send(SendError::RecipientGone { code: String::new(), message: String::new(), blocked })
+        };
+        assert_eq!(gone(true).of_contact(), Some(Bar::Blocked));
+        assert_eq!(gone(false).of_contact(), None);
+        let opted_out = SendError::OptedOut { code: "131050".to_owned(), message: String::new() };
+        assert_eq!(Failed::Send(opted_out).of_contact(), Some(Bar::OptedOut));
+        assert_eq!(Failed::Expired.of_contact(), None);
+    }
 
     #[test]
     fn delays_grow_and_stay_below_their_cap() {

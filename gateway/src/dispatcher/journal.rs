@@ -3,14 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_domain::{ChannelId, Ids, MessageId, OrgId, TrailEvent};
+use botbuilder_domain::{ChannelId, Ids, OrgId, Stage, TrailEvent};
 use botbuilder_store::{
     Error, OrgScope,
     bots::{
         widget_configs::{self, NewFrame},
         widget_messages::Shown,
     },
-    channels::channel_messages::{self, Claim, Outcome, Settled},
+    channels::channel_messages::{self, Bar, Claim, Outcome, Settled, Wanted},
     system::{
         dedupe_keys,
         events::{self, Batch, Event, Used},
@@ -25,6 +25,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
+use super::failed::Failed;
 use crate::Gateway;
 
 /// Most writes of one transaction.
@@ -39,9 +40,20 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What is to be written.
 #[derive(Clone)]
 enum Entry {
-    Claim(MessageId),
+    Claim(Wanted),
     Settle { outcome: Outcome, trail: Vec<TrailEvent> },
-    Show { frame: NewFrame, channel: ChannelId, trail: Vec<TrailEvent> },
+    Show { frame: NewFrame, showing: Showing },
+}
+
+/// What belongs to a frame of the website's chat.
+#[derive(Clone)]
+pub(super) struct Showing {
+    /// Its channel.
+    pub(super) channel: ChannelId,
+    /// Whether its message belongs to a campaign.
+    pub(super) campaign: bool,
+    /// What its message's trail says when it is shown.
+    pub(super) accepted: TrailEvent,
 }
 
 /// What became of it.
@@ -81,8 +93,8 @@ pub(super) fn start(gateway: &Gateway) -> (Journal, JoinSet<()>) {
 
 impl Journal {
     /// Asks for the right to send a message.
-    pub(super) async fn claim(&self, org: OrgId, message: MessageId) -> Result<Claim, Refused> {
-        match self.ask(org, Entry::Claim(message)).await? {
+    pub(super) async fn claim(&self, org: OrgId, wanted: Wanted) -> Result<Claim, Refused> {
+        match self.ask(org, Entry::Claim(wanted)).await? {
             Answer::Claimed(claim) => Ok(claim),
             Answer::Settled | Answer::Shown(_) => Err(Refused("journal answered another question".into())),
         }
@@ -98,15 +110,15 @@ impl Journal {
         self.ask(org, Entry::Settle { outcome, trail }).await.map(|_| ())
     }
 
-    /// Adds a frame to a visitor's history and its message's state, in one. None if it was there.
+    /// Adds a frame to a visitor's history and its message's state, in one. None if it was there, or the visitor gets
+    /// nothing.
     pub(super) async fn show(
         &self,
         org: OrgId,
         frame: NewFrame,
-        channel: ChannelId,
-        trail: Vec<TrailEvent>,
+        showing: Showing,
     ) -> Result<Option<Shown>, Refused> {
-        match self.ask(org, Entry::Show { frame, channel, trail }).await? {
+        match self.ask(org, Entry::Show { frame, showing }).await? {
             Answer::Shown(shown) => Ok(shown),
             Answer::Claimed(_) | Answer::Settled => Err(Refused("journal answered another question".into())),
         }
@@ -184,11 +196,11 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
     let now = gateway.clock.now();
     let mut tx = gateway.store.begin_turn(scope).await?;
 
-    let wanted: Vec<MessageId> = entries
+    let wanted: Vec<Wanted> = entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Claim(message) => Some(*message),
-            Entry::Show { frame, .. } => Some(frame.message),
+            Entry::Claim(wanted) => Some(*wanted),
+            Entry::Show { frame, showing } => Some(Wanted { id: frame.message, campaign: showing.campaign }),
             Entry::Settle { .. } => None,
         })
         .collect();
@@ -210,19 +222,22 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
                 trail.extend_from_slice(entries);
                 answers.push(Answer::Settled);
             }
-            Entry::Show { frame, channel, trail: entries } => {
-                let claim = claims.next().unwrap_or(Claim::Unknown);
+            Entry::Show { frame, showing } => {
                 let mut shown = None;
-                if matches!(claim, Claim::Granted { .. } | Claim::Uncertain) {
-                    shown = widget_configs::append_frame(&mut tx, scope, frame).await?;
-                    outcomes.push(Outcome {
-                        id: frame.message,
-                        channel: *channel,
-                        result: Settled::Sent { provider_ids: Vec::new() },
-                        at: now,
-                    });
-                    trail.extend_from_slice(entries);
-                }
+                let (result, entry) = match claims.next().unwrap_or(Claim::Unknown) {
+                    Claim::Granted { .. } | Claim::Uncertain => {
+                        shown = widget_configs::append_frame(&mut tx, scope, frame).await?;
+                        (Settled::Sent { provider_ids: Vec::new() }, showing.accepted.clone())
+                    }
+                    Claim::Barred(bar) => not_shown(bar, &showing.accepted),
+                    Claim::Settled | Claim::Unknown => {
+                        answers.push(Answer::Shown(None));
+                        continue;
+                    }
+                };
+                let (id, channel) = (frame.message, showing.channel);
+                outcomes.push(Outcome { id, channel, result, contact: None, at: now });
+                trail.push(entry);
                 answers.push(Answer::Shown(shown));
             }
         }
@@ -238,6 +253,16 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
     Ok(answers)
 }
 
+/// What becomes of a frame for a visitor who gets nothing.
+fn not_shown(bar: Bar, accepted: &TrailEvent) -> (Settled, TrailEvent) {
+    let failed = Failed::Barred(bar);
+    let failure = failed.failure();
+    let mut entry = TrailEvent { stage: Stage::Refused, attempt: 0, ..accepted.clone() };
+    entry.detail.insert("code".to_owned(), json!(failure.code));
+    entry.detail.insert("reason".to_owned(), json!(failure.message));
+    (Settled::Failed { failure, taken: Vec::new() }, entry)
+}
+
 /// What outcomes tell to webhooks, live views and the meter of use.
 fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
     let mut batch = Batch::default();
@@ -248,8 +273,8 @@ fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
                 sent += 1;
                 ("message.sent", None)
             }
-            Settled::Failed(failure) => ("message.failed", Some(failure.code.as_str())),
-            Settled::Retry { .. } | Settled::Uncertain(_) => continue,
+            Settled::Failed { failure, .. } => ("message.failed", Some(failure.code.as_str())),
+            Settled::Retry { .. } | Settled::Uncertain { .. } => continue,
         };
         let data = json!({
             "message_id": outcome.id,
@@ -266,19 +291,38 @@ fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
     batch
 }
 
-/// The keys under which a later report finds the message by the provider's ids.
-fn provider_keys(outcome: &Outcome) -> Vec<dedupe_keys::New> {
-    match &outcome.result {
-        // A part without an id (an answer by a `response_url`) is never spoken of again.
-        Settled::Sent { provider_ids } => provider_ids
-            .iter()
-            .filter(|id| !id.is_empty())
-            .map(|id| dedupe_keys::New {
-                scope: dedupe_keys::outbound_scope(outcome.channel),
-                key: id.clone(),
-                message: Some(outcome.id),
-            })
-            .collect(),
-        Settled::Failed(_) | Settled::Retry { .. } | Settled::Uncertain(_) => Vec::new(),
+/// The keys under which a later report finds the message by the provider's ids: of every part that was taken, however the
+/// others end. What a network took without naming it has none.
+fn provider_keys(outcome: &Outcome) -> impl Iterator<Item = dedupe_keys::New> {
+    outcome.result.taken().iter().filter(|id| !id.is_empty()).map(|id| dedupe_keys::New {
+        scope: dedupe_keys::outbound_scope(outcome.channel),
+        key: id.clone(),
+        message: Some(outcome.id),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_domain::{Failure, Id, MessageId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn every_part_that_was_taken_leads_back_to_its_message_however_the_rest_ends() {
+        let failure = || Failure { code: "refused".into(), provider_code: None, message: "no".into() };
+        let taken = || vec!["p1".to_owned(), String::new(), "p3".to_owned()];
+        let at = DateTime::<Utc>::UNIX_EPOCH;
+        for result in [
+            Settled::Sent { provider_ids: taken() },
+            Settled::Failed { failure: failure(), taken: taken() },
+            Settled::Retry { at, failure: failure(), taken: taken(), counts: false },
+            Settled::Uncertain { failure: failure(), taken: taken() },
+        ] {
+            let id = MessageId::new(Uuid::from_u128(7));
+            let outcome = Outcome { id, channel: Id::new(Uuid::nil()), result, contact: None, at };
+            let keys: Vec<_> = provider_keys(&outcome).map(|key| (key.key, key.message)).collect();
+            assert_eq!(keys, [("p1".to_owned(), Some(id)), ("p3".to_owned(), Some(id))], "{outcome:?}");
+        }
     }
 }

@@ -12,11 +12,13 @@ mod gate;
 mod journal;
 mod multipart;
 mod outcome;
+mod panics;
 mod parked;
 mod partition;
 mod parts;
 mod provider;
 mod send;
+mod taken_up;
 mod throttle;
 mod window;
 

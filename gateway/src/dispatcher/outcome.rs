@@ -3,11 +3,12 @@
 use botbuilder_adapter_kit::SendError;
 use botbuilder_domain::{Send as SendMessage, Stage, TrailEvent};
 use botbuilder_store::{
-    OrgScope,
+    Error, OrgScope,
     channels::{
-        channel_messages::{Outcome, Settled},
+        channel_messages::{Bar, Outcome, Settled},
         channels::{self, Health},
     },
+    system::events::{self, Batch, Event},
 };
 use botbuilder_stream::Record;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,6 +19,29 @@ use super::{
     breaker,
     send::{Job, Sender},
 };
+
+/// How an attempt ended, or why there was none.
+pub(super) struct Ended {
+    /// Its number; 0 where there was none.
+    pub(super) attempt: u32,
+    /// What becomes of the message.
+    pub(super) result: Settled,
+    /// What its trail calls it.
+    pub(super) stage: Stage,
+    /// What its trail says more of it.
+    pub(super) detail: Map<String, Value>,
+    /// When the attempt was started.
+    pub(super) started: Option<DateTime<Utc>>,
+    /// What the provider told of the contact.
+    pub(super) contact: Option<Bar>,
+}
+
+impl Ended {
+    /// Without an attempt.
+    pub(super) fn untried(result: Settled, stage: Stage) -> Self {
+        Self { attempt: 0, result, stage, detail: Map::new(), started: None, contact: None }
+    }
+}
 
 impl Sender {
     /// Shows operators that the account stopped working, or works again.
@@ -30,31 +54,52 @@ impl Sender {
             ) => Health::Down,
             (breaker::Change::Opened, _) => Health::Degraded,
         };
-        warn!(channel.id = %job.channel, health = health.as_str(), "health of the account changed");
         let failure = error.map(|error| (error.code(), error.to_string()));
         let (gateway, scope) = (&self.gateway, OrgScope::of_service(job.org));
         let told = async {
             let mut tx = gateway.store.begin(&scope).await?;
             let (channel, now) = (job.channel, gateway.clock.now());
-            channels::set_health(&mut tx, &scope, channel, health, failure.as_ref(), now).await?;
-            tx.commit().await
+            let changed =
+                channels::set_health(&mut tx, &scope, channel, health, failure.as_ref(), now).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(changed)
         };
-        if let Err(error) = told.await {
-            warn!(channel.id = %job.channel, error = %error, "health of the account was not written");
+        match told.await {
+            Ok(true) => {
+                warn!(channel.id = %job.channel, health = health.as_str(), "health of the account changed");
+            }
+            Ok(false) => {}
+            Err(error) => {
+                warn!(channel.id = %job.channel, error = %error, "health of the account was not written");
+            }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one row of the journal")]
-    pub(super) async fn settle(
-        &self,
-        job: &Job,
-        message: &SendMessage,
-        attempt: u32,
-        result: Settled,
-        stage: Stage,
-        detail: Map<String, Value>,
-        started: Option<DateTime<Utc>>,
-    ) -> Result<(), String> {
+    /// Has nothing go out by an account that its provider has stopped, until an operator activates it again: what is sent
+    /// all the same may count against it.
+    pub(super) async fn stop_account(&self, job: &Job, error: &SendError) -> Result<(), Error> {
+        let (gateway, scope, now) = (&self.gateway, OrgScope::of_service(job.org), self.gateway.clock.now());
+        let (code, message) = (error.code(), error.to_string());
+        let mut tx = gateway.store.begin(&scope).await?;
+        if channels::stop(&mut tx, &scope, job.channel, code, &message, now).await? {
+            error!(channel.id = %job.channel, error = %error, "account is stopped; nothing goes out by it");
+            let event = Event {
+                id: gateway.ids.next(),
+                kind: "channel.stopped".to_owned(),
+                at: now,
+                bot_id: job.bot.map(botbuilder_domain::Id::uuid),
+                data: json!({ "channel_id": job.channel, "error_code": code, "error_message": message }),
+            };
+            let batch = Batch { events: vec![event], ..Batch::default() };
+            events::note(&mut tx, &scope, gateway.ids.next(), &batch).await?;
+        }
+        tx.commit().await?;
+        gateway.accounts.forget();
+        Ok(())
+    }
+
+    pub(super) async fn settle(&self, job: &Job, message: &SendMessage, ended: Ended) -> Result<(), String> {
+        let Ended { attempt, result, stage, detail, started, contact } = ended;
         let now = self.gateway.clock.now();
         metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str())
             .increment(1);
@@ -64,9 +109,9 @@ impl Sender {
         }
         let failure = match &result {
             Settled::Sent { .. } => None,
-            Settled::Failed(failure) | Settled::Retry { failure, .. } | Settled::Uncertain(failure) => {
-                Some(failure)
-            }
+            Settled::Failed { failure, .. }
+            | Settled::Retry { failure, .. }
+            | Settled::Uncertain { failure, .. } => Some(failure),
         };
         let mut detail = detail;
         if let Some(downgrades) = detail.remove("downgrades") {
@@ -86,7 +131,7 @@ impl Sender {
             last.detail.insert("next_attempt_at".to_owned(), json!(at));
         }
         trail.push(last);
-        let outcome = Outcome { id: message.message, channel: job.channel, result, at: now };
+        let outcome = Outcome { id: message.message, channel: job.channel, result, contact, at: now };
         self.journal.settle(job.org, outcome, trail).await.map_err(|error| error.to_string())
     }
 

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::OUTBOUND;
+use super::{OUTBOUND, taken_up::account_of};
 use crate::Gateway;
 
 /// The pause while the database is not available.
@@ -77,6 +77,17 @@ impl Parked {
         lane.until = lane.until.max(until);
         lane.messages.insert((message, position));
         self.due.insert((lane.until, key.to_owned()));
+    }
+
+    /// Has an account's lanes taken up now that wait until then at most.
+    pub(super) fn hasten(&mut self, account: &str, until: DateTime<Utc>, now: DateTime<Utc>) {
+        for (key, lane) in &mut self.lanes {
+            if account_of(key) == account && now < lane.until && lane.until <= until {
+                self.due.remove(&(lane.until, key.clone()));
+                lane.until = now;
+                self.due.insert((now, key.clone()));
+            }
+        }
     }
 
     /// Until when a lane waits; none if it does not.
@@ -177,13 +188,17 @@ async fn try_keep(gateway: &Gateway, items: &[Item], until: DateTime<Utc>) -> Re
     Ok(kept)
 }
 
+/// What was taken up again.
+pub(super) struct Fetched {
+    /// The messages.
+    pub(super) items: Vec<Item>,
+    /// Places at which there is nothing any more: whoever had the partition before was done with it.
+    pub(super) gone: Vec<i64>,
+}
+
 /// Takes messages up again, in the order of their places' list. Waits for the database as long as it takes; none if
 /// halted before.
-pub(super) async fn fetch(
-    gateway: &Gateway,
-    positions: &[i64],
-    halt: &CancellationToken,
-) -> Option<Vec<Item>> {
+pub(super) async fn fetch(gateway: &Gateway, positions: &[i64], halt: &CancellationToken) -> Option<Fetched> {
     let rows = loop {
         match try_fetch(gateway, positions).await {
             Ok(rows) => break rows,
@@ -195,9 +210,12 @@ pub(super) async fn fetch(
     };
     let mut by_position: HashMap<i64, parked_messages::Taken> =
         rows.into_iter().map(|row| (row.position, row)).collect();
-    let mut items = Vec::with_capacity(positions.len());
+    let (mut items, mut gone) = (Vec::with_capacity(positions.len()), Vec::new());
     for position in positions {
-        let Some(row) = by_position.remove(position) else { continue };
+        let Some(row) = by_position.remove(position) else {
+            gone.push(*position);
+            continue;
+        };
         match serde_json::from_value(row.payload) {
             Ok(job) => {
                 items.push(Item { origin: Origin::Parked(*position), job, scheduled: row.scheduled });
@@ -206,7 +224,7 @@ pub(super) async fn fetch(
             Err(error) => error!(position, error = %error, "message put aside cannot be read"),
         }
     }
-    Some(items)
+    Some(Fetched { items, gone })
 }
 
 async fn try_fetch(gateway: &Gateway, positions: &[i64]) -> Result<Vec<parked_messages::Taken>, Error> {
@@ -237,6 +255,23 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn an_account_that_works_again_is_not_kept_waiting_and_others_are() {
+        let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let message = |number| MessageId::new(Uuid::from_u128(number));
+        let mut parked = Parked::default();
+        for (number, (lane, until)) in
+            [("a:1", 60), ("a:2", 60), ("a:3", 900), ("b:1", 60)].iter().enumerate()
+        {
+            let place = i64::try_from(number).unwrap();
+            parked.add(lane, message(number as u128), place, at(*until));
+        }
+        parked.hasten("a", at(60), at(5));
+        let due: Vec<String> = std::iter::from_fn(|| parked.take_due(at(5)).map(|(lane, _)| lane)).collect();
+        assert_eq!(due, ["a:1", "a:2"], "one was told to wait for longer, one is another's");
+        assert_eq!((parked.until("a:3"), parked.until("b:1")), (Some(at(900)), Some(at(60))));
+    }
 
     #[test]
     fn a_lane_comes_back_whole_and_in_order_when_its_last_wait_is_over() {

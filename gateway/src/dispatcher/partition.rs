@@ -15,8 +15,10 @@ use tracing::{error, info, warn};
 
 use super::{
     OUTBOUND,
-    parked::{self, Item, Kept, Origin, Parked},
+    panics::{self, Panics},
+    parked::{self, Fetched, Item, Kept, Origin, Parked},
     send::{Sender, Sent},
+    taken_up::{TakenUp, Waiting},
 };
 
 /// Most messages in hand. Beyond it the partition is not read until some are done.
@@ -29,6 +31,8 @@ const STORE_EVERY: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// When a lane that is busy with something else is looked at again.
 const BUSY: TimeDelta = TimeDelta::milliseconds(100);
+/// When a lane is looked at again whose account has as many in hand as it may.
+const ENOUGH: TimeDelta = TimeDelta::seconds(1);
 /// The pause after the partition could not be read.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -39,8 +43,12 @@ pub(super) struct Worker {
     /// What waits in the lanes that are busy.
     lanes: HashMap<String, VecDeque<Item>>,
     parked: Parked,
-    /// Places of messages that were taken up again and are in hand.
-    taken_up: HashSet<i64>,
+    /// Messages that were taken up again and are in hand.
+    taken_up: TakenUp,
+    /// Accounts by which nothing goes out for now.
+    waiting: Waiting,
+    /// Messages on which the sender failed.
+    panics: Panics,
     /// Places of messages that need not be taken up any more, not noted yet.
     settled: Vec<i64>,
     progress: Progress,
@@ -49,12 +57,12 @@ pub(super) struct Worker {
 
 /// What came to an end in a lane.
 enum Done {
-    /// A message was handled.
-    Sent { lane: String, item: Box<Item>, sent: Sent },
+    /// A message was handled; none if the sender failed on it.
+    Sent { lane: String, item: Box<Item>, sent: Option<Sent> },
     /// Messages were put aside; none if it was halted before.
     Kept { lane: String, until: DateTime<Utc>, kept: Option<Vec<Kept>> },
     /// Messages were taken up again; none if it was halted before.
-    Fetched { lane: String, items: Option<Vec<Item>> },
+    Fetched { lane: String, fetched: Option<Fetched> },
 }
 
 impl Worker {
@@ -64,7 +72,9 @@ impl Worker {
             sender: Arc::new(sender),
             lanes: HashMap::new(),
             parked: Parked::default(),
-            taken_up: HashSet::new(),
+            taken_up: TakenUp::default(),
+            waiting: Waiting::default(),
+            panics: Panics::default(),
             settled: Vec::new(),
             progress: Progress::default(),
             busy: JoinSet::new(),
@@ -85,11 +95,14 @@ impl Worker {
         }
         let mut store = tokio::time::interval(STORE_EVERY);
         store.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut changes = self.sender.gateway().accounts.changes();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         look.reset();
         loop {
             let room = self.progress.in_hand() + self.taken_up.len() < IN_HAND;
+            // The other half is of what comes new.
+            let room_again = room && self.taken_up.len() < IN_HAND / 2;
             let next_due = self.parked.next_due().map(|due| due - self.sender.gateway().clock.now());
             let due = tokio::time::sleep(next_due.and_then(|wait| wait.to_std().ok()).unwrap_or_default());
             tokio::select! {
@@ -98,9 +111,9 @@ impl Worker {
                 Some(done) = self.busy.join_next(), if !self.busy.is_empty() => match done {
                     Ok(done) => self.finish(done, &halt),
                     Err(error) => {
-                        // A panic in an adapter. The record stays in hand, so that nothing behind it is
+                        // A panic beside the sending. The record stays in hand, so that nothing behind it is
                         // committed; the partition is given up and read again from there.
-                        error!(error = %error, "sending a message panicked");
+                        error!(error = %error, "a lane panicked");
                         break;
                     }
                 },
@@ -116,7 +129,14 @@ impl Worker {
                         tokio::time::sleep(PAUSE).await;
                     }
                 },
-                () = due, if room && next_due.is_some() => self.take_up(&halt),
+                () = due, if room_again && next_due.is_some() => self.take_up(&halt),
+                // An operator may have activated an account again.
+                Ok(()) = changes.changed() => {
+                    let now = self.sender.gateway().clock.now();
+                    for (account, until) in self.waiting.forget() {
+                        self.parked.hasten(&account, until, now);
+                    }
+                }
                 _ = store.tick() => self.store_position().await,
                 _ = look.tick() => {
                     self.learn_what_is_parked().await;
@@ -126,7 +146,7 @@ impl Worker {
         halt.cancel();
         while let Some(done) = self.busy.join_next().await {
             match done {
-                Ok(Done::Sent { item, sent: Sent::Done, .. }) => self.settle(item.origin),
+                Ok(Done::Sent { item, sent: Some(Sent::Done), .. }) => self.settle(item.origin),
                 Ok(Done::Kept { kept: Some(kept), .. }) => {
                     for (origin, ..) in kept {
                         self.put_aside(origin);
@@ -146,7 +166,7 @@ impl Worker {
         match parked::list(gateway, self.partition.id(), partitions).await {
             Ok(rows) => {
                 let mut known: HashSet<i64> = self.parked.positions().collect();
-                known.extend(&self.taken_up);
+                known.extend(self.taken_up.positions());
                 known.extend(&self.settled);
                 for row in rows.into_iter().filter(|row| !known.contains(&row.position)) {
                     // A lane that is busy is putting its own aside.
@@ -199,7 +219,7 @@ impl Worker {
     /// Takes up the lanes whose time has come, as far as there is room.
     fn take_up(&mut self, halt: &CancellationToken) {
         let now = self.sender.gateway().clock.now();
-        while self.taken_up.len() < IN_HAND {
+        while self.taken_up.len() < IN_HAND / 2 {
             let Some((lane, messages)) = self.parked.take_due(now) else { return };
             if self.lanes.contains_key(&lane) {
                 // It is putting more aside right now: one thing at a time.
@@ -208,14 +228,24 @@ impl Worker {
                 }
                 continue;
             }
+            let until = match self.waiting.until(&lane, now) {
+                Some(until) => Some(until),
+                None => (!self.taken_up.has_room(&lane)).then(|| now + ENOUGH),
+            };
+            if let Some(until) = until {
+                for (message, position) in messages {
+                    self.parked.add(&lane, message, position, until);
+                }
+                continue;
+            }
             let positions: Vec<i64> = messages.into_iter().map(|(_, position)| position).collect();
-            self.taken_up.extend(&positions);
+            self.taken_up.add(&lane, &positions);
             self.lanes.insert(lane.clone(), VecDeque::new());
             let sender = Arc::clone(&self.sender);
             let halt = halt.clone();
             self.busy.spawn(async move {
-                let items = parked::fetch(sender.gateway(), &positions, &halt).await;
-                Done::Fetched { lane, items }
+                let fetched = parked::fetch(sender.gateway(), &positions, &halt).await;
+                Done::Fetched { lane, fetched }
             });
         }
     }
@@ -224,7 +254,26 @@ impl Worker {
         let sender = Arc::clone(&self.sender);
         let halt = halt.clone();
         self.busy.spawn(async move {
-            let sent = sender.send(&item.job, item.scheduled, &halt).await;
+            let sent = panics::caught(sender.send(&item.job, item.scheduled, &halt)).await;
+            Done::Sent { lane, item: Box::new(item), sent }
+        });
+    }
+
+    /// A message on which the sender failed: it is tried again in a moment, and put into the dead letter when it goes on to
+    /// fail. Nobody else's message waits for that.
+    fn after_panic(&mut self, lane: String, item: Item, halt: &CancellationToken) {
+        let Some(message) = item.message() else {
+            self.settle(item.origin);
+            return self.next_of(lane, halt);
+        };
+        if let Some(pause) = self.panics.again(message) {
+            let until = self.sender.gateway().clock.now() + pause;
+            let behind = self.lanes.get_mut(&lane).map(std::mem::take).unwrap_or_default();
+            return self.park(lane, [item].into_iter().chain(behind).collect(), until, halt);
+        }
+        let sender = Arc::clone(&self.sender);
+        self.busy.spawn(async move {
+            let sent = Some(sender.give_up(&item.job).await);
             Done::Sent { lane, item: Box::new(item), sent }
         });
     }
@@ -246,11 +295,16 @@ impl Worker {
 
     fn finish(&mut self, done: Done, halt: &CancellationToken) {
         match done {
-            Done::Sent { lane, item, sent: Sent::Done } => {
+            Done::Sent { lane, item, sent: Some(Sent::Done) } => {
+                self.panics.forget(item.message());
                 self.settle(item.origin);
                 self.next_of(lane, halt);
             }
-            Done::Sent { lane, mut item, sent: Sent::Later { until, scheduled } } => {
+            Done::Sent { lane, item, sent: None } => self.after_panic(lane, *item, halt),
+            Done::Sent { lane, mut item, sent: Some(Sent::Later { until, scheduled, whole_account }) } => {
+                if whole_account {
+                    self.waiting.add(&lane, until);
+                }
                 item.scheduled = scheduled;
                 let behind = self.lanes.get_mut(&lane).map(std::mem::take).unwrap_or_default();
                 self.park(lane, [*item].into_iter().chain(behind).collect(), until, halt);
@@ -267,7 +321,10 @@ impl Worker {
                     self.park(lane, behind.into(), until, halt);
                 }
             }
-            Done::Fetched { lane, items: Some(items) } => {
+            Done::Fetched { lane, fetched: Some(Fetched { items, gone }) } => {
+                for position in gone {
+                    self.taken_up.remove(position);
+                }
                 let waiting = self.lanes.entry(lane.clone()).or_default();
                 for item in items.into_iter().rev() {
                     waiting.push_front(item);
@@ -275,9 +332,9 @@ impl Worker {
                 self.next_of(lane, halt);
             }
             // Halted. Nothing behind it in its lane may go first.
-            Done::Sent { sent: Sent::Halted, .. }
+            Done::Sent { sent: Some(Sent::Halted), .. }
             | Done::Kept { kept: None, .. }
-            | Done::Fetched { items: None, .. } => {}
+            | Done::Fetched { fetched: None, .. } => {}
         }
     }
 
@@ -296,7 +353,7 @@ impl Worker {
         match origin {
             Origin::Record(offset) => self.progress.finish(offset),
             Origin::Parked(position) => {
-                self.taken_up.remove(&position);
+                self.taken_up.remove(position);
                 self.settled.push(position);
             }
         }
@@ -307,7 +364,7 @@ impl Worker {
         match origin {
             Origin::Record(offset) => self.progress.finish(offset),
             Origin::Parked(position) => {
-                self.taken_up.remove(&position);
+                self.taken_up.remove(position);
             }
         }
     }

@@ -1,7 +1,11 @@
-//! The parts of one message: planned, encoded, called one after the other, changed once if the provider wants that.
+//! The parts of one message: planned, encoded, called one after the other, changed if the provider wants that.
 
-use botbuilder_adapter_kit::{Account, Change, Channel, Downgrade, HttpChannel, Part, SendError, plan};
-use botbuilder_domain::{Content, Send as SendMessage};
+use std::mem;
+
+use botbuilder_adapter_kit::{
+    Account, Change, Channel, Downgrade, HttpChannel, Part, Rates, SendError, plan,
+};
+use botbuilder_domain::{Content, Media, Send as SendMessage};
 use tracing::debug;
 
 use super::{
@@ -19,6 +23,39 @@ pub(super) struct Sending<'a> {
     pub(super) channel: &'a dyn Channel,
     pub(super) http: &'a dyn HttpChannel,
     pub(super) account: &'a Account,
+    pub(super) rates: Rates,
+}
+
+/// What a provider wanted otherwise that holds for every part of a message: where it goes, and whether it stands in a
+/// thread. What a part holds is changed in that part alone.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    to: Option<String>,
+    without_reply: bool,
+}
+
+impl Changes {
+    /// Changes a part as was wanted before.
+    fn apply(&self, part: &mut Part) {
+        if let Some(to) = &self.to {
+            part.to.clone_from(to);
+        }
+        if self.without_reply {
+            part.reply_to = None;
+            part.thread.clear();
+        }
+    }
+
+    /// Changes a part as is wanted now, and the parts after it where it concerns them.
+    fn make(&mut self, change: Change, part: &mut Part) {
+        match change {
+            Change::Address(address) => self.to = Some(address),
+            Change::WithoutReply => self.without_reply = true,
+            Change::PlainText => part.content = text_only(mem::replace(&mut part.content, Content::text(""))),
+            Change::LinkText => part.content = link_text(mem::replace(&mut part.content, Content::text(""))),
+        }
+        self.apply(part);
+    }
 }
 
 impl Sender {
@@ -50,23 +87,21 @@ impl Sender {
                 content,
                 reply_to: message.reply_to.clone(),
             };
+            progress.changes.apply(&mut part);
             self.place(sending, &mut part, &mut place).await.map_err(Failed::Send)?;
-            let id = match self.part(sending, &ready, &part).await {
-                Err(SendError::RetryChanged { change, code }) if !progress.changed => {
-                    debug!(message.id = %message.message, code, "provider wants the message changed");
-                    progress.changed = true;
-                    match change {
-                        Change::Address(address) => part.to = address,
-                        Change::WithoutReply => {
-                            part.reply_to = None;
-                            part.thread.clear();
-                        }
-                        Change::PlainText => part.content = text_only(part.content),
-                        Change::LinkText => part.content = link_text(part.content),
+            // Each kind of change is made once in a part: whoever wants it again does not know what it wants.
+            let mut made = Vec::new();
+            let id = loop {
+                match self.part(sending, &ready, &part).await {
+                    Err(SendError::RetryChanged { change, code })
+                        if !made.contains(&mem::discriminant(&change)) =>
+                    {
+                        debug!(message.id = %message.message, code, "provider wants the message changed");
+                        made.push(mem::discriminant(&change));
+                        progress.changes.make(change, &mut part);
                     }
-                    self.part(sending, &ready, &part).await
+                    done => break done,
                 }
-                done => done,
             };
             let id = match id {
                 Err(SendError::RecipientGone { code, .. }) if message.reply_via.is_some() => {
@@ -137,7 +172,8 @@ impl Sender {
     }
 
     async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
-        let wait = self.gate.wait_for_call(sending.channel, sending.account, &sending.job.body.to);
+        let (account, to) = (sending.account.channel, sending.job.body.to.as_str());
+        let wait = self.gate.wait_for_call(&sending.rates, account, to);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -147,7 +183,7 @@ impl Sender {
             let request = if sending.way.by_person { sending.http.by_person(request) } else { request };
             let answered = self.http.call(request).await;
             let result = answered.and_then(|response| sending.http.interpret(&response));
-            if let Some(change) = self.gate.report(sending.account.channel, &result) {
+            if let Some(change) = self.gate.report(account, to, &result) {
                 self.tell_health(sending.job, change, result.as_ref().err()).await;
             }
             id = Some(result?.0);
@@ -171,13 +207,78 @@ fn text_only(content: Content) -> Content {
     }
 }
 
-/// A file the provider could not fetch, as a text with its address.
+/// Files the provider could not fetch, as a text with their addresses. What has no address stays as it is.
 fn link_text(content: Content) -> Content {
-    match content {
-        Content::Media(media) => {
-            let lines = [media.caption, media.url];
-            Content::text(lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))
+    let files = content.files();
+    let has_address = |file: &Media| {
+        file.url.as_ref().is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"))
+    };
+    if files.is_empty() || !files.iter().all(has_address) {
+        return content;
+    }
+    let lines = files.iter().flat_map(|file| [file.caption.as_deref(), file.url.as_deref()]);
+    Content::text(lines.flatten().collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_domain::MessageId;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn part(index: usize) -> Part {
+        Part {
+            message: MessageId::new(Uuid::nil()),
+            index,
+            to: "-100".to_owned(),
+            thread: "7".to_owned(),
+            content: Content::text(format!("part {index}")),
+            reply_to: Some("41".to_owned()),
         }
-        other => other,
+    }
+
+    #[test]
+    fn what_a_provider_wants_of_one_part_holds_for_those_after_it() {
+        let (mut changes, mut first, mut second) = (Changes::default(), part(0), part(1));
+        changes.make(Change::Address("-200".to_owned()), &mut first);
+        assert_eq!((first.to.as_str(), first.thread.as_str()), ("-200", "7"));
+        changes.make(Change::WithoutReply, &mut first);
+        changes.apply(&mut second);
+        for part in [&first, &second] {
+            assert_eq!((part.to.as_str(), part.thread.as_str(), &part.reply_to), ("-200", "", &None));
+        }
+        assert_eq!(second.content, Content::text("part 1"));
+    }
+
+    #[test]
+    fn what_a_part_holds_is_changed_in_that_part_alone() {
+        let file = |caption: &str| {
+            let file = json!({
+                "kind": "media", "media": "image", "url": "https://files.test/a.png", "caption": caption,
+            });
+            serde_json::from_value::<Content>(file).unwrap()
+        };
+        let (mut changes, mut first, mut second) = (Changes::default(), part(0), part(1));
+        (first.content, second.content) = (file("one"), file("two"));
+        changes.make(Change::LinkText, &mut first);
+        changes.apply(&mut second);
+        assert_eq!(first.content, Content::text("one\nhttps://files.test/a.png"));
+        assert_eq!(second.content, file("two"));
+    }
+
+    #[test]
+    fn files_become_their_addresses_where_they_have_some() {
+        let content = |content| serde_json::from_value::<Content>(content).unwrap();
+        let file = |name: &str| json!({ "media": "image", "url": format!("https://files.test/{name}"), "caption": name });
+        let album = content(json!({ "kind": "album", "items": [file("a"), file("b")] }));
+        assert_eq!(link_text(album), Content::text("a\nhttps://files.test/a\nb\nhttps://files.test/b"));
+        for known in [json!({ "provider_ref": "7" }), json!({ "url": "object:00ff" })] {
+            let mut known = known;
+            known["kind"] = json!("media");
+            known["media"] = json!("image");
+            assert_eq!(link_text(content(known.clone())), content(known));
+        }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, SendError, Show, plan};
+use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, Rates, SendError, Show, plan};
 use botbuilder_domain::{Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
     Error,
     bots::{widget_configs::NewFrame, widget_messages::Shown},
-    channels::channel_messages::{Claim, Settled},
+    channels::channel_messages::{Claim, Settled, Wanted},
 };
 use botbuilder_stream::Stream;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,20 +17,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::{
-    failed::Failed,
+    failed::{Again, Failed},
     gate::Gate,
-    journal::Journal,
-    outcome::entry,
-    parts::Sending,
+    journal::{Journal, Showing},
+    outcome::{Ended, entry},
+    parts::{Changes, Sending},
     provider::ProviderHttp,
     window::{Leave, Way},
 };
-use crate::{Gateway, hub::Frame};
+use crate::{Gateway, accounts::Connected, hub::Frame};
 
 /// What waits for longer is put aside, so that it is not held in memory.
 const PATIENCE: TimeDelta = TimeDelta::seconds(5);
 /// The pause while accounts cannot be looked up.
 const PAUSE: Duration = Duration::from_millis(250);
+/// When it is looked again whether anything goes out by an account that waits for an operator.
+const LOOK_AGAIN: TimeDelta = TimeDelta::seconds(60);
 
 pub(super) type Job = Envelope<OutboundEvent>;
 
@@ -55,6 +57,8 @@ pub(super) enum Sent {
         until: DateTime<Utc>,
         /// Whether it has its turn at the account's rate then.
         scheduled: bool,
+        /// Whether nothing goes out by its account until then.
+        whole_account: bool,
     },
 }
 
@@ -62,8 +66,8 @@ pub(super) enum Sent {
 pub(super) struct Progress {
     /// The provider's ids of the parts that it took.
     pub(super) taken: Vec<String>,
-    /// A change that the provider asked for and that was made; made once.
-    pub(super) changed: bool,
+    /// What the provider wanted otherwise, for all parts.
+    pub(super) changes: Changes,
 }
 
 impl Sender {
@@ -119,7 +123,9 @@ impl Sender {
     /// Shows the person that an answer is being written, or that something was seen. Tried once: it is worth nothing
     /// later, and nothing is lost without it.
     async fn signal(&self, job: &Job, http: &dyn HttpChannel, halt: &CancellationToken) {
-        let Some(Some(account)) = self.account(job, halt).await else { return };
+        let Some(Some(Connected { account, waits: false, .. })) = self.account(job, halt).await else {
+            return;
+        };
         let to = &job.body.to;
         // Both are shown unless the operator has said otherwise.
         let wanted = |name: &str| account.settings.get(name).and_then(Value::as_bool) != Some(false);
@@ -155,8 +161,9 @@ impl Sender {
             payload: json!(message.content),
         };
         let now = self.gateway.clock.now();
-        let trail = vec![entry(job, message, now, Stage::Accepted, 1)];
-        let shown = self.journal.show(job.org, frame, job.channel, trail).await;
+        let accepted = entry(job, message, now, Stage::Accepted, 1);
+        let showing = Showing { channel: job.channel, campaign: message.bulk, accepted };
+        let shown = self.journal.show(job.org, frame, showing).await;
         if let Some(Shown { seq, role, mut payload }) = shown.map_err(|error| error.to_string())? {
             self.gateway.media.show(job.org, &mut payload, now);
             self.gateway.hub.push(job.channel, &job.body.to, &Frame { seq, role, payload });
@@ -173,11 +180,17 @@ impl Sender {
         scheduled: bool,
         halt: &CancellationToken,
     ) -> Result<Sent, String> {
-        let mut progress = Progress { taken: Vec::new(), changed: false };
+        let mut progress = Progress { taken: Vec::new(), changes: Changes::default() };
         let (mut scheduled, mut doubted) = (scheduled, false);
         loop {
-            let Some(account) = self.account(job, halt).await else { return Ok(Sent::Halted) };
+            let Some(connected) = self.account(job, halt).await else { return Ok(Sent::Halted) };
             let now = self.gateway.clock.now();
+            if connected.as_ref().is_some_and(|connected| connected.waits) && now <= message.not_after {
+                let until = (now + LOOK_AGAIN).min(just_after(message));
+                return Ok(Sent::Later { until, scheduled: false, whole_account: true });
+            }
+            let rates = connected.as_ref().map_or_else(Rates::default, |connected| rates(channel, connected));
+            let account = connected.map(|connected| connected.account);
             let mut leave = Leave::Now(Box::new(Way::plain(&message.content)));
             if let Some(account) = &account
                 && now <= message.not_after
@@ -204,18 +217,19 @@ impl Sender {
                 && now <= message.not_after
                 && let Ok(way) = &way
                 && let Some(wait) = self.gate.wait(
-                    channel,
-                    account,
+                    &rates,
+                    account.channel,
                     &job.body.to,
                     message.bulk,
                     || parts_left(way, channel, &progress),
                     &mut scheduled,
                 )
             {
-                let until = later(now, wait).min(message.not_after + TimeDelta::milliseconds(1));
-                // Many at once would leave no room in hand for those that they give way to.
-                if message.bulk && !scheduled {
-                    return Ok(Sent::Later { until, scheduled });
+                let until = later(now, wait.time).min(just_after(message));
+                // Many at once would leave no room in hand for those that they give way to, and what waits for an account
+                // that does not work none for other accounts.
+                if wait.aside || message.bulk && !scheduled {
+                    return Ok(Sent::Later { until, scheduled, whole_account: wait.aside });
                 }
                 match self.pause(until, scheduled, halt).await {
                     None => continue,
@@ -228,6 +242,12 @@ impl Sender {
                     attempt
                 }
                 Claim::Settled | Claim::Unknown => return Ok(Sent::Done),
+                Claim::Barred(bar) => {
+                    let failed = Failed::Barred(bar);
+                    let result = Settled::Failed { failure: failed.failure(), taken: Vec::new() };
+                    self.settle(job, message, Ended::untried(result, failed.stage())).await?;
+                    return Ok(Sent::Done);
+                }
                 Claim::Uncertain => {
                     let failure = Failure {
                         code: "uncertain".to_owned(),
@@ -237,16 +257,8 @@ impl Sender {
                             .to_owned(),
                     };
                     warn!(message.id = %message.message, "attempt without an outcome is uncertain");
-                    self.settle(
-                        job,
-                        message,
-                        0,
-                        Settled::Uncertain(failure),
-                        Stage::Uncertain,
-                        Map::new(),
-                        None,
-                    )
-                    .await?;
+                    let result = Settled::Uncertain { failure, taken: Vec::new() };
+                    self.settle(job, message, Ended::untried(result, Stage::Uncertain)).await?;
                     return Ok(Sent::Done);
                 }
             };
@@ -259,7 +271,7 @@ impl Sender {
                     (None, _) => Err(Failed::Disconnected),
                     (_, Err(failed)) => Err(failed),
                     (Some(account), Ok(way)) => {
-                        let sending = Sending { job, message, way: &way, channel, http, account };
+                        let sending = Sending { job, message, way: &way, channel, http, account, rates };
                         self.parts(&sending, &mut progress).await
                     }
                 }
@@ -273,45 +285,53 @@ impl Sender {
                     if !downgrades.is_empty() {
                         detail.insert("downgrades".to_owned(), json!(downgrades));
                     }
-                    self.settle(job, message, attempt, sent, Stage::Accepted, detail, Some(started)).await?;
+                    let (stage, started) = (Stage::Accepted, Some(started));
+                    let ended = Ended { attempt, result: sent, stage, detail, started, contact: None };
+                    self.settle(job, message, ended).await?;
                     fail::fail_point!("send.after_outcome", |_| std::process::abort());
                     return Ok(Sent::Done);
                 }
                 Err(failed) => {
+                    if let Failed::Send(error @ SendError::AccountStopped { .. }) = &failed
+                        && let Err(error) = self.stop_account(job, error).await
+                    {
+                        // The next message finds it out again, after the pause of the breaker.
+                        warn!(channel.id = %job.channel, error = %error, "stopped account was not written down");
+                    }
                     let now = self.gateway.clock.now();
                     let failure = failed.failure();
+                    let (contact, started) = (failed.of_contact(), Some(started));
+                    let (taken, detail) = (progress.taken.clone(), Map::new());
                     let first_doubt =
                         !doubted && matches!(failed, Failed::Send(SendError::WindowClosed { .. }));
                     doubted |= first_doubt;
                     // Where something else is done outside the window, that is done at once.
                     let retry = match &account {
-                        Some(account) if first_doubt && has_policy(account) => Some(TimeDelta::zero()),
-                        _ => failed.retry(message.message, attempt),
+                        Some(account) if first_doubt && has_policy(account) => {
+                            Some(Again { wait: Duration::ZERO, counts: true })
+                        }
+                        _ => failed.retry(message.message, attempt, |alone| {
+                            self.gate.slow_down(job.channel, alone.then_some(job.body.to.as_str()))
+                        }),
                     };
                     match retry {
-                        Some(wait) if now + wait < message.not_after => {
-                            let until = later(now + wait, self.gate.retry(job.channel));
-                            let retry = Settled::Retry { at: until, failure, taken: progress.taken.clone() };
-                            self.settle(
-                                job,
-                                message,
-                                attempt,
-                                retry,
-                                Stage::Refused,
-                                Map::new(),
-                                Some(started),
-                            )
-                            .await?;
+                        Some(Again { wait, counts }) if later(now, wait) < message.not_after => {
+                            let more = if counts { self.gate.retry(job.channel) } else { Duration::ZERO };
+                            let until = later(now, wait.saturating_add(more));
+                            let result = Settled::Retry { at: until, failure, taken, counts };
+                            let stage = Stage::Refused;
+                            let ended = Ended { attempt, result, stage, detail, started, contact };
+                            self.settle(job, message, ended).await?;
                             until
                         }
                         _ => {
                             let stage = failed.stage();
-                            let settled = match stage {
-                                Stage::Uncertain => Settled::Uncertain(failure),
-                                _ => Settled::Failed(failure),
+                            let result = match stage {
+                                Stage::Uncertain => Settled::Uncertain { failure, taken },
+                                _ => Settled::Failed { failure, taken },
                             };
-                            self.settle(job, message, attempt, settled, stage, Map::new(), Some(started))
-                                .await?;
+                            let ended = Ended { attempt, result, stage, detail, started, contact };
+                            self.settle(job, message, ended).await?;
                             return Ok(Sent::Done);
                         }
                     }
@@ -324,11 +344,27 @@ impl Sender {
         }
     }
 
+    /// Puts a message away on which the program fails.
+    pub(super) async fn give_up(&self, job: &Job) -> Sent {
+        let Outbound::Send(message) = &job.body.what else { return Sent::Done };
+        error!(message.id = %message.message, "message goes to the dead letter: the program fails on it");
+        let failed = Failed::Panicked;
+        let failure = failed.failure();
+        if !self.bury(job, &failure.message).await {
+            return Sent::Halted;
+        }
+        let result = Settled::Failed { failure, taken: Vec::new() };
+        if let Err(refused) = self.settle(job, message, Ended::untried(result, failed.stage())).await {
+            error!(message.id = %message.message, error = %refused, "failure of a message was not written down");
+        }
+        Sent::Done
+    }
+
     /// Waits until then. If that is long, or it is halted, it says what becomes of the message instead.
     async fn pause(&self, until: DateTime<Utc>, scheduled: bool, halt: &CancellationToken) -> Option<Sent> {
         let wait = until - self.gateway.clock.now();
         if wait > PATIENCE {
-            return Some(Sent::Later { until, scheduled });
+            return Some(Sent::Later { until, scheduled, whole_account: false });
         }
         tokio::select! {
             () = halt.cancelled() => Some(Sent::Halted),
@@ -337,14 +373,15 @@ impl Sender {
     }
 
     async fn claim(&self, job: &Job, message: &SendMessage) -> Result<Claim, String> {
-        self.journal.claim(job.org, message.message).await.map_err(|error| error.to_string())
+        let wanted = Wanted { id: message.message, campaign: message.bulk };
+        self.journal.claim(job.org, wanted).await.map_err(|error| error.to_string())
     }
 
     /// The connected account, or none if it is not connected any more. None at the outside: it was halted.
-    async fn account(&self, job: &Job, halt: &CancellationToken) -> Option<Option<Arc<Account>>> {
+    async fn account(&self, job: &Job, halt: &CancellationToken) -> Option<Option<Connected>> {
         loop {
-            match self.gateway.accounts.by_channel(job.org, job.channel).await {
-                Ok(account) => return Some(account),
+            match self.gateway.accounts.connected(job.org, job.channel).await {
+                Ok(connected) => return Some(connected),
                 Err(error) => {
                     warn!(channel.id = %job.channel, error = %error, "account cannot be looked up");
                     tokio::select! {
@@ -361,6 +398,17 @@ impl Sender {
 fn parts_left(way: &Way, channel: &dyn Channel, progress: &Progress) -> usize {
     let planned = plan(&way.content, &channel.capabilities()).map_or(1, |plan| plan.parts.len());
     planned.saturating_sub(progress.taken.len()).max(1)
+}
+
+/// The rates at which an account sends: its network's, as its settings change them, and no more than operators allow.
+fn rates(channel: &dyn Channel, connected: &Connected) -> Rates {
+    let rates = channel.rates().with_settings(&connected.account.settings);
+    connected.rate_per_second.map_or(rates, |per_second| rates.at_most(per_second))
+}
+
+/// The instant at which a message is found to be expired.
+fn just_after(message: &SendMessage) -> DateTime<Utc> {
+    message.not_after + TimeDelta::milliseconds(1)
 }
 
 /// Whether a message outside the window is not simply refused.

@@ -10,7 +10,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Content, Outbound, Send as SendMessage, Stage, TemplateMessage};
 use botbuilder_store::{
     Error, OrgScope, Tx,
-    channels::channel_templates,
+    channels::{channel_messages::Bar, channel_templates},
     system::{
         held_messages::{self, Reach},
         message_events,
@@ -98,6 +98,10 @@ impl Sender {
             tx.commit().await?;
             return Ok(plain());
         };
+        if let Some(bar) = barred(&reach, message) {
+            tx.commit().await?;
+            return Ok(Leave::Not(Failed::Barred(bar)));
+        }
         if let Some(template) = template {
             let fitted = fitted(&mut tx, &scope, job, message, template, &reach).await?;
             tx.commit().await?;
@@ -208,6 +212,15 @@ impl Sender {
         held.detail.insert("reason".to_owned(), json!("the reply window is closed"));
         message_events::insert_many(tx, scope, &[held], &*self.gateway.ids).await?;
         Ok(true)
+    }
+}
+
+/// Why the contact gets nothing, if that is so. The claim finds out for everything; here it is what is not to be held.
+fn barred(reach: &Reach, message: &SendMessage) -> Option<Bar> {
+    match reach {
+        Reach { blocked: true, .. } => Some(Bar::Blocked),
+        Reach { opted_out: true, .. } if message.bulk => Some(Bar::OptedOut),
+        _ => None,
     }
 }
 

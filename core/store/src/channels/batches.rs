@@ -216,10 +216,13 @@ pub struct Again {
     pub payload: serde_json::Value,
     /// Its trace.
     pub trace_id: Option<String>,
+    /// Whether a person wrote it.
+    pub by_person: bool,
 }
 
-/// Puts a message that failed, or whose outcome is not known, back to the state before its first attempt. None if
-/// there is no such message in such a state.
+/// Puts a message that failed, or whose outcome is not known, back to the state before its first attempt. Parts that the
+/// provider took stay taken, unless it had taken all of them: then it is the provider that failed, and all go again. None
+/// if there is no such message in such a state.
 #[tracing::instrument(level = "debug", name = "store.batches.queue_again", skip_all)]
 pub async fn queue_again(
     tx: &mut Tx,
@@ -232,11 +235,12 @@ pub async fn queue_again(
         r#"
         UPDATE channel_messages
         SET status = 'queued', attempts = 0, attempt_started_at = NULL, uncertain_at = NULL, error_code = NULL,
-            error_message = NULL, next_attempt_at = now(), expires_at = $4
+            error_message = NULL, next_attempt_at = now(), expires_at = $4, sent_at = NULL,
+            payload = CASE WHEN sent_at IS NULL THEN payload ELSE payload - 'parts' END
         WHERE organization_id = $1 AND id = $2 AND created_at = $3 AND direction = 'outbound'
           AND redacted_at IS NULL
           AND (status = 'failed' OR ($5 AND status = 'queued' AND uncertain_at IS NOT NULL))
-        RETURNING conversation_id, payload, trace_id
+        RETURNING conversation_id, payload, trace_id, sender_type = 'agent' AS "by_person!"
         "#,
         scope.org().uuid(),
         id.uuid(),
@@ -250,5 +254,6 @@ pub async fn queue_again(
         conversation: row.conversation_id.into(),
         payload: row.payload,
         trace_id: row.trace_id,
+        by_person: row.by_person,
     }))
 }

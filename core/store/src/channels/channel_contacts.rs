@@ -126,6 +126,24 @@ pub async fn upsert_many(
     )
     .execute(&mut *tx.inner)
     .await?;
+    let freed = seen.iter().filter(|contact| contact.blocked == Some(false));
+    let (channels, external): (Vec<Uuid>, Vec<&str>) =
+        freed.map(|contact| (contact.channel.uuid(), contact.external_id.as_str())).unzip();
+    if !external.is_empty() {
+        sqlx::query!(
+            r#"
+            UPDATE channel_contacts c SET blocked_at = NULL, blocked_by = NULL
+            FROM unnest($2::uuid[], $3::text[]) AS k(channel, external)
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.external
+              AND c.blocked_by = 'them'
+            "#,
+            scope.org().uuid(),
+            &channels,
+            &external as &[&str],
+        )
+        .execute(&mut *tx.inner)
+        .await?;
+    }
     Ok(())
 }
 

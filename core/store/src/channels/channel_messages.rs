@@ -5,10 +5,12 @@ mod table;
 mod attempts;
 mod echoes;
 mod seen;
+mod uncertain;
 
-pub use attempts::{Claim, Outcome, Settled, claim_many, settle_many};
+pub use attempts::{Bar, Claim, Outcome, Settled, Wanted, claim_many, settle_many};
 pub use echoes::unanswered;
 pub use seen::read_before;
+pub use uncertain::{GivenUp, UNHEARD, give_up_uncertain};
 
 use botbuilder_domain::{
     BotId, ChannelId, ContactId, Content, ConversationId, DeliveryStatus, Failure, Media, MessageId,
@@ -220,7 +222,8 @@ pub struct Reported {
 }
 
 /// Moves messages forward to the state that was reported; backward moves are kept out by the table's guard. A
-/// report also settles an uncertain attempt. Each message occurs once.
+/// report also settles an uncertain attempt. That a part which was known to be taken arrived says nothing of a message
+/// whose other parts are still to be sent, or failed. Each message occurs once.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.apply_statuses", skip_all)]
 pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]) -> Result<(), Error> {
     if reported.is_empty() {
@@ -262,6 +265,8 @@ pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]
                     $8::text[])
              AS k(id, created, status, at, provider_id, code, reason)
         WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1 AND m.direction = 'outbound'
+          AND NOT (k.status <> 'failed' AND m.status IN ('queued', 'failed')
+                   AND coalesce(m.payload -> 'parts' ? k.provider_id, FALSE))
         "#,
         scope.org().uuid(),
         &ids,

@@ -26,8 +26,13 @@ pub struct Opened {
     pub kind: ChannelKind,
     /// The last segment of its callback address.
     pub public_id: String,
-    /// Whether it is connected and not paused.
+    /// Whether it is connected, and messages go out by it.
     pub active: bool,
+    /// Whether it is connected, but nothing goes out by it for now: an operator paused it, or something is wrong with it
+    /// that an operator has to look at.
+    pub waits: bool,
+    /// The most messages in a second, where operators set it.
+    pub rate_per_second: Option<f64>,
     /// The provider's id of the account.
     pub provider_account_id: Option<String>,
     /// What is not secret.
@@ -97,7 +102,7 @@ pub async fn open(
     let row = sqlx::query!(
         r#"
         SELECT bot_id, type AS kind, public_id, status, provider_account_id, settings,
-               credentials_ct, credentials_kid, webhook_secret_ct, webhook_secret_kid
+               rate_per_second::float8 AS rate_per_second, credentials_ct, credentials_kid, webhook_secret_ct, webhook_secret_kid
         FROM channels WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
         "#,
         scope.org().uuid(),
@@ -131,6 +136,8 @@ pub async fn open(
         kind,
         public_id: row.public_id,
         active: row.status == "active",
+        waits: matches!(row.status.as_str(), "paused" | "error"),
+        rate_per_second: row.rate_per_second,
         provider_account_id: row.provider_account_id,
         settings: match row.settings {
             Value::Object(settings) => settings,
@@ -152,8 +159,8 @@ pub struct Fetched {
     pub stamp: String,
 }
 
-/// The connected channels of every organization that have the setting `polling`, oldest first. Needs
-/// [`crate::Store::begin_worker`].
+/// The connected channels of every organization that have the setting `polling`, oldest first; one that is paused goes
+/// on hearing what comes in. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.channels.fetched", skip_all)]
 pub async fn fetched(tx: &mut Tx, most: i64) -> Result<Vec<Fetched>, Error> {
     let rows = sqlx::query!(
@@ -161,7 +168,7 @@ pub async fn fetched(tx: &mut Tx, most: i64) -> Result<Vec<Fetched>, Error> {
         SELECT organization_id, id,
                md5(concat_ws('/', settings, encode(credentials_ct, 'hex'), bot_id)) AS "stamp!"
         FROM channels
-        WHERE status = 'active' AND deleted_at IS NULL AND settings @> '{"polling": true}'
+        WHERE status IN ('active', 'paused') AND deleted_at IS NULL AND settings @> '{"polling": true}'
         ORDER BY id LIMIT $1
         "#,
         most
@@ -351,7 +358,27 @@ pub async fn set_standing(
     Ok(())
 }
 
-/// Writes how a channel's account does, with the code and the text of what went wrong.
+/// Codes of what goes wrong when an account is used. It is over when the account works; what a provider says of an account
+/// under a name of its own is not.
+const OF_USE: [&str; 13] = [
+    "account_stopped",
+    "callback_refused",
+    "conflict",
+    "credentials_refused",
+    "not_available",
+    "not_unregistered",
+    "provider_not_configured",
+    "provider_unavailable",
+    "refused",
+    "socket_mode_off",
+    "unavailable",
+    "uncertain",
+    "webhook_secret_refused",
+];
+
+/// Writes how a channel's account does, with the code and the text of what went wrong. What an operator has to look at
+/// ([`stop`]) stays until one has; that the account works does not undo what its provider said of it. The answer is whether
+/// anything changed.
 #[tracing::instrument(level = "debug", name = "store.channels.set_health", skip_all)]
 pub async fn set_health(
     tx: &mut Tx,
@@ -360,12 +387,14 @@ pub async fn set_health(
     health: Health,
     failure: Option<&(&'static str, String)>,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
-    sqlx::query!(
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
         r#"
         UPDATE channels SET health = $3, health_checked_at = $4, error_code = left($5, 64),
                             error_message = left($6, 2000)
-        WHERE organization_id = $1 AND id = $2
+        WHERE organization_id = $1 AND id = $2 AND status <> 'error'
+          AND (health, error_code, error_message) IS DISTINCT FROM ($3, left($5, 64), left($6, 2000))
+          AND ($3 <> 'healthy' OR error_code IS NULL OR error_code = ANY($7))
         "#,
         scope.org().uuid(),
         id.uuid(),
@@ -373,8 +402,74 @@ pub async fn set_health(
         now,
         failure.map(|(code, _)| *code),
         failure.map(|(_, message)| message.as_str()),
+        &OF_USE as &[&str],
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Active channels with a provider about which nothing was found out since before this instant, longest ago first. Needs
+/// [`crate::Store::begin_worker`].
+#[tracing::instrument(level = "debug", name = "store.channels.to_check", skip_all)]
+pub async fn to_check(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<(OrgId, ChannelId)>, Error> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT organization_id, id FROM channels
+        WHERE status = 'active' AND deleted_at IS NULL AND type <> 'web'
+          AND coalesce(health_checked_at, '-infinity') < $1
+        ORDER BY health_checked_at NULLS FIRST, id LIMIT $2
+        "#,
+        before,
+        most,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.organization_id.into(), row.id.into())).collect())
+}
+
+/// Notes that what stands on a channel is still so.
+#[tracing::instrument(level = "debug", name = "store.channels.checked", skip_all)]
+pub async fn checked(tx: &mut Tx, scope: &OrgScope, id: ChannelId, now: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE channels SET health_checked_at = $3 WHERE organization_id = $1 AND id = $2 AND status = 'active'",
+        scope.org().uuid(),
+        id.uuid(),
+        now,
     )
     .execute(&mut *tx.inner)
     .await?;
     Ok(())
+}
+
+/// Has nothing go out by a channel until an operator activates it again, and says why. The answer is whether it was
+/// active.
+#[tracing::instrument(level = "debug", name = "store.channels.stop", skip_all)]
+pub async fn stop(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: ChannelId,
+    code: &str,
+    message: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        r#"
+        UPDATE channels SET status = 'error', health = 'down', health_checked_at = $5, error_code = left($3, 64),
+                            error_message = left($4, 2000)
+        WHERE organization_id = $1 AND id = $2 AND status = 'active'
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        code,
+        message,
+        now,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }

@@ -30,6 +30,10 @@ pub struct Reach {
     pub locale: Option<String>,
     /// What is kept with the contact, an object.
     pub attributes: Value,
+    /// Whether the contact is blocked, or has blocked the account.
+    pub blocked: bool,
+    /// Whether the contact wants no campaigns.
+    pub opted_out: bool,
 }
 
 /// How the contact of a conversation can be reached. The contact is held until the end of the transaction, so that a
@@ -44,7 +48,8 @@ pub async fn reach(
         Reach,
         r#"
         SELECT c.window_until, c.last_inbound_at, c.display_name AS name, c.username, c.locale,
-               c.attributes AS "attributes!"
+               c.attributes AS "attributes!", c.blocked_at IS NOT NULL AS "blocked!",
+               c.consent = 'opted_out' AS "opted_out!"
         FROM conversations v
         JOIN channel_contacts c ON c.organization_id = v.organization_id AND c.id = v.contact_id
         WHERE v.organization_id = $1 AND v.id = $2

@@ -2,6 +2,9 @@
 //! All of it but one needs
 //! [`crate::Store::begin_purge`].
 
+use std::collections::BTreeMap;
+
+use botbuilder_domain::{MessageId, OrgId};
 use chrono::{DateTime, Utc};
 
 use crate::{Error, Tx};
@@ -15,22 +18,31 @@ pub async fn ensure_partitions(tx: &mut Tx) -> Result<i32, Error> {
     Ok(made)
 }
 
-/// Gives up uncertain messages whose attempt was started before this instant: no report has come, none will. They count
-/// as failed. Returns how many. Needs [`crate::Store::begin_worker`] instead.
-#[tracing::instrument(level = "debug", name = "store.retention.give_up_uncertain", skip_all)]
-pub async fn give_up_uncertain(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64, Error> {
-    let done = sqlx::query!(
+/// Messages that have been uncertain since before this instant, at most `limit`, by organization: no report has come, none
+/// will. [`crate::channels::channel_messages::give_up_uncertain`] ends their wait. Needs [`crate::Store::begin_worker`]
+/// instead.
+#[tracing::instrument(level = "debug", name = "store.retention.uncertain_before", skip_all)]
+pub async fn uncertain_before(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<BTreeMap<OrgId, Vec<MessageId>>, Error> {
+    let rows = sqlx::query!(
         r#"
-        UPDATE channel_messages SET
-            status = 'failed', error_code = 'uncertain',
-            error_message = 'no report came about an attempt without an outcome'
+        SELECT organization_id, id FROM channel_messages
         WHERE status = 'queued' AND next_attempt_at < $1 AND uncertain_at < $1
+        ORDER BY next_attempt_at LIMIT $2
         "#,
-        before
+        before,
+        limit,
     )
-    .execute(&mut *tx.inner)
+    .fetch_all(&mut *tx.inner)
     .await?;
-    Ok(done.rows_affected())
+    let mut found: BTreeMap<OrgId, Vec<MessageId>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.organization_id.into()).or_default().push(row.id.into());
+    }
+    Ok(found)
 }
 
 /// Removes outbox rows that were published before this instant, at most `limit`. Returns how many.

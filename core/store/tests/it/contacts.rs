@@ -62,6 +62,9 @@ async fn a_persons_block_ends_with_what_they_write_and_ours_does_not() {
     assert_eq!(blocked_by().await.as_deref(), Some("them"));
     learn(1, None).await;
     assert_eq!(blocked_by().await, None, "who writes has unblocked us");
+    learn(0, Some(true)).await;
+    learn(0, Some(false)).await;
+    assert_eq!(blocked_by().await, None, "the network said so");
 
     let ours = "UPDATE channel_contacts SET blocked_at = now(), blocked_by = 'us'";
     sqlx::query(ours).execute(&admin).await.unwrap();

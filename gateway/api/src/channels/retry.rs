@@ -48,7 +48,7 @@ struct Again {
 }
 
 /// Puts the message back into the queue in one transaction with the record that sends it. Parts that the provider took
-/// are not sent again.
+/// are not sent again. What a person wrote still says so.
 async fn retry(
     State(api): State<Api>,
     caller: Caller,
@@ -80,7 +80,7 @@ async fn retry(
         Some(digits) => TraceContext(format!("00-{digits}-{}-01", &record.uuid().simple().to_string()[..16])),
         None => TraceContext::starting(record),
     };
-    let timing = Timing { at: now, bulk: false, window: None, by_person: false };
+    let timing = Timing { at: now, bulk: false, window: None, by_person: message.by_person };
     let entry = TrailEvent {
         org: caller.scope.org(),
         message: id,

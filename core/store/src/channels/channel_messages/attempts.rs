@@ -19,6 +19,8 @@ pub enum Claim {
         /// The provider's ids of the parts that earlier attempts got through, in order.
         taken: Vec<String>,
     },
+    /// Its contact gets nothing of this kind: no attempt was written down.
+    Barred(Bar),
     /// An earlier attempt was started and its outcome was never written: it is uncertain and is not sent again.
     Uncertain,
     /// It was sent, failed or expired before.
@@ -27,32 +29,62 @@ pub enum Claim {
     Unknown,
 }
 
+/// Why a contact gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// The contact is blocked, or has blocked the account.
+    Blocked,
+    /// The contact wants no messages of a campaign.
+    OptedOut,
+}
+
+/// A message that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The message.
+    pub id: MessageId,
+    /// Whether it belongs to a campaign, which a contact can refuse.
+    pub campaign: bool,
+}
+
 /// Writes *attempt started* for messages that are queued and have none, and says what became of each, in order.
-/// A message found with a started attempt is marked uncertain: whoever began it is gone.
+/// A message found with a started attempt is marked uncertain: whoever began it is gone. What may not go to its contact
+/// is left as it is.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.claim_many", skip_all)]
 pub async fn claim_many(
     tx: &mut Tx,
     scope: &OrgScope,
-    ids: &[MessageId],
+    wanted: &[Wanted],
     now: DateTime<Utc>,
 ) -> Result<Vec<Claim>, Error> {
-    let (keys, created): (Vec<Uuid>, Vec<DateTime<Utc>>) =
-        ids.iter().map(|id| (id.uuid(), id.created_at())).unzip();
+    let keys: Vec<Uuid> = wanted.iter().map(|wanted| wanted.id.uuid()).collect();
+    let created: Vec<DateTime<Utc>> = wanted.iter().map(|wanted| wanted.id.created_at()).collect();
+    let campaign: Vec<bool> = wanted.iter().map(|wanted| wanted.campaign).collect();
     let rows = sqlx::query!(
         r#"
         UPDATE channel_messages m SET
-            attempts = m.attempts + CASE WHEN m.attempt_started_at IS NULL THEN 1 ELSE 0 END,
-            attempt_started_at = coalesce(m.attempt_started_at, $4),
+            attempts = m.attempts + CASE WHEN m.attempt_started_at IS NULL AND k.bar IS NULL THEN 1 ELSE 0 END,
+            attempt_started_at = CASE WHEN k.bar IS NULL THEN coalesce(m.attempt_started_at, $4)
+                                      ELSE m.attempt_started_at END,
             uncertain_at = CASE WHEN m.attempt_started_at IS NOT NULL THEN coalesce(m.uncertain_at, $4) END
-        FROM unnest($2::uuid[], $3::timestamptz[]) AS k(id, created)
+        FROM (
+            SELECT u.id, u.created,
+                   CASE WHEN c.blocked_at IS NOT NULL THEN 'blocked'
+                        WHEN u.campaign AND c.consent = 'opted_out' THEN 'opted_out' END AS bar
+            FROM unnest($2::uuid[], $3::timestamptz[], $5::bool[]) AS u(id, created, campaign)
+            JOIN channel_messages x ON x.id = u.id AND x.created_at = u.created
+            LEFT JOIN channel_contacts c ON c.organization_id = x.organization_id AND c.id = x.contact_id
+        ) k
         WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
           AND m.direction = 'outbound' AND m.status = 'queued'
-        RETURNING m.id, m.attempts, old.attempt_started_at IS NOT NULL AS "started!", m.payload->'parts' AS parts
+        RETURNING m.id, m.attempts, old.attempt_started_at IS NOT NULL AS "started!", m.payload->'parts' AS parts,
+                  k.bar AS "bar?"
         "#,
         scope.org().uuid(),
         &keys,
         &created,
         now,
+        &campaign,
     )
     .fetch_all(&mut *tx.inner)
     .await?;
@@ -62,7 +94,13 @@ pub async fn claim_many(
             let attempt = u32::try_from(row.attempts).unwrap_or(1);
             // A list of ids that we wrote ourselves; anything else in its place means that nothing was taken.
             let taken = row.parts.and_then(|parts| serde_json::from_value(parts).ok()).unwrap_or_default();
-            (row.id, if row.started { Claim::Uncertain } else { Claim::Granted { attempt, taken } })
+            let claim = match row.bar.as_deref() {
+                _ if row.started => Claim::Uncertain,
+                Some("opted_out") => Claim::Barred(Bar::OptedOut),
+                Some(_) => Claim::Barred(Bar::Blocked),
+                None => Claim::Granted { attempt, taken },
+            };
+            (row.id, claim)
         })
         .collect();
     // Rare: most messages are claimed once, while they are queued.
@@ -105,6 +143,8 @@ pub struct Outcome {
     pub channel: ChannelId,
     /// How it ended.
     pub result: Settled,
+    /// What the provider told of the contact with it.
+    pub contact: Option<Bar>,
     /// When.
     pub at: DateTime<Utc>,
 }
@@ -118,7 +158,12 @@ pub enum Settled {
         provider_ids: Vec<String>,
     },
     /// It will not be sent.
-    Failed(Failure),
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// The provider's ids of the parts that got through before.
+        taken: Vec<String>,
+    },
     /// It is tried again at this instant.
     Retry {
         /// When.
@@ -127,12 +172,30 @@ pub enum Settled {
         failure: Failure,
         /// The provider's ids of the parts that got through so far.
         taken: Vec<String>,
+        /// Whether this time counts as an attempt: to be told to wait does not.
+        counts: bool,
     },
     /// Whether the provider took it is not known.
-    Uncertain(Failure),
+    Uncertain {
+        /// What is known.
+        failure: Failure,
+        /// The provider's ids of the parts that got through before.
+        taken: Vec<String>,
+    },
 }
 
-/// Writes how attempts ended.
+impl Settled {
+    /// The provider's ids of the parts that it took, in order.
+    pub fn taken(&self) -> &[String] {
+        match self {
+            Self::Sent { provider_ids } => provider_ids,
+            Self::Failed { taken, .. } | Self::Retry { taken, .. } | Self::Uncertain { taken, .. } => taken,
+        }
+    }
+}
+
+/// Writes how attempts ended. A report of a part may have moved a message on meanwhile: one whose other parts are not sent
+/// yet goes back.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.settle_many", skip_all)]
 pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) -> Result<(), Error> {
     if outcomes.is_empty() {
@@ -146,27 +209,33 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
     let mut times: Vec<DateTime<Utc>> = Vec::with_capacity(outcomes.len());
     let mut codes: Vec<Option<&str>> = Vec::with_capacity(outcomes.len());
     let mut reasons: Vec<Option<&str>> = Vec::with_capacity(outcomes.len());
+    let mut uncounted: Vec<bool> = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         ids.push(outcome.id.uuid());
         created.push(outcome.id.created_at());
-        let (result, provider_ids, at, failure) = match &outcome.result {
-            Settled::Sent { provider_ids } => ("sent", provider_ids.as_slice(), outcome.at, None),
-            Settled::Failed(failure) => ("failed", [].as_slice(), outcome.at, Some(failure)),
-            Settled::Retry { at, failure, taken } => ("retry", taken.as_slice(), *at, Some(failure)),
-            Settled::Uncertain(failure) => ("uncertain", [].as_slice(), outcome.at, Some(failure)),
+        let (result, at, failure, counts) = match &outcome.result {
+            Settled::Sent { .. } => ("sent", outcome.at, None, true),
+            Settled::Failed { failure, .. } => ("failed", outcome.at, Some(failure), true),
+            Settled::Retry { at, failure, counts, .. } => ("retry", *at, Some(failure), *counts),
+            Settled::Uncertain { failure, .. } => ("uncertain", outcome.at, Some(failure), true),
         };
         results.push(result);
-        let unfinished = result == "retry" && !provider_ids.is_empty();
-        first_ids.push(provider_ids.iter().map(String::as_str).find(|id| !id.is_empty()));
-        parts.push((unfinished || provider_ids.len() > 1).then(|| serde_json::json!(provider_ids)));
+        let taken = outcome.result.taken();
+        let unfinished = result != "sent" && !taken.is_empty();
+        // Some networks take a part without naming it.
+        first_ids.push(taken.iter().find(|id| !id.is_empty()).map(String::as_str));
+        parts.push((unfinished || taken.len() > 1).then(|| serde_json::json!(taken)));
         times.push(at);
+        uncounted.push(!counts);
         codes.push(failure.map(|failure| failure.code.as_str()));
         reasons.push(failure.map(|failure| failure.message.as_str()));
     }
     sqlx::query!(
         r#"
         UPDATE channel_messages m SET
-            status = CASE k.result WHEN 'sent' THEN 'sent' WHEN 'failed' THEN 'failed' ELSE m.status END,
+            status = CASE WHEN k.result IN ('sent', 'failed') THEN k.result
+                          WHEN k.parts IS NOT NULL THEN 'queued' ELSE m.status END,
+            attempts = CASE WHEN k.uncounted THEN greatest(m.attempts - 1, 0) ELSE m.attempts END,
             provider_message_id = coalesce(left(k.provider_id, 255), m.provider_message_id),
             payload = CASE WHEN k.parts IS NULL THEN m.payload
                            ELSE m.payload || jsonb_build_object('parts', k.parts) END,
@@ -176,8 +245,8 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
             error_code = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.code, 64) END,
             error_message = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.reason, 1000) END
         FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[],
-                    $8::text[], $9::text[])
-             AS k(id, created, result, provider_id, parts, at, code, reason)
+                    $8::text[], $9::text[], $10::bool[])
+             AS k(id, created, result, provider_id, parts, at, code, reason, uncounted)
         WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1
         "#,
         scope.org().uuid(),
@@ -189,6 +258,44 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
         &times,
         &codes as &[Option<&str>],
         &reasons as &[Option<&str>],
+        &uncounted,
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    tell_contacts(tx, scope, outcomes).await
+}
+
+/// Notes at contacts what providers told of them: that they blocked the account, or want no campaigns.
+async fn tell_contacts(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) -> Result<(), Error> {
+    let told: Vec<(&Outcome, Bar)> =
+        outcomes.iter().filter_map(|outcome| Some((outcome, outcome.contact?))).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = told.iter().map(|(outcome, _)| outcome.id.uuid()).collect();
+    let created: Vec<DateTime<Utc>> = told.iter().map(|(outcome, _)| outcome.id.created_at()).collect();
+    let blocked: Vec<bool> = told.iter().map(|(_, bar)| *bar == Bar::Blocked).collect();
+    let times: Vec<DateTime<Utc>> = told.iter().map(|(outcome, _)| outcome.at).collect();
+    sqlx::query!(
+        r#"
+        UPDATE channel_contacts c SET
+            blocked_at = CASE WHEN k.blocked THEN coalesce(c.blocked_at, k.at) ELSE c.blocked_at END,
+            blocked_by = CASE WHEN k.blocked THEN coalesce(c.blocked_by, 'them') ELSE c.blocked_by END,
+            consent_at = CASE WHEN NOT k.blocked AND c.consent <> 'opted_out' THEN k.at ELSE c.consent_at END,
+            consent = CASE WHEN k.blocked THEN c.consent ELSE 'opted_out' END
+        FROM (
+            SELECT DISTINCT ON (m.contact_id) m.contact_id, u.blocked, u.at
+            FROM unnest($2::uuid[], $3::timestamptz[], $4::bool[], $5::timestamptz[]) AS u(id, created, blocked, at)
+            JOIN channel_messages m ON m.id = u.id AND m.created_at = u.created AND m.organization_id = $1
+            ORDER BY m.contact_id, u.blocked DESC
+        ) k
+        WHERE c.organization_id = $1 AND c.id = k.contact_id
+        "#,
+        scope.org().uuid(),
+        &ids,
+        &created,
+        &blocked,
+        &times,
     )
     .execute(&mut *tx.inner)
     .await?;
