@@ -6,8 +6,10 @@ use botbuilder_store::channels::{
     addresses,
     channel_contacts::Seen,
     channel_messages::{Amended, Reported},
+    turn_effects::Attribute,
 };
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use crate::{
     Options,
@@ -19,6 +21,15 @@ use crate::{
     trail::status_entry,
     turn::{Error, Turn},
 };
+
+/// What made somebody write, as networks tell it: an advertisement or a link, a story, a product of the catalogue. The
+/// contact keeps the last of each as an attribute of that name.
+const LED_HERE: [&str; 3] = ["referral", "story_reply", "referred_product"];
+
+/// Whether it is as short as these are. What is longer is none, and would be read with every turn.
+fn is_short(raw: &Value) -> bool {
+    raw.to_string().len() <= 8 * 1024
+}
 
 /// What such an event changes; nothing, where it is about nothing that is kept.
 pub(crate) fn notice(
@@ -74,6 +85,12 @@ pub(crate) fn notice(
         }
         Inbound::Account { name, standing: Some(standing), .. } => {
             turn.standing = Some((job.envelope.channel, name.clone(), standing.clone()));
+        }
+        // It comes just before the message that it belongs to, so the bot's turn over that has it.
+        Inbound::Service { name, raw } if LED_HERE.contains(&name.as_str()) && is_short(raw) => {
+            let contact = contact(job, loaded, ids);
+            turn.attributes.push(Attribute { contact: contact.id, name: name.clone(), value: raw.clone() });
+            turn.contact = Some(contact);
         }
         Inbound::Template(change) => turn.template = Some((job.envelope.channel, change.clone())),
         // Who types, what a service says of a chat; a message whose parts were waited for and that was emptied meanwhile.

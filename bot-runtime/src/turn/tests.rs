@@ -125,6 +125,24 @@ fn report(status: DeliveryStatus) -> Inbound {
 }
 
 #[test]
+fn a_contact_keeps_what_led_it_here() {
+    let world = World::new(ChannelKind::Whatsapp);
+    let referral = json!({ "source_id": "120", "source_type": "ad", "ctwa_clid": "c1" });
+    let told = |name: &str, raw: &Value| {
+        let what = Inbound::Service { name: name.to_owned(), raw: raw.clone() };
+        world.decide(&world.job(sender("491511"), what), &world.known("491511", None))
+    };
+    let turn = told("referral", &referral);
+    let [kept] = turn.attributes.as_slice() else { panic!("{:?}", turn.attributes) };
+    assert_eq!((kept.contact, kept.name.as_str(), &kept.value), (world.contact, "referral", &referral));
+    assert_eq!(turn.contact.map(|contact| (contact.id, contact.inbound)), Some((world.contact, 0)));
+    for (name, raw) in [("members_changed", referral), ("referral", json!({ "body": "x".repeat(9_000) }))] {
+        let turn = told(name, &raw);
+        assert!(turn.attributes.is_empty() && turn.contact.is_none(), "{name}");
+    }
+}
+
+#[test]
 fn a_new_address_is_that_of_the_contact_that_is_known() {
     let world = World::new(ChannelKind::Whatsapp);
     let changed = Inbound::ContactChanged { new_address: Some("4911".to_owned()), blocked: None };
