@@ -138,6 +138,11 @@ pub async fn commit(
         let member = hand_off(&mut tx, scope, handoff, now).await?;
         told.events.extend(told_events::handed_off(handoff, member, &*runtime.ids, now));
     }
+    for (channel, name, standing) in fresh.iter().filter_map(|turn| turn.standing.as_ref()) {
+        if channels::set_standing(&mut tx, scope, *channel, name, standing, now).await? {
+            told.events.push(told_events::stopped(*channel, name, standing, &*runtime.ids, now));
+        }
+    }
     events::note(&mut tx, scope, runtime.ids.next(), &told).await?;
     trail.extend(fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.trail)));
     trail.extend(released_trail);
@@ -248,9 +253,6 @@ async fn effects(tx: &mut Tx, scope: &OrgScope, turns: &[Turn], now: DateTime<Ut
         }
         if let Some(contact) = turn.opted_out {
             turn_effects::opt_out(tx, scope, contact, now).await?;
-        }
-        if let Some((channel, name, standing)) = &turn.standing {
-            channels::set_standing(tx, scope, *channel, name, standing, now).await?;
         }
         if let Some((channel, change)) = &turn.template {
             channel_templates::change(tx, scope, *channel, change, now).await?;

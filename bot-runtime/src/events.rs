@@ -1,6 +1,6 @@
 //! What turns tell to webhooks, live views and the meter of use: one batch for all turns of a commit.
 
-use botbuilder_domain::{BotId, DeliveryStatus, Ids, MessageId};
+use botbuilder_domain::{BotId, ChannelId, DeliveryStatus, Ids, MessageId, Standing};
 use botbuilder_flow::Priority;
 use botbuilder_store::{
     channels::{channel_messages::Direction, hand_offs::Assigned},
@@ -15,6 +15,18 @@ use crate::turn::{HandedOver, Turn};
 pub(crate) fn read(message: MessageId, at: DateTime<Utc>, ids: &dyn Ids, now: DateTime<Utc>) -> Event {
     let data = json!({ "message_id": message, "at": at, "error_code": null });
     Event { id: ids.next(), kind: "message.read".to_owned(), at: now, bot_id: None, data }
+}
+
+/// What is told of an account by which nothing goes out any more: the same as where a refusal shows it.
+pub(crate) fn stopped(
+    channel: ChannelId,
+    name: &str,
+    standing: &Standing,
+    ids: &dyn Ids,
+    now: DateTime<Utc>,
+) -> Event {
+    let data = json!({ "channel_id": channel, "error_code": name, "error_message": standing.why() });
+    Event { id: ids.next(), kind: "channel.stopped".to_owned(), at: now, bot_id: None, data }
 }
 
 /// The word for how urgent something is.
@@ -149,7 +161,7 @@ pub(crate) fn of_turns(turns: &[Turn], ids: &dyn Ids, now: DateTime<Utc>) -> Bat
 
 #[cfg(test)]
 mod tests {
-    use botbuilder_domain::{ChannelId, ContactId, ConversationId, SystemIds};
+    use botbuilder_domain::{ContactId, ConversationId, SystemIds};
     use uuid::Uuid;
 
     use super::*;

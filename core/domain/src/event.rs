@@ -87,6 +87,16 @@ pub enum Standing {
     },
 }
 
+impl Standing {
+    /// What is wrong, where anything is.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Well => None,
+            Self::Troubled { why } | Self::Down { why } | Self::Ended { why } => Some(why),
+        }
+    }
+}
+
 /// The kinds of things that come in. The tag carries the version of the variant's shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event")]

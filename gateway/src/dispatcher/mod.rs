@@ -10,6 +10,7 @@ mod breaker;
 mod failed;
 mod gate;
 mod journal;
+mod moved;
 mod multipart;
 mod outcome;
 mod panics;

@@ -35,6 +35,11 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// The address that the message goes to instead, where the provider named one.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.to.as_deref()
+    }
+
     /// Changes a part as was wanted before.
     fn apply(&self, part: &mut Part) {
         if let Some(to) = &self.to {

@@ -289,6 +289,9 @@ impl Sender {
                     let ended = Ended { attempt, result: sent, stage, detail, started, contact: None };
                     self.settle(job, message, ended).await?;
                     fail::fail_point!("send.after_outcome", |_| std::process::abort());
+                    if let (Some(account), Some(to)) = (&account, progress.changes.address()) {
+                        self.tell_moved(account, job, to).await;
+                    }
                     return Ok(Sent::Done);
                 }
                 Err(failed) => {

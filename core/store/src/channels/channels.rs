@@ -320,7 +320,7 @@ impl Health {
 
 /// Writes what a provider says of a channel's account, under the provider's name for it. A connection that has ended is
 /// not connected any more; from an account that is stopped nothing is sent until an operator has looked. Nothing else
-/// changes what an operator decided.
+/// changes what an operator decided. The answer is whether this is what stopped it.
 #[tracing::instrument(level = "debug", name = "store.channels.set_standing", skip_all)]
 pub async fn set_standing(
     tx: &mut Tx,
@@ -329,33 +329,35 @@ pub async fn set_standing(
     name: &str,
     standing: &Standing,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let (health, why) = match standing {
-        Standing::Well => (Health::Healthy, None),
-        Standing::Troubled { why } => (Health::Degraded, Some(why.as_str())),
-        Standing::Down { why } | Standing::Ended { why } => (Health::Down, Some(why.as_str())),
+) -> Result<bool, Error> {
+    let health = match standing {
+        Standing::Well => Health::Healthy,
+        Standing::Troubled { .. } => Health::Degraded,
+        Standing::Down { .. } | Standing::Ended { .. } => Health::Down,
     };
-    sqlx::query!(
+    let stopped = sqlx::query_scalar!(
         r#"
-        UPDATE channels SET
-            status = CASE WHEN $7 AND status IN ('active', 'paused', 'error') THEN 'disconnected'
-                          WHEN $8 AND status = 'active' THEN 'error' ELSE status END,
+        UPDATE channels c SET
+            status = CASE WHEN $7 AND c.status IN ('active', 'paused', 'error') THEN 'disconnected'
+                          WHEN $8 AND c.status = 'active' THEN 'error' ELSE c.status END,
             health = $3, health_checked_at = $4,
             error_code = CASE WHEN $6::text IS NOT NULL THEN left($5, 64) END, error_message = left($6, 2000)
-        WHERE organization_id = $1 AND id = $2
+        FROM (SELECT id, status FROM channels WHERE organization_id = $1 AND id = $2 FOR UPDATE) before
+        WHERE c.organization_id = $1 AND c.id = before.id
+        RETURNING c.status <> before.status AS "stopped!"
         "#,
         scope.org().uuid(),
         id.uuid(),
         health.as_str(),
         now,
         name,
-        why,
+        standing.why(),
         matches!(standing, Standing::Ended { .. }),
         matches!(standing, Standing::Down { .. }),
     )
-    .execute(&mut *tx.inner)
+    .fetch_optional(&mut *tx.inner)
     .await?;
-    Ok(())
+    Ok(stopped.unwrap_or_default())
 }
 
 /// Codes of what goes wrong when an account is used. It is over when the account works; what a provider says of an account

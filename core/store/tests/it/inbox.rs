@@ -294,7 +294,8 @@ async fn what_is_said_of_an_account_stands_on_its_channel() {
     let say = async |name: &str, standing: Standing| {
         let mut tx = shop.store.begin(&shop.scope).await.unwrap();
         let channel = ChannelId::new(shop.rows.channel);
-        channels::set_standing(&mut tx, &shop.scope, channel, name, &standing, now).await.unwrap();
+        let stopped =
+            channels::set_standing(&mut tx, &shop.scope, channel, name, &standing, now).await.unwrap();
         tx.commit().await.unwrap();
         let row: (String, String, Option<String>) =
             sqlx::query_as("SELECT status, health, error_code FROM channels WHERE id = $1")
@@ -302,11 +303,12 @@ async fn what_is_said_of_an_account_stands_on_its_channel() {
                 .fetch_one(&shop.pool)
                 .await
                 .unwrap();
-        row
+        (row, stopped)
     };
     let why = || "told by the provider".to_owned();
     let expected = |status: &str, health: &str, code: Option<&str>| {
-        (status.to_owned(), health.to_owned(), code.map(str::to_owned))
+        let stopped = status != "active";
+        ((status.to_owned(), health.to_owned(), code.map(str::to_owned)), stopped)
     };
     let troubled = say("account_alerts", Standing::Troubled { why: why() }).await;
     assert_eq!(troubled, expected("active", "degraded", Some("account_alerts")));
