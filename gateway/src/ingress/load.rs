@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn who_fills_it_shuts_nobody_else_out() {
         let mut state = State::default();
-        let fill = |state: &mut State, number| (0..).take_while(|_: &u32| state.enter(org(number))).count();
+        let fill = |state: &mut State, number| (0..10_000).take_while(|_| state.enter(org(number))).count();
         assert_eq!(fill(&mut state, 1), 512, "alone it has all");
         assert_eq!(fill(&mut state, 2), 64);
         for _ in 0..212 {
