@@ -1,5 +1,6 @@
 //! What a person changes about a message of theirs: in whatever order it comes, and before the message too.
 
+use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_testkit::{
     fake::whatsapp::SIGNATURE_HEADER,
     platform::{Options, TestPlatform, eventually},
@@ -9,11 +10,12 @@ use serde_json::{Value, json};
 const ADA: &str = "15550001111";
 const MESSAGE: &str = "wamid.the.message";
 
-/// One message of WhatsApp's `messages`, of an id and a second of its own.
+/// One message of WhatsApp's `messages`, of an id and a second of its own: of the last minutes, so that a reply is still
+/// allowed.
 async fn comes(platform: &TestPlatform, id: &str, second: u32, kind: &str, what: Value) {
     let acme = platform.acme();
-    let mut message =
-        json!({ "from": ADA, "id": id, "timestamp": (1_700_000_000 + second).to_string(), "type": kind });
+    let written = SystemClock.now().timestamp() - 300 + i64::from(second);
+    let mut message = json!({ "from": ADA, "id": id, "timestamp": written.to_string(), "type": kind });
     message[kind] = what;
     let (body, signature) = acme.notification(&json!({ "messages": [message] }));
     let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], &body).await;

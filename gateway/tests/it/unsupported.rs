@@ -1,10 +1,12 @@
 //! What is not understood is kept as it came, and keeps nobody else from being heard.
 
+use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_testkit::{fake::whatsapp::SIGNATURE_HEADER, platform::TestPlatform};
 use serde_json::{Value, json};
 
 fn text(from: &str, id: &str, text: &str) -> Value {
-    json!({ "from": from, "id": id, "timestamp": "1700000000", "type": "text", "text": { "body": text } })
+    let now = SystemClock.now().timestamp().to_string();
+    json!({ "from": from, "id": id, "timestamp": now, "type": "text", "text": { "body": text } })
 }
 
 #[tokio::test(flavor = "multi_thread")]
