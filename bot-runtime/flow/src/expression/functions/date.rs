@@ -4,7 +4,9 @@
 //! takes an instant it also takes a day, which begins at midnight on the flow's clock, and a text such as
 //! `2026-03-04 09:05` on that clock.
 
-use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike as _, Utc};
+use chrono::{
+    DateTime, Datelike as _, Days, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike as _, Utc,
+};
 
 use super::{Call, Spec, Value, argument, number::locale, number_of, text_of};
 use crate::{
@@ -200,6 +202,32 @@ pub(super) const FUNCTIONS: &[Spec] = &[
         run: |arguments, _| Ok(reading::date(text_of(arguments, 0).trim()).map_or(Value::Null, Value::text)),
     },
     Spec {
+        name: "start_of",
+        signature: "unit, [day]",
+        arguments: (1, 2),
+        about: "The first day of the `week` (a Monday), `month`, `quarter` or `year` that today, or a day, is in.",
+        examples: &[
+            ("start_of(\"week\")", "\"2026-03-02\""),
+            ("add_days(add_months(start_of(\"month\", \"2026-02-10\"), 1), -1)", "\"2026-02-28\""),
+            ("start_of(\"quarter\", \"2026-12-24\")", "\"2026-10-01\""),
+        ],
+        run: |arguments, call| {
+            let day = match arguments {
+                [_, _] => local_day(arguments, 1, call),
+                _ => moment_or(&[], call).map(|local| local.date()),
+            };
+            let start = day.and_then(|day| match &*text_of(arguments, 0) {
+                "week" => day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into())),
+                "month" => day.with_day(1),
+                "quarter" => day.with_day(1)?.with_month0(day.month0() / 3 * 3),
+                "year" => day.with_day(1)?.with_month0(0),
+                _ => None,
+            });
+            let start = start.filter(|day| is_near(*day));
+            Ok(start.map_or(Value::Null, |day| Value::text(day.format("%Y-%m-%d").to_string())))
+        },
+    },
+    Spec {
         name: "time",
         signature: "[instant], [zone]",
         arguments: (0, 2),
@@ -207,6 +235,16 @@ pub(super) const FUNCTIONS: &[Spec] = &[
         examples: &[("time()", "\"09:05\""), ("time(now(), \"UTC\")", "\"08:05\"")],
         run: |arguments, call| {
             Ok(part(arguments, call, |local| Value::text(local.format("%H:%M").to_string())))
+        },
+    },
+    Spec {
+        name: "week",
+        signature: "[instant], [zone]",
+        arguments: (0, 2),
+        about: "The week of the year, from 1 to 53, as ISO 8601 counts them.",
+        examples: &[("week()", "10"), ("week(\"2027-01-01\")", "53")],
+        run: |arguments, call| {
+            Ok(part(arguments, call, |local| Value::Number(local.iso_week().week().into())))
         },
     },
     Spec {

@@ -118,6 +118,21 @@ pub(super) const FUNCTIONS: &[Spec] = &[
         run: |arguments, _| Ok(with(arguments, |number| number)),
     },
     Spec {
+        name: "power",
+        signature: "x, exponent",
+        arguments: (2, 2),
+        about: "The number to the power of another; nothing where that is no number that can be held.",
+        examples: &[
+            ("power(2, 10)", "1024"),
+            ("round(1000 * power(1.05, 3), 2)", "1157.63"),
+            ("power(9, 0.5)", "3"),
+        ],
+        run: |arguments, _| {
+            let power = number_of(arguments, 0).zip(number_of(arguments, 1)).map(|(x, by)| x.powf(by));
+            Ok(power.and_then(Value::number).unwrap_or_default())
+        },
+    },
+    Spec {
         name: "round",
         signature: "x, [decimals]",
         arguments: (1, 2),

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Call, EvalError, MANY, Spec, Value, argument, count_of, number_of, text_of};
-use crate::expression::evaluate::is_in;
+use super::{Call, EvalError, MANY, Spec, Value, argument, count, count_of, number_of, text_of};
+use crate::expression::evaluate::{is_in, is_same};
 
 /// Longest pattern, in bytes.
 const PATTERN_MAX: usize = 200;
@@ -124,6 +124,40 @@ pub(super) const FUNCTIONS: &[Spec] = &[
             let missing = width.saturating_sub(text.chars().count());
             call.room(text.len() + missing * with.len_utf8())?;
             Ok(Value::text(std::iter::repeat_n(with, missing).collect::<String>() + &text))
+        },
+    },
+    Spec {
+        name: "position",
+        signature: "whole, part",
+        arguments: (2, 2),
+        about: "Where a text first holds another, or a list an item, counted from 0; nothing where it does not.",
+        examples: &[
+            ("position(\"grün 12\", \"12\")", "5"),
+            ("position([\"a\", \"b\"], \"b\")", "1"),
+            ("position(\"abc\", \"x\")", "null"),
+        ],
+        run: |arguments, call| {
+            let (whole, part) = (argument(arguments, 0), argument(arguments, 1));
+            if let Value::List(items) = whole {
+                call.budget.spend(items.len().saturating_mul(part.size()))?;
+                return Ok(items.iter().position(|item| is_same(item, part)).map_or(Value::Null, count));
+            }
+            let (whole, part) = (text_of(arguments, 0), text_of(arguments, 1));
+            let characters = |at: usize| whole[..at].chars().count();
+            Ok(whole.find(&*part).map_or(Value::Null, |at| count(characters(at))))
+        },
+    },
+    Spec {
+        name: "repeat",
+        signature: "text, times",
+        arguments: (2, 2),
+        about: "The text so many times, one behind the other.",
+        examples: &[("repeat(\"ab\", 3)", "\"ababab\""), ("repeat(\"*\", 0)", "\"\"")],
+        run: |arguments, call| {
+            let text = text_of(arguments, 0);
+            let Some(times) = count_of(arguments, 1, 1_000) else { return Ok(Value::Null) };
+            call.room(text.len() * times)?;
+            Ok(Value::text(text.repeat(times)))
         },
     },
     Spec {
