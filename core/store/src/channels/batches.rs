@@ -218,6 +218,8 @@ pub struct Again {
     pub trace_id: Option<String>,
     /// Whether a person wrote it.
     pub by_person: bool,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
 }
 
 /// Puts a message that failed, or whose outcome is not known, back to the state before its first attempt. Parts that the
@@ -240,7 +242,7 @@ pub async fn queue_again(
         WHERE organization_id = $1 AND id = $2 AND created_at = $3 AND direction = 'outbound'
           AND redacted_at IS NULL
           AND (status = 'failed' OR ($5 AND status = 'queued' AND uncertain_at IS NOT NULL))
-        RETURNING conversation_id, payload, trace_id, sender_type = 'agent' AS "by_person!"
+        RETURNING conversation_id, payload, trace_id, sender_type = 'agent' AS "by_person!", reply_to_id
         "#,
         scope.org().uuid(),
         id.uuid(),
@@ -255,5 +257,30 @@ pub async fn queue_again(
         payload: row.payload,
         trace_id: row.trace_id,
         by_person: row.by_person,
+        reply_to: row.reply_to_id.map(MessageId::new),
     }))
+}
+
+/// The address by which a message could be answered for a while ([`botbuilder_domain::Send::reply_via`]), as the record says
+/// with which it was sent since this instant.
+#[tracing::instrument(level = "debug", name = "store.batches.reply_via", skip_all)]
+pub async fn reply_via(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: MessageId,
+    since: DateTime<Utc>,
+) -> Result<Option<String>, Error> {
+    let found = sqlx::query_scalar!(
+        r#"
+        SELECT payload #>> '{body,what,reply_via}' FROM outbox_events
+        WHERE organization_id = $1 AND entity_id = $2 AND topic = 'outbound' AND published_at > $3
+        ORDER BY position DESC LIMIT 1
+        "#,
+        scope.org().uuid(),
+        id.uuid(),
+        since,
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?;
+    Ok(found.flatten())
 }

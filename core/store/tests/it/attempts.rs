@@ -315,3 +315,32 @@ async fn an_account_that_works_undoes_its_troubles_and_not_what_its_provider_sai
     tx.commit().await.unwrap();
     store.close().await;
 }
+
+#[tokio::test]
+async fn an_address_that_was_named_for_answers_is_found_while_it_is_good() {
+    let database = TestDatabase::new().await;
+    let admin = database.pool().await;
+    let tenant = fixture::tenant(&admin, "acme").await;
+    let store = Store::connect(database.url(), 2).await.unwrap();
+    let message = Message::queued(&store, &admin, &tenant).await;
+    let record = format!(
+        "INSERT INTO outbox_events (id, organization_id, topic, partition_key, event_type, entity_id, payload, published_at)
+         VALUES ('{}', '{}', 'outbound', 'k', 'message.send', '{}',
+                 '{{\"body\": {{\"what\": {{\"reply_via\": \"https://hooks.test/1\"}}}}}}', now())",
+        fixture::id(),
+        tenant.organization,
+        message.id.uuid(),
+    );
+    fixture::execute(&admin, &record).await;
+    let since = async |interval: &str| {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("SELECT now() - interval '{interval}'")));
+        let since: DateTime<Utc> = row.fetch_one(&admin).await.unwrap().get(0);
+        let mut tx = store.begin(&message.scope).await.unwrap();
+        let found = batches::reply_via(&mut tx, &message.scope, message.id, since).await.unwrap();
+        tx.commit().await.unwrap();
+        found
+    };
+    assert_eq!(since("30 minutes").await.as_deref(), Some("https://hooks.test/1"));
+    assert_eq!(since("-1 minute").await, None);
+    store.close().await;
+}

@@ -127,7 +127,7 @@ pub fn event(
 }
 
 /// What is to be sent.
-fn send(message: MessageId, to: &Whereabouts, content: Content, timing: Timing) -> Send {
+pub fn send(message: MessageId, to: &Whereabouts, content: Content, timing: Timing) -> Send {
     Send {
         message,
         conversation: to.id,
@@ -143,7 +143,11 @@ fn send(message: MessageId, to: &Whereabouts, content: Content, timing: Timing) 
 }
 
 /// The record that has this sent.
-fn sending(
+///
+/// # Errors
+///
+/// If it cannot be written as JSON.
+pub fn sending(
     scope: OrgScope,
     to: &Whereabouts,
     kind: ChannelKind,

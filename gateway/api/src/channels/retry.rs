@@ -4,9 +4,14 @@ use axum::{Json, extract::State, http::StatusCode};
 use botbuilder_domain::{ChannelKind, Content, EnvelopeId, MessageId, Stage, TraceContext, TrailEvent};
 use botbuilder_store::{
     audit::audit_logs::Act,
-    channels::{batches, channel_messages::TABLE, conversations},
+    channels::{
+        batches,
+        channel_messages::{self, TABLE},
+        conversations,
+    },
     system::{message_events, outbox_events},
 };
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +24,9 @@ use crate::{
     permission::{Area, write},
     routes::{Operation, Routes},
 };
+
+/// How long an address is good that was named for answers (Slack).
+const VIA: TimeDelta = TimeDelta::minutes(30);
 
 /// The route.
 pub fn routes() -> Routes {
@@ -48,7 +56,7 @@ struct Again {
 }
 
 /// Puts the message back into the queue in one transaction with the record that sends it. Parts that the provider took
-/// are not sent again. What a person wrote still says so.
+/// are not sent again. It still says who wrote it and what it answers.
 async fn retry(
     State(api): State<Api>,
     caller: Caller,
@@ -57,7 +65,7 @@ async fn retry(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let now = api.clock.now();
     let mut tx = api.store.begin(&caller.scope).await?;
-    let state = botbuilder_store::channels::channel_messages::get(&mut tx, &caller.scope, id).await?;
+    let state = channel_messages::get(&mut tx, &caller.scope, id).await?;
     let state = state.ok_or(ApiError::NotFound)?;
     let message =
         batches::queue_again(&mut tx, &caller.scope, id, again.uncertain, now + LIFETIME).await?.ok_or_else(
@@ -80,7 +88,15 @@ async fn retry(
         Some(digits) => TraceContext(format!("00-{digits}-{}-01", &record.uuid().simple().to_string()[..16])),
         None => TraceContext::starting(record),
     };
-    let timing = Timing { at: now, bulk: false, window: None, by_person: message.by_person };
+    // Who had opted out of a campaign is asked about once more: that may have changed, and if not it goes nowhere.
+    let bulk = state.error_code.as_deref() == Some("opted_out");
+    let timing = Timing { at: now, bulk, window: None, by_person: message.by_person };
+    let mut send = outgoing::send(id, &place, content, timing);
+    if let Some(answered) = message.reply_to {
+        let answered = channel_messages::held(&mut tx, &caller.scope, answered).await?;
+        send.reply_to = answered.and_then(|answered| answered.provider_message_id);
+    }
+    send.reply_via = batches::reply_via(&mut tx, &caller.scope, id, now - VIA).await?;
     let entry = TrailEvent {
         org: caller.scope.org(),
         message: id,
@@ -94,7 +110,7 @@ async fn retry(
         detail: Map::new(),
         trace_id: trace.trace_id().map(str::to_owned),
     };
-    let event = outgoing::event(caller.scope, &place, kind, id, content, (record, trace), now, timing)?;
+    let event = outgoing::sending(caller.scope, &place, kind, send, (record, trace), now, timing)?;
     outbox_events::insert_many(&mut tx, &caller.scope, &[event]).await?;
     message_events::insert_many(&mut tx, &caller.scope, &[entry], &*api.ids).await?;
     caller.audit(&api, &mut tx, Act::new("channel_messages.retried", TABLE.name, Some(id.uuid()))).await?;
