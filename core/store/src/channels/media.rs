@@ -240,6 +240,8 @@ pub async fn is_used(tx: &mut Tx, scope: &OrgScope, sha256: &str) -> Result<bool
             SELECT 1 FROM documents
             WHERE organization_id = $1 AND source_type = 'upload' AND content_hash = decode($3, 'hex'))
         OR EXISTS (
+            SELECT 1 FROM fine_tune_datasets WHERE organization_id = $1 AND content_hash = decode($3, 'hex'))
+        OR EXISTS (
             SELECT 1 FROM bot_flows
             WHERE organization_id = $1 AND strpos(draft_definition::text, 'object:' || $3) > 0)
         OR EXISTS (

@@ -55,6 +55,8 @@ pub struct New<'a> {
     pub user: Option<Uuid>,
     /// The address.
     pub to: &'a str,
+    /// The sender's address, where it is not the platform's own.
+    pub from: Option<&'a str>,
     /// Which text.
     pub template: &'static str,
     /// Its language.
@@ -96,7 +98,7 @@ async fn write(
     key: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let New { id, org, user, to, template, locale, variables, secrets, category } = new;
+    let New { id, org, user, to, from, template, locale, variables, secrets, category } = new;
     let sealed = if secrets.is_empty() {
         None
     } else {
@@ -106,8 +108,8 @@ async fn write(
         r#"
         INSERT INTO email_notifications
             (id, organization_id, user_id, to_email, template, locale, variables, secret_variables_ct,
-             secret_variables_kid, category, priority, available_at, dedupe_key)
-        VALUES ($1, $2, $3, $4::text::citext, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             secret_variables_kid, category, priority, available_at, dedupe_key, from_email)
+        VALUES ($1, $2, $3, $4::text::citext, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::text::citext)
         ON CONFLICT DO NOTHING
         "#,
         id,
@@ -123,6 +125,7 @@ async fn write(
         category.priority(),
         now,
         key,
+        from,
     )
     .execute(&mut *tx.inner)
     .await?;

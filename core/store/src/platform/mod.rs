@@ -10,6 +10,7 @@ pub mod admin_sessions;
 pub mod organizations;
 pub mod partitions;
 pub mod plans;
+pub mod plugin_reviews;
 pub mod queues;
 pub mod resealing;
 pub mod rewrapping;
