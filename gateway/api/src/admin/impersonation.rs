@@ -124,8 +124,7 @@ async fn begin(State(api): State<Api>, desk: Desk, Body(body): Body<Begin>) -> R
         "staff": desk.staff.email, "as": person.email, "reason": what.reason, "until": ends_at,
     });
     for told in &people {
-        let to =
-            To { user: Some(told.user), org: Some(scope.org()), email: &told.email, locale: &told.locale };
+        let to = To { org: Some(scope.org()), ..To::person(told.user, &told.email, &told.locale) };
         mail::queue(&api, &mut tx, to, ("staff_access", Category::Security), variables.clone(), None).await?;
     }
     tx.commit().await?;

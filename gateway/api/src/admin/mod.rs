@@ -14,6 +14,7 @@ mod keys;
 mod networks;
 mod organizations;
 mod plans;
+mod plugin_reviews;
 mod queues;
 pub mod resealing;
 mod session;
@@ -72,6 +73,7 @@ pub fn routes() -> Routes {
         .merge(organizations::routes())
         .merge(users::routes())
         .merge(plans::routes())
+        .merge(plugin_reviews::routes())
         .merge(impersonation::routes())
         .merge(keys::routes())
         .merge(queues::routes())

@@ -7,6 +7,8 @@ pub mod plugin_versions;
 #[expect(clippy::module_inception, reason = "the domain and its main resource have the same name")]
 pub mod plugins;
 pub mod publisher;
+mod releases;
+mod settings;
 
 use crate::routes::Routes;
 

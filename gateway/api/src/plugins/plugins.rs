@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::settings;
 use crate::{
     Api,
     auth::Caller,
@@ -113,6 +114,20 @@ fn compared(asked: &[String], granted: &[String]) -> (Vec<String>, Vec<String>) 
     (beside(asked, granted), beside(granted, asked))
 }
 
+/// Refuses grants that are more or less than what a release asks for.
+pub(super) fn require_exactly(wanted: &[String], granted: &[String]) -> Result<(), ApiError> {
+    let (missing, superfluous) = compared(wanted, granted);
+    if let Some(name) = superfluous.first() {
+        let detail = format!("{name} is none that the plugin asks for");
+        return Err(ApiError::invalid("granted_permissions", detail));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let refused = ApiError::conflict("permissions_required", "the plugin needs more than is granted");
+    Err(refused.about("granted_permissions").with(json!({ "permissions": wanted })))
+}
+
 async fn install(
     State(api): State<Api>,
     caller: Caller,
@@ -138,15 +153,8 @@ async fn install(
     }
     let wanted: Vec<String> =
         serde_json::from_value(release.get("permissions").cloned().unwrap_or_default()).unwrap_or_default();
-    let (missing, superfluous) = compared(&wanted, &asked.granted_permissions);
-    if let Some(name) = superfluous.first() {
-        let detail = format!("{name} is none that the plugin asks for");
-        return Err(ApiError::invalid("granted_permissions", detail));
-    }
-    if !missing.is_empty() {
-        let refused = ApiError::conflict("permissions_required", "the plugin needs more than is granted");
-        return Err(refused.about("granted_permissions").with(json!({ "permissions": wanted })));
-    }
+    require_exactly(&wanted, &asked.granted_permissions)?;
+    settings::check(release.get("manifest"), &asked.settings)?;
     let values = set([
         ("plugin_id", json!(id)),
         ("version_id", json!(version)),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::releases;
 use crate::{
     Api,
     auth::Caller,
@@ -32,7 +33,6 @@ const MOST: i64 = 1_000;
 
 /// The routes of a publisher.
 pub fn routes() -> Routes {
-    let reviewed = "plugins are published by whoever reviews them, and nobody does yet";
     let body = json!({
         "type": "object",
         "properties": { "reason": { "type": ["string", "null"], "maxLength": 500 } },
@@ -45,8 +45,16 @@ pub fn routes() -> Routes {
         .updatable()
         .deletable()
         .moving(Transition::new("submit", &["draft", "rejected"], "in_review").needing(Verb::Publish))
-        .unavailable("publish", Verb::Publish, reviewed)
         .routes()
+        .add(
+            Operation::post(
+                format!("{PATH}/{{id}}/publish"),
+                publish(Area::Plugin),
+                "shows a plugin in the marketplace; it was submitted, and has a release that was approved and published",
+            )
+            .gives(of_row(&TABLE)),
+            releases::publish_plugin,
+        )
         .add(
             Operation::post(
                 format!("{PATH}/{{id}}/deprecate"),
@@ -70,8 +78,18 @@ pub fn routes() -> Routes {
         .log()
         .creatable()
         .updatable()
+        .prepared(releases::prepare)
         .moving(Transition::new("submit", &["draft"], "in_review").needing(Verb::Publish))
         .routes()
+        .add(
+            Operation::post(
+                format!("{VERSIONS}/{{id}}/publish"),
+                publish(Area::Plugin),
+                "publishes a release that whoever runs the platform approved; the highest one is what is installed from then on",
+            )
+            .gives(of_row(&plugin_versions::TABLE)),
+            releases::publish_version,
+        )
         .add(
             Operation::post(
                 format!("{VERSIONS}/{{id}}/yank"),
@@ -82,13 +100,6 @@ pub fn routes() -> Routes {
             .gives(of_row(&plugin_versions::TABLE)),
             yank,
         );
-    let versions = missing(
-        versions,
-        &Method::POST,
-        format!("{VERSIONS}/{{id}}/publish"),
-        publish(Area::Plugin),
-        reviewed,
-    );
     let what = "files of plugins are not checked yet";
     let versions =
         missing(versions, &Method::POST, format!("{VERSIONS}/{{id}}/artifact"), write(Area::Plugin), what);
@@ -96,7 +107,7 @@ pub fn routes() -> Routes {
 }
 
 /// Refuses what is another organization's, though it can be read.
-fn require_own(caller: &Caller, plugin: &Map<String, Value>) -> Result<(), ApiError> {
+pub(super) fn require_own(caller: &Caller, plugin: &Map<String, Value>) -> Result<(), ApiError> {
     let owner = plugin.get(OWNER).and_then(Value::as_str);
     if owner == Some(caller.scope.org().to_string().as_str()) { Ok(()) } else { Err(ApiError::NotFound) }
 }
