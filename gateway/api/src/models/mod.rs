@@ -1,6 +1,7 @@
 //! Model training and experiments.
 
 pub mod ab_tests;
+mod dataset;
 pub mod experiment_apply;
 pub mod experiment_results;
 pub mod experiment_timeline;
