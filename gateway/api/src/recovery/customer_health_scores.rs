@@ -13,7 +13,7 @@ use crate::{
     auth::Caller,
     error::ApiError,
     input::{Cursor, limit, query_pairs, unknown},
-    permission::{Area, Verb, read},
+    permission::{Area, read},
     resource::{Resource, act::fields, of_row},
     routes::{Operation, Routes},
 };
@@ -24,21 +24,15 @@ const SORT: &str = "-churn_probability";
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    let what = "health scores are not computed yet";
-    Resource::new(&TABLE, "customer health score", Area::Health, PATH)
-        .log()
-        .updatable()
-        .unavailable("recalculate", Verb::Execute, what)
-        .routes()
-        .add(
-            Operation::get(
-                "/v1/health/customers/at-risk",
-                read(Area::Health),
-                "customers of high and critical risk, the likeliest to leave first",
-            )
-            .lists(of_row(&TABLE)),
-            at_risk,
+    Resource::new(&TABLE, "customer health score", Area::Health, PATH).log().updatable().routes().add(
+        Operation::get(
+            "/v1/health/customers/at-risk",
+            read(Area::Health),
+            "customers of high and critical risk, the likeliest to leave first",
         )
+        .lists(of_row(&TABLE)),
+        at_risk,
+    )
 }
 
 async fn at_risk(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {

@@ -1,9 +1,11 @@
 //! Revenue recovery and customer health.
 
+mod audience;
 pub mod customer_health_score_history;
 pub mod customer_health_scores;
 pub mod figures;
 pub mod health_import;
+mod recalculation;
 pub mod recovery_analytics;
 pub mod recovery_campaigns;
 pub mod recovery_events;
@@ -16,7 +18,9 @@ use crate::routes::Routes;
 pub fn routes() -> Routes {
     [
         figures::routes(),
+        audience::routes(),
         health_import::routes(),
+        recalculation::routes(),
         recovery_analytics::routes(),
         recovery_events::routes(),
         customer_health_score_history::routes(),

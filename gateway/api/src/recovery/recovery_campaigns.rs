@@ -19,7 +19,6 @@ pub fn routes() -> Routes {
         .moving(Transition::new("archive", &["draft", "paused", "completed"], "archived"))
         .unavailable("activate", Verb::Publish, "campaigns are not sent yet")
         .unavailable("preview", Verb::Read, "campaigns are not sent yet")
-        .unavailable("estimate-audience", Verb::Read, "campaigns are not sent yet")
         .routes();
     duplicable(plain, &TABLE, PATH, write(Area::Recovery), |values| {
         // Its experiment is that of the campaign it is like.

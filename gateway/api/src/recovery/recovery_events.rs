@@ -91,14 +91,22 @@ fn checked(given: Given) -> Result<Vec<Map<String, Value>>, ApiError> {
 }
 
 /// What became of an event.
-enum Told {
+pub(super) enum Told {
+    /// It is written.
     New(rows::Row),
+    /// It was told before.
     Known,
+    /// The customer has this open one of its type and campaign.
     Open(Uuid),
 }
 
 /// Writes an event, unless it was told before or the customer has an open one of its type and campaign.
-async fn tell(api: &Api, tx: &mut Tx, caller: &Caller, values: Map<String, Value>) -> Result<Told, ApiError> {
+pub(super) async fn tell(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    values: Map<String, Value>,
+) -> Result<Told, ApiError> {
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let new = dedupe_keys::New {
         scope: format!("recovery:{}", caller.scope.org()),
