@@ -172,7 +172,10 @@ impl Mailer {
         let text = templates::render(&mail.template, &mail.variables, token, &self.base_url)
             .ok_or_else(|| format!("there is no template {}", mail.template))?;
         let from = match &mail.from {
-            Some(from) => from.parse().map_err(|_| "the sender is no address".to_owned())?,
+            Some(from) => {
+                let address = from.parse().map_err(|_| "the sender is no address".to_owned())?;
+                Mailbox::new(mail.variables["from_name"].as_str().map(str::to_owned), address)
+            }
             None => self.from.clone(),
         };
         let to = mail.to.parse().map_err(|_| "the recipient is no address that can be sent to".to_owned())?;

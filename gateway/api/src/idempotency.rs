@@ -6,7 +6,7 @@
 //! change is not made again: the repeat is told that the answer is lost.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, BodyDataStream},
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
@@ -21,6 +21,7 @@ use botbuilder_store::{
 };
 use bytes::Bytes;
 use chrono::TimeDelta;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -173,10 +174,11 @@ async fn keep(api: &Api, scope: OrgScope, id: Uuid, operation: &Operation, respo
     let (parts, body) = response.into_parts();
     let passing = parts.status.is_server_error() && parts.status != StatusCode::NOT_IMPLEMENTED
         || parts.status == StatusCode::TOO_MANY_REQUESTS;
-    let Ok(body) = to_bytes(body, usize::MAX).await else {
-        return ApiError::defect("an answer that cannot be read").into_response();
+    let (body, rest) = match beginning(body).await {
+        Ok(read) => read,
+        Err(error) => return ApiError::defect(error).into_response(),
     };
-    let kept = if passing || body.len() > MOST {
+    let kept = if passing || rest.is_some() {
         release(api, scope, id).await
     } else {
         let headers: serde_json::Map<String, Value> = KEPT_HEADERS
@@ -190,7 +192,24 @@ async fn keep(api: &Api, scope: OrgScope, id: Uuid, operation: &Operation, respo
         // The change is made; the key is free again when its lock is over.
         tracing::warn!(?error, "an answer could not be kept under its key");
     }
-    Response::from_parts(parts, Body::from(body))
+    let body = match rest {
+        Some(rest) => Body::from_stream(stream::once(async move { Ok(Bytes::from(body)) }).chain(rest)),
+        None => Body::from(body),
+    };
+    Response::from_parts(parts, body)
+}
+
+/// The beginning of an answer; and what follows it, if it is longer than what is kept.
+async fn beginning(body: Body) -> Result<(Vec<u8>, Option<BodyDataStream>), axum::Error> {
+    let mut pieces = body.into_data_stream();
+    let mut read = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        read.extend_from_slice(&piece?);
+        if read.len() > MOST {
+            return Ok((read, Some(pieces)));
+        }
+    }
+    Ok((read, None))
 }
 
 async fn release(api: &Api, scope: OrgScope, id: Uuid) -> Result<(), ApiError> {

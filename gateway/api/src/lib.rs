@@ -31,6 +31,7 @@ pub mod nlu;
 pub mod openapi;
 pub mod outside;
 pub mod permission;
+mod pictures;
 pub mod plugins;
 pub mod recovery;
 pub mod request_id;

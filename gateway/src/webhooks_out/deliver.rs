@@ -341,6 +341,7 @@ impl Inner {
                 org: Some(scope.org()),
                 user: Some(person.user),
                 to: &person.email,
+                from: None,
                 template: "webhook_disabled",
                 locale: &person.locale,
                 variables: json!({ "name": name, "error": error, "enable": enable }),

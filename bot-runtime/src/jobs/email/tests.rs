@@ -54,11 +54,34 @@ impl Desk {
             org: None,
             user: None,
             to,
+            from: None,
             template,
             locale: "en",
             variables: json!({ "minutes": 1440 }),
             secrets,
             category: Category::Account,
+        };
+        let mut tx = self.store.begin_auth().await.unwrap();
+        email_notifications::insert(&mut tx, &self.keys, new, self.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    /// Queues the invitation of an organization that has an address of its own.
+    async fn queue_from(&self, from: &str, name: &str) -> uuid::Uuid {
+        let id = self.clock.next();
+        let Value::Object(secrets) = json!({ "token": "bbi_canary" }) else { unreachable!() };
+        let new = New {
+            id,
+            org: None,
+            user: None,
+            to: "ada@example.org",
+            from: Some(from),
+            template: "invitation",
+            locale: "en",
+            variables: json!({ "organization": "Acme", "days": 7, "role": "viewer", "from_name": name }),
+            secrets,
+            category: Category::Team,
         };
         let mut tx = self.store.begin_auth().await.unwrap();
         email_notifications::insert(&mut tx, &self.keys, new, self.clock.now()).await.unwrap();
@@ -98,6 +121,16 @@ async fn without_a_server_a_mail_becomes_a_private_file_and_its_secrets_go() {
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(desk.state(id).await, ("sent".to_owned(), 1, false));
     assert_eq!(desk.mailer.look().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_mail_comes_from_the_organizations_own_address_where_it_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::new(Transport::outbox(folder.path().to_owned()).unwrap()).await;
+    let id = desk.queue_from("hello@acme.example", "Acme, Inc.").await;
+    assert_eq!(desk.mailer.look().await.unwrap(), 1);
+    let text = std::fs::read_to_string(folder.path().join(format!("{id}.eml"))).unwrap();
+    assert!(text.contains("From: \"Acme, Inc.\" <hello@acme.example>"), "{text}");
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ pub struct Email {
     pub smtp_url_file: Option<PathBuf>,
     /// Where they are written as files while there is no server. Relative to the data directory.
     pub outbox: PathBuf,
+    /// Whether the server may also send from the addresses of organizations that have proved their mail domain: it signs
+    /// for their domains, or their domains name it in their SPF record. Otherwise receivers would take such mail for forged.
+    pub organizations_senders: bool,
 }
 
 impl Default for Email {
@@ -29,6 +32,7 @@ impl Default for Email {
             smtp_url: None,
             smtp_url_file: None,
             outbox: PathBuf::from("outbox"),
+            organizations_senders: false,
         }
     }
 }

@@ -78,6 +78,7 @@ impl LimitNotices {
                     org: Some(org),
                     user: Some(person.user),
                     to: &person.email,
+                    from: None,
                     template: "plan_limit",
                     locale: &person.locale,
                     variables: json!({

@@ -27,11 +27,20 @@ pub(crate) struct To<'a> {
     pub email: &'a str,
     /// Its language.
     pub locale: &'a str,
+    /// The sender's address, where it is not the platform's own.
+    pub from: Option<&'a str>,
+}
+
+impl<'a> To<'a> {
+    /// To somebody's account, from the platform.
+    pub(crate) const fn person(user: Uuid, email: &'a str, locale: &'a str) -> Self {
+        Self { user: Some(user), org: None, email, locale, from: None }
+    }
 }
 
 impl<'a> From<&'a Credentials> for To<'a> {
     fn from(account: &'a Credentials) -> Self {
-        Self { user: Some(account.id), org: None, email: &account.email, locale: &account.locale }
+        Self::person(account.id, &account.email, &account.locale)
     }
 }
 
@@ -51,6 +60,7 @@ pub(crate) async fn queue(
         org: to.org,
         user: to.user,
         to: to.email,
+        from: to.from,
         template,
         locale: to.locale,
         variables,

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    factor,
+    avatar, factor,
     mail::{self, Notice, To},
     sign_in::{accepted, check_email, check_length, check_password, count_mail},
 };
@@ -63,10 +63,6 @@ pub fn routes() -> Routes {
                 .answers(202)
                 .takes(shape::object(&[("email", "email")])),
             change_email,
-        )
-        .add(
-            Operation::post("/v1/me/avatar", Access::Account, "uploads a picture"),
-            |_account: Account| async { Err::<(), _>(ApiError::NotAvailable("uploads of pictures")) },
         )
         .add(Operation::post("/v1/me/export", Access::Account, "everything kept about the account"), export)
         .add(
@@ -161,8 +157,10 @@ async fn delete(State(api): State<Api>, account: Account) -> Result<Response, Ap
     account.audit(&api, &mut tx, Act::new("account.delete", "user", Some(account.user()))).await?;
     user_sessions::revoke_others(&mut tx, account.user(), None, Ended::LogoutAll, now).await?;
     two_factor_backup_codes::clear(&mut tx, account.user()).await?;
+    let picture = users::profile(&mut tx, account.user()).await?.and_then(|profile| profile.avatar_url);
     users::delete(&mut tx, account.user(), now).await?;
     tx.commit().await?;
+    avatar::forget(&api, account.user(), picture.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -1,5 +1,6 @@
 //! Accounts: signing in and out, passwords, second factors, links by mail, and the account's own pages under `/v1/me`.
 
+mod avatar;
 pub(crate) mod factor;
 mod links;
 pub(crate) mod mail;
@@ -28,6 +29,7 @@ pub fn routes() -> Routes {
         .merge(session::routes())
         .merge(links::routes())
         .merge(me::routes())
+        .merge(avatar::routes())
         .merge(page::routes())
         .merge(two_factor::routes())
 }

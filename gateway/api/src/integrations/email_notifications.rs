@@ -1,6 +1,10 @@
 //! `/v1/emails`: mails of the organization. What was in them is not kept.
 
-use axum::{Json, extract::State, http::request::Parts};
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, request::Parts},
+};
 use botbuilder_store::{audit::audit_logs::Act, integrations::email_notifications};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -11,6 +15,7 @@ use crate::{
     error::ApiError,
     input::{Id, page},
     permission::{Area, manage, read},
+    resource::missing,
     routes::{Operation, Routes},
     tenancy::paging_with_status,
 };
@@ -22,7 +27,8 @@ const STATES: [&str; 9] =
 pub fn routes() -> Routes {
     let area = Area::Organization;
     let status = json!({ "type": "string", "enum": STATES });
-    Routes::new()
+    let wiped = "what was in a mail is wiped once it is sent; invitations have a resend of their own";
+    missing(Routes::new(), &Method::POST, "/v1/emails/{id}/resend", manage(area), wiped)
         .add(
             Operation::get("/v1/emails", read(area), "mails of the organization, the latest first")
                 .lists(Value::Null)
@@ -31,14 +37,6 @@ pub fn routes() -> Routes {
         )
         .add(Operation::get("/v1/emails/{id}", read(area), "one mail"), get)
         .add(Operation::post("/v1/emails/{id}/cancel", manage(area), "does not send it after all"), cancel)
-        .add(
-            Operation::post("/v1/emails/{id}/resend", manage(area), "sends it again"),
-            |_caller: Caller| async {
-                Err::<(), _>(ApiError::NotAvailable(
-                    "sending a mail again: its links are wiped; invitations have a resend of their own",
-                ))
-            },
-        )
 }
 
 async fn list(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {

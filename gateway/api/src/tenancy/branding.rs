@@ -39,7 +39,7 @@ pub fn routes() -> Routes {
                 read(area),
                 "how the organization looks; null where it looks like everybody",
             )
-            .gives(json!({ "anyOf": [of_row(&TABLE), { "type": "null" }] })),
+            .gives(json!({ "anyOf": [schema(), { "type": "null" }] })),
             get,
         )
         .add(
@@ -49,7 +49,7 @@ pub fn routes() -> Routes {
                 "changes how it looks; the first time brand_name must be there",
             )
             .takes(of_input(&TABLE, Mode::Update))
-            .gives(of_row(&TABLE)),
+            .gives(schema()),
             update,
         )
         .add(
@@ -58,18 +58,68 @@ pub fn routes() -> Routes {
                 manage(area),
                 "looks for domain_token at _botbuilder-challenge.<custom_domain>, which proves the domain",
             )
-            .gives(of_row(&TABLE)),
+            .gives(schema()),
             verify,
         )
         .add(
             Operation::post(
                 format!("{PATH}/mail-domain/verify"),
                 manage(area),
-                "looks for domain_token at _botbuilder-challenge.<domain of mail_from_address>, which proves the domain; mail is sent from the platform's own address all the same",
+                "looks for domain_token at _botbuilder-challenge.<domain of mail_from_address>, which proves the domain; mail_sent_from says where invitations come from",
             )
-            .gives(of_row(&TABLE)),
+            .gives(schema()),
             verify_mail,
         )
+}
+
+/// Who an organization's mails come from, where that is not the platform.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// The name beside it.
+    pub name: Option<String>,
+    /// The address.
+    pub address: String,
+}
+
+/// The organization's own sender: an address of a domain that it has proved, where the mail server may send for such.
+pub(crate) async fn sender(api: &Api, tx: &mut Tx, caller: &Caller) -> Result<Option<Sender>, ApiError> {
+    if !api.outside.sender.may_be_theirs {
+        return Ok(None);
+    }
+    let row = current(tx, caller).await?;
+    Ok(row.as_ref().map(fields).transpose()?.as_ref().and_then(sender_in))
+}
+
+fn sender_in(brand: &Map<String, Value>) -> Option<Sender> {
+    if brand.get("mail_domain_status") != Some(&json!("verified")) {
+        return None;
+    }
+    let text = |name: &str| brand.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(Sender {
+        name: text("mail_from_name").or_else(|| text("brand_name")),
+        address: text("mail_from_address")?,
+    })
+}
+
+/// The row as it is shown: with the address that mails really come from.
+pub(super) fn shown(api: &Api, mut row: Row) -> Result<Row, ApiError> {
+    let mut brand = fields(&row)?;
+    let sender = &api.outside.sender;
+    let own = sender_in(&brand).filter(|_| sender.may_be_theirs);
+    let from = own.map_or_else(|| sender.platform.clone(), |own| own.address);
+    brand.insert("mail_sent_from".to_owned(), json!(from));
+    row.json = Value::Object(brand).to_string();
+    Ok(row)
+}
+
+/// The schema of a row as it is shown.
+pub(super) fn schema() -> Value {
+    let mut schema = of_row(&TABLE);
+    schema["properties"]["mail_sent_from"] = json!({
+        "type": "string",
+        "description": "the address that invitations come from: mail_from_address once its domain is proved and the platform's mail server may send for it, else the platform's own",
+    });
+    schema
 }
 
 /// The organization's row, if it has one.
@@ -82,6 +132,7 @@ async fn get(State(api): State<Api>, caller: Caller) -> Result<Json<Value>, ApiE
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = current(&mut tx, &caller).await?;
     tx.commit().await?;
+    let row = row.map(|row| shown(&api, row)).transpose()?;
     Ok(Json(json!({ "data": row.as_ref().map(fields).transpose()? })))
 }
 
@@ -161,7 +212,7 @@ async fn update(
     let row = row.map_err(|error| broken_rule(&TABLE, error))??;
     changes::note(&api, &mut tx, &caller, &TABLE, "updated", before.as_ref(), Some(&row)).await?;
     tx.commit().await?;
-    Ok(answer(row))
+    Ok(answer(shown(&api, row)?))
 }
 
 /// Looks the record up; why it proves nothing, in words.
@@ -243,7 +294,7 @@ async fn prove(
     changes::note(api, &mut tx, caller, &TABLE, proof.verb, Some(&before), Some(&row)).await?;
     tx.commit().await?;
     match found {
-        Ok(()) => Ok(answer(row)),
+        Ok(()) => Ok(answer(shown(api, row)?)),
         Err(why) => Err(ApiError::conflict("not_proved", why)),
     }
 }

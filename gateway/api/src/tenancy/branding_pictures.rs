@@ -1,41 +1,37 @@
 //! `/v1/branding/logo`: the pictures of an organization's brand, and where everybody sees them.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse as _, Response},
+    http::request::Parts,
+    response::Response,
 };
 use botbuilder_domain::OrgId;
-use botbuilder_media::{Error, kind};
 use botbuilder_store::{OrgScope, table::rows, tenancy::whitelabel_settings::TABLE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::branding::{PATH, current};
+use super::branding::{self, PATH, current};
 use crate::{
     Api,
     auth::Caller,
     error::ApiError,
     input::{query_pairs, unknown},
     permission::{Area, manage},
+    pictures,
     resource::{
         Answer,
         act::{at, fields, set},
-        answer, broken_rule, changes, of_row,
+        answer, broken_rule, changes,
     },
     routes::{Access, Operation, Routes},
 };
 
 /// Where pictures are seen.
 const SEEN: &str = "/v1/public/pictures";
-/// The largest picture, in bytes.
-const MOST: usize = 1 << 20;
 /// The pictures there are, and the columns of their addresses.
 const KINDS: [(&str, &str); 3] =
     [("logo", "logo_url"), ("logo_dark", "logo_dark_url"), ("favicon", "favicon_url")];
-/// The types that are taken: pictures that hold no program, as their first bytes say.
-const TYPES: [&str; 5] = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/vnd.microsoft.icon"];
 
 /// The routes of pictures.
 pub fn routes() -> Routes {
@@ -48,9 +44,9 @@ pub fn routes() -> Routes {
                 "keeps a picture of at most 1 MiB (PNG, JPEG, WebP, GIF or ICO) and sets logo_url to where it is seen; the body is the picture",
             )
             .consumes("application/octet-stream")
-            .up_to(MOST)
+            .up_to(pictures::MOST)
             .with_query("kind", json!({ "type": "string", "enum": kinds }), "which picture; the logo if nothing is said")
-            .gives(of_row(&TABLE)),
+            .gives(branding::schema()),
             upload,
         )
         .add(
@@ -80,21 +76,16 @@ async fn upload(
         column =
             known.ok_or_else(|| ApiError::invalid("kind", "must be one of: logo, logo_dark, favicon"))?.1;
     }
-    let found = kind::of(&body, None);
-    if !TYPES.contains(&found.as_str()) {
-        return Err(ApiError::invalid("body", format!("must be one of: {}", TYPES.join(", "))));
-    }
+    pictures::check(&body)?;
     let org = caller.scope.org();
     let mut tx = api.store.begin(&caller.scope).await?;
     let before = current(&mut tx, &caller).await?.ok_or_else(|| {
         ApiError::conflict("no_branding", format!("there is no brand yet; set brand_name at {PATH}"))
     })?;
-    let mut incoming = api.media.begin(org, api.ids.next(), MOST as u64);
-    incoming.write(body).await.map_err(refused)?;
-    let stored = incoming.finish(Some(&found)).await.map_err(refused)?;
+    let sha256 = pictures::keep(&api, org, body).await?;
     // Until the brand names it, and once it does not any more, it is a file that nobody has.
-    api.media.note_upload(org, &stored.sha256).await.map_err(refused)?;
-    let address = format!("{}{SEEN}/{org}/{}", api.outside.base_url, stored.sha256);
+    api.media.note_upload(org, &sha256).await.map_err(pictures::refused)?;
+    let address = format!("{}{SEEN}/{org}/{sha256}", api.outside.base_url);
     let change = set([(column, json!(address))]);
     let row = rows::update(&mut tx, &caller.scope, &TABLE, at(before.id), change)
         .await
@@ -102,14 +93,7 @@ async fn upload(
         .ok_or(ApiError::NotFound)?;
     changes::note(&api, &mut tx, &caller, &TABLE, "updated", Some(&before), Some(&row)).await?;
     tx.commit().await?;
-    Ok(answer(row))
-}
-
-fn refused(error: Error) -> ApiError {
-    match error {
-        Error::Empty => ApiError::invalid("body", "must not be empty"),
-        other => ApiError::defect(other),
-    }
+    Ok(answer(branding::shown(&api, row)?))
 }
 
 /// Only what the brand names is seen: other files of the organization are nobody's business.
@@ -118,9 +102,7 @@ async fn show(
     Path((organization, sha256)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let organization: Uuid = organization.parse().map_err(|_| ApiError::NotFound)?;
-    let is_digest =
-        sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_digest {
+    if !pictures::is_digest(&sha256) {
         return Err(ApiError::NotFound);
     }
     let org = OrgId::new(organization);
@@ -136,19 +118,5 @@ async fn show(
     if !KINDS.iter().any(|(_, column)| names(column)) {
         return Err(ApiError::NotFound);
     }
-    let found =
-        api.media.read(org, &sha256, None).await.map_err(ApiError::defect)?.ok_or(ApiError::NotFound)?;
-    let picture = found.all().await.map_err(ApiError::defect)?;
-    let mime_type = kind::of(&picture, None);
-    if !TYPES.contains(&mime_type.as_str()) {
-        return Err(ApiError::NotFound);
-    }
-    let mime_type = HeaderValue::from_str(&mime_type).map_err(ApiError::defect)?;
-    let headers = [
-        (header::CONTENT_TYPE, mime_type),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
-    ];
-    Ok((StatusCode::OK, headers, Body::from(picture)).into_response())
+    pictures::shown(&api, org, &sha256).await
 }

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{members::paging_with_status, within};
+use super::{branding, members::paging_with_status, within};
 use crate::{
     Api,
     auth::{Account, Caller, Client},
@@ -216,13 +216,16 @@ async fn send(
     organization: &organizations::Organization,
     token: &Opaque,
 ) -> Result<(), ApiError> {
+    let sender = branding::sender(api, tx, caller).await?;
     let to = To {
         user: None,
         org: Some(caller.scope.org()),
         email: &invitation.email,
         locale: &organization.default_locale,
+        from: sender.as_ref().map(|sender| sender.address.as_str()),
     };
     let variables = json!({
+        "from_name": sender.as_ref().and_then(|sender| sender.name.as_deref()),
         "organization": organization.name,
         "message": invitation.message,
         "role": invitation.role,

@@ -6,6 +6,7 @@ mod grants;
 mod invitations;
 mod members;
 pub(crate) use members::paging_with_status;
+mod organization_export;
 mod organizations;
 mod roles;
 mod team_roles;
@@ -23,6 +24,7 @@ use crate::{auth::Caller, error::ApiError, routes::Routes};
 pub fn routes() -> Routes {
     Routes::new()
         .merge(organizations::routes())
+        .merge(organization_export::routes())
         .merge(members::routes())
         .merge(roles::routes())
         .merge(team_roles::routes())

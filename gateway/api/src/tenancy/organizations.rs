@@ -94,16 +94,10 @@ pub fn routes() -> Routes {
             .takes(shape::object(&[("member_id", "uuid")])),
             transfer,
         )
-        .add(
-            Operation::post("/v1/organizations/{id}/export", delete(area), "everything it holds"),
-            |_caller: Caller| async {
-                Err::<(), _>(ApiError::NotAvailable("the export of a whole organization"))
-            },
-        )
 }
 
 /// Another organization than the caller's is not there.
-fn own(caller: &Caller, id: Uuid) -> Result<(), ApiError> {
+pub(super) fn own(caller: &Caller, id: Uuid) -> Result<(), ApiError> {
     if caller.scope.org().uuid() == id { Ok(()) } else { Err(ApiError::NotFound) }
 }
 

@@ -4,11 +4,12 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
+use botbuilder_api::outside::Sender;
 use serde_json::{Value, json};
 
 use crate::{
     foreign::Bound,
-    harness::{Answer, Server},
+    harness::{Answer, Server, run},
 };
 
 const PATH: &str = "/v1/branding";
@@ -52,6 +53,44 @@ async fn the_domain_of_the_senders_address_is_proved_by_the_same_text() {
         (&gone.data()["mail_domain_status"], &gone.data()["domain_token"]),
         (&json!("none"), &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn invitations_come_from_the_organizations_own_address_once_that_may_be() {
+    for (may_be_theirs, state, own) in
+        [(false, "verified", false), (true, "pending", false), (true, "verified", true)]
+    {
+        let server = Server::start_with(|api| {
+            let sender = Sender { platform: "Bots <bots@platform.example>".to_owned(), may_be_theirs };
+            let outside = api.outside.clone().sending(sender);
+            api.reaching(outside)
+        })
+        .await;
+        let body = json!({
+            "brand_name": "Acme", "mail_from_name": "The Acme team", "mail_from_address": "hello@acme.example",
+        });
+        patch(&server, body).await.expect(200);
+        run(&server, "UPDATE user_subscriptions SET limits_override = '{\"seats\": 10}'", &[]).await;
+        sqlx::query("UPDATE whitelabel_settings SET mail_domain_status = $1")
+            .bind(state)
+            .execute(&server.pool)
+            .await
+            .expect("a change");
+        let from = if own { "hello@acme.example" } else { "Bots <bots@platform.example>" };
+        assert_eq!(server.get(PATH).await.expect(200).data()["mail_sent_from"], from);
+        server
+            .post("/v1/invitations", json!({ "email": "ada@example.org", "role": "viewer" }))
+            .await
+            .expect(201);
+        let mail: (Option<String>, Option<String>) = sqlx::query_as(
+            "SELECT from_email::text, variables ->> 'from_name' FROM email_notifications WHERE template = 'invitation'",
+        )
+        .fetch_one(&server.pool)
+        .await
+        .expect("a mail");
+        let expected = own.then(|| ("hello@acme.example".to_owned(), "The Acme team".to_owned()));
+        assert_eq!(mail, expected.map_or((None, None), |(from, name)| (Some(from), Some(name))));
+    }
 }
 
 async fn upload(server: &Server, kind: &str, picture: &'static [u8]) -> Answer {

@@ -191,6 +191,10 @@ async fn a_secret_is_nowhere_but_sealed() {
 
     let exported = world.post(&ada.access, "/v1/me/export", json!({})).await.expect(200);
     canaries.must_not_be_in(&exported.body.to_string(), "the export of an account");
+    let whole = format!("/v1/organizations/{}/export", world.organization(&ada).await);
+    let exported = world.post(&ada.access, &whole, json!({})).await.expect(200);
+    assert!(exported.body.as_str().is_some_and(|lines| lines.contains("\"end\"")), "it is whole");
+    canaries.must_not_be_in(&exported.body.to_string(), "the export of an organization");
     for path in [
         "/v1/me",
         "/v1/me/sessions",

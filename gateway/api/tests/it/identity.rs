@@ -440,7 +440,6 @@ async fn the_profile_is_read_changed_exported_and_closed() {
     world.patch(&ada.access, "/v1/me", json!({ "email": "x@example.org" })).await.expect(400);
     let export = world.post(&ada.access, "/v1/me/export", json!({})).await.expect(200);
     assert_eq!(export.data()["account"]["email"], "ada@example.org");
-    assert_eq!(world.post(&ada.access, "/v1/me/avatar", json!({})).await.expect(501).code(), "not_available");
     assert_eq!(world.delete(&ada.access, "/v1/me").await.expect(409).code(), "sole_owner");
     world.many_seats().await;
     let bob = world.person("bob").await;

@@ -403,7 +403,17 @@ async fn organizations_are_founded_changed_entered_and_closed() {
         world.post(&ada.access, &format!("{path}/cancel-closing"), json!({})).await.expect(409).code(),
         "not_closing"
     );
-    world.post(&ada.access, &format!("{path}/export"), json!({})).await.expect(501);
+    let export = world.post(&ada.access, &format!("{path}/export"), json!({})).await.expect(200);
+    let lines: Vec<Value> = export
+        .body
+        .as_str()
+        .expect("lines")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let of = |table: &str| lines.iter().filter(|line| line["table"] == table).count();
+    assert_eq!((of("organizations"), of("organization_members")), (1, 1));
+    assert_eq!(lines.last().expect("an end"), &json!({ "end": true, "rows": lines.len() - 1 }));
     world.execute("UPDATE organizations SET status = 'suspended'").await;
     assert_eq!(world.get(&ada.access, &path).await.expect(403).code(), "organization_suspended");
     world.get(&ada.access, "/v1/me").await.expect(200);
