@@ -6,7 +6,10 @@ use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use axum::Router;
 use botbuilder_api::{
-    Api, admin::resealing::Resealing, billing::notices::LimitNotices, outside::Outside,
+    Api,
+    admin::resealing::Resealing,
+    billing::notices::LimitNotices,
+    outside::{Outside, Sender},
     sso::domain_checks::DomainChecks,
 };
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
@@ -285,6 +288,7 @@ async fn build(
                 supervisor.start(jobs::snoozed::Snoozed::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
+                supervisor.start(jobs::audit_heads::AuditHeads::new(runtime.clone()));
                 supervisor.start(jobs::training::Trainer::new(runtime.clone()));
                 let clock = Arc::clone(&runtime.clock);
                 supervisor.start(DomainChecks::new(store.clone(), name_server(config), clock));
@@ -339,7 +343,10 @@ async fn build(
         let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
         let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
         let client = http::Client::new(&config.outbound)?;
-        let outside = Outside::new(Some(client), name_server(config), config.listen.base_url());
+        let mails =
+            Sender { platform: config.email.from.clone(), may_be_theirs: config.email.organizations_senders };
+        let outside =
+            Outside::new(Some(client), name_server(config), config.listen.base_url()).sending(mails);
         let taking = gateway.clone();
         let api = Api::new(store, root.clone(), capabilities)
             .with_rates(rates)

@@ -1,5 +1,6 @@
 //! Background work that belongs to no partition. Each job is a service, named, and safe to run twice at once.
 
+pub mod audit_heads;
 pub mod bulk;
 pub mod email;
 pub mod held;

@@ -1,5 +1,6 @@
 //! Rules of single resources that no test over all of them reaches.
 
+use botbuilder_store::audit::audit_chain_heads;
 use serde_json::json;
 
 use crate::harness::Server;
@@ -101,6 +102,24 @@ async fn an_experiment_is_judged_decided_and_applied() {
     assert!(applied.data()["decision"]["applied_at"].is_string());
     let said = server.get(&format!("{messages}/{}", said.id())).await.expect(200);
     assert_eq!(said.data()["content"], json!({ "text": "Good morning" }));
+}
+
+#[tokio::test]
+async fn the_end_of_a_chain_that_is_said_is_the_one_that_is_verified() {
+    let server = Server::start().await;
+    server.post("/v1/bots", json!({ "name": "One", "slug": "one" })).await.expect(201);
+    let verified = server.get("/v1/audit/verify").await.expect(200);
+    let mut tx = server.store.begin_purge().await.expect("a transaction");
+    let heads =
+        audit_chain_heads::since(&mut tx, chrono::DateTime::UNIX_EPOCH, None, 100).await.expect("heads");
+    let head = heads.iter().find(|head| head.chain == server.acme.org.uuid()).expect("the chain's");
+    assert_eq!(
+        (json!(head.seq), json!(head.hash)),
+        (verified.data()["last_seq"].clone(), verified.data()["head_hash"].clone())
+    );
+    let later =
+        audit_chain_heads::since(&mut tx, chrono::Utc::now() + chrono::TimeDelta::days(1), None, 100).await;
+    assert!(later.expect("heads").is_empty());
 }
 
 #[tokio::test]
