@@ -52,7 +52,8 @@ enum Command {
     Api(commands::api::Arguments),
     /// Write a bot into one file.
     Export(commands::bot_file::Export),
-    /// Say what differs between a file and the bot it stands for.
+    /// Say what differs between a file and the bot it stands for. Ends with 0 if nothing does, 1 if something does, 2 if
+    /// that cannot be told.
     Diff(commands::bot_file::Compare),
     /// Make a bot as a file says: a new one, or the one that is there by what differs.
     Apply(commands::bot_file::Apply),
@@ -79,24 +80,30 @@ async fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
     let _points = fail::FailScenario::setup();
     let arguments = Arguments::parse();
+    // Whoever asks for differences tells none from a question without an answer, as with diff(1).
+    let failed =
+        if matches!(arguments.command, Command::Diff(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     match Box::pin(run(arguments)).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("botbuilder: {error:#}");
-            ExitCode::FAILURE
+            failed
         }
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // What only reads files asks for no configuration.
-    match &arguments.command {
-        Command::Import(arguments) => return commands::import::run(arguments),
-        Command::Conformance(arguments) => return commands::conformance::run(arguments),
-        _ => {}
+    let done = match &arguments.command {
+        Command::Import(arguments) => Some(commands::import::run(arguments)),
+        Command::Conformance(arguments) => Some(commands::conformance::run(arguments)),
+        _ => None,
+    };
+    if let Some(done) = done {
+        return done.map(|()| ExitCode::SUCCESS);
     }
     let config = Config::load(arguments.config.as_deref(), std::env::vars())?;
-    match arguments.command {
+    let done = match arguments.command {
         Command::Run { roles } => commands::run::run(config, roles).await,
         Command::Dev => commands::dev::run(config).await,
         Command::Migrate => commands::migrate::run(config).await,
@@ -110,7 +117,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Chat(arguments) => commands::chat::run(&config, arguments).await,
         Command::Api(arguments) => commands::api::run(&config, arguments).await,
         Command::Export(arguments) => commands::bot_file::export(&config, arguments).await,
-        Command::Diff(arguments) => commands::bot_file::diff(&config, arguments).await,
+        Command::Diff(arguments) => {
+            let differs = commands::bot_file::diff(&config, arguments).await?;
+            return Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
         Command::Apply(arguments) => commands::bot_file::apply(&config, arguments).await,
         Command::Openapi => {
             commands::openapi::run();
@@ -123,5 +133,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Replay(arguments) => commands::replay::run(config, *arguments).await,
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Conformance(arguments) => commands::conformance::run(&arguments),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

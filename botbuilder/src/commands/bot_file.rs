@@ -60,17 +60,17 @@ pub async fn export(config: &Config, arguments: Export) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what applying a file would change.
-pub async fn diff(config: &Config, arguments: Compare) -> anyhow::Result<()> {
+/// Says what applying a file would change, and whether that is anything.
+pub async fn diff(config: &Config, arguments: Compare) -> anyhow::Result<bool> {
     let mut client = Client::open(config, &arguments.at)?;
     let wanted = read(&arguments.file)?;
     let Some(id) = bot(&mut client, &named(&arguments, &wanted)?).await? else {
         say("the bot is not there; applying the file makes it");
-        return Ok(());
+        return Ok(true);
     };
     let steps = plan::steps(&wanted, &document(&mut client, &id).await?, true)?;
     tell(&steps);
-    Ok(())
+    Ok(!steps.steps.is_empty())
 }
 
 /// Makes a bot as a file says: a new one if it is not there, otherwise by what differs.

@@ -27,6 +27,38 @@ async fn chat_talks_with_the_bot_until_its_input_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn diff_ends_with_what_it_found() {
+    let program = Program::new(&super::echo_flow()).await;
+    let running = program.start("all", &[]).await;
+    let url = format!("http://{}", program.public);
+    let (bot, token) = (program.organization.seeded.bot.to_string(), &program.organization.seeded.token);
+    let file = program.directory.path().join("bot.json");
+    let file = file.to_str().expect("text");
+    let said = async |arguments: &[&str]| {
+        let mut all = arguments.to_vec();
+        all.extend(["--url", &url, "--token", token.expose()]);
+        program::run(program::command(&all)).await
+    };
+    let exported = said(&["export", &bot, "--output", file]).await;
+    assert!(exported.status.success(), "{}", exported.error);
+
+    let same = said(&["diff", file, "--bot", &bot]).await;
+    assert_eq!((same.status.code(), same.out.trim()), (Some(0), "nothing differs"), "{}", same.error);
+    let text = std::fs::read_to_string(file).expect("a file");
+    let mut document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    document["bot"]["description"] = "sells shoes".into();
+    std::fs::write(file, document.to_string()).expect("a file");
+    let differs = said(&["diff", file, "--bot", &bot]).await;
+    assert_eq!(differs.status.code(), Some(1), "{}", differs.error);
+    assert!(differs.out.contains("~ bot") && differs.out.contains("description"), "{}", differs.out);
+    let new = said(&["diff", file, "--bot", "nobody"]).await;
+    assert_eq!(new.status.code(), Some(1), "{}", new.error);
+    let none = said(&["diff", "/nowhere/bot.json", "--bot", &bot]).await;
+    assert_eq!(none.status.code(), Some(2), "{}", none.out);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trail_tells_the_story_of_a_message_and_of_what_it_answers() {
     let program = Program::new(&super::echo_flow()).await;
     let running = program.start("all", &[]).await;
