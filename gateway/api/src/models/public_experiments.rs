@@ -20,7 +20,7 @@ use botbuilder_store::{
     bots::widget_configs::{self, Widget},
     experiments::{self, Reached, Running, Shown},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -83,7 +83,7 @@ pub fn routes() -> Routes {
                         "config": {},
                     },
                 } })),
-            assign,
+            called::<Assign>,
         )
         .add(
             post("expose", "tells that visitors were shown what they were assigned")
@@ -93,7 +93,7 @@ pub fn routes() -> Routes {
                     json!(["experiment", "subject"]),
                 ))
                 .gives(counted.clone()),
-            expose,
+            called::<Expose>,
         )
         .add(
             post("convert", "tells that visitors reached a goal; those who were shown nothing do not count")
@@ -107,7 +107,7 @@ pub fn routes() -> Routes {
                     json!(["subject", "goal"]),
                 ))
                 .gives(counted),
-            convert,
+            called::<Convert>,
         )
 }
 
@@ -136,12 +136,46 @@ fn shared(headers: &HeaderMap, mut response: Response) -> Response {
     response
 }
 
-fn answered(headers: &HeaderMap, answer: Result<Value, ApiError>) -> Response {
-    let response = match answer {
+/// What a page may tell or ask with the key of a widget.
+trait Told: DeserializeOwned + Send {
+    /// The public key of the widget.
+    fn key(&self) -> &str;
+
+    /// Refuses what cannot be taken, before anything is looked up.
+    fn check(&self) -> Result<(), ApiError>;
+
+    /// Does it, in the transaction of the widget's organization.
+    async fn take(self, page: &mut Entered<'_>) -> Result<Value, ApiError>;
+}
+
+/// A page that may use its widget.
+struct Entered<'a> {
+    api: &'a Api,
+    scope: OrgScope,
+    widget: Widget,
+    tx: Tx,
+}
+
+/// Every call of a page: checked, let in, done, and readable for the page whatever came of it.
+async fn called<T: Told>(
+    State(api): State<Api>,
+    client: Client,
+    headers: HeaderMap,
+    body: Result<Body<T>, ApiError>,
+) -> Response {
+    let done = async {
+        let Body(told) = body?;
+        told.check()?;
+        let mut page = enter(&api, &client, &headers, told.key()).await?;
+        let data = told.take(&mut page).await?;
+        page.tx.commit().await?;
+        Ok::<_, ApiError>(data)
+    };
+    let response = match done.await {
         Ok(data) => axum::Json(json!({ "data": data })).into_response(),
         Err(error) => error.into_response(),
     };
-    shared(headers, response)
+    shared(&headers, response)
 }
 
 /// The bucket of an address. A household has a whole network of the newer addresses.
@@ -156,12 +190,12 @@ fn bucket(ip: Option<IpAddr>) -> Uuid {
 }
 
 /// The widget of a key, if this page may use it and there are not too many calls.
-async fn enter(
-    api: &Api,
+async fn enter<'a>(
+    api: &'a Api,
     client: &Client,
     headers: &HeaderMap,
     key: &str,
-) -> Result<(OrgScope, Widget, Tx), ApiError> {
+) -> Result<Entered<'a>, ApiError> {
     api.identity.rates.take(bucket(client.ip), ADDRESS_PER_MINUTE)?;
     let unknown = || ApiError::invalid("key", "is the public key of no enabled widget");
     let mut tx = api.store.begin_auth().await?;
@@ -177,7 +211,7 @@ async fn enter(
         return Err(ApiError::refused(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
     }
     api.identity.rates.take(widget.id, WIDGET_PER_MINUTE)?;
-    Ok((scope, widget, tx))
+    Ok(Entered { api, scope, widget, tx })
 }
 
 fn check_text(field: String, text: &str, most: usize) -> Result<(), ApiError> {
@@ -202,13 +236,12 @@ fn readable(row: Running) -> Option<(Uuid, Experiment)> {
     Some((row.id, Experiment { salt, traffic_bp, variants, goal, message: None }))
 }
 
-async fn running(
-    tx: &mut Tx,
-    scope: &OrgScope,
-    widget: &Widget,
-) -> Result<BTreeMap<Uuid, Experiment>, ApiError> {
-    let rows = experiments::running_for_visitors(tx, scope, widget.bot).await?;
-    Ok(rows.into_iter().filter_map(readable).collect())
+impl Entered<'_> {
+    /// The experiments that visitors of the page's site take part in.
+    async fn running(&mut self) -> Result<BTreeMap<Uuid, Experiment>, ApiError> {
+        let rows = experiments::running_for_visitors(&mut self.tx, &self.scope, self.widget.bot).await?;
+        Ok(rows.into_iter().filter_map(readable).collect())
+    }
 }
 
 #[derive(Deserialize)]
@@ -219,22 +252,21 @@ struct Assign {
     experiments: Option<Vec<Uuid>>,
 }
 
-async fn assign(
-    State(api): State<Api>,
-    client: Client,
-    headers: HeaderMap,
-    body: Result<Body<Assign>, ApiError>,
-) -> Response {
-    let assigned = async {
-        let Body(Assign { key, subject, experiments }) = body?;
-        check_text("subject".to_owned(), &subject, SUBJECT)?;
-        check_count("experiments", experiments.as_ref().map_or(0, Vec::len))?;
-        let (scope, widget, mut tx) = enter(&api, &client, &headers, &key).await?;
-        let running = running(&mut tx, &scope, &widget).await?;
-        tx.commit().await?;
-        let asked = |id: &Uuid| experiments.as_ref().is_none_or(|asked| asked.contains(id));
+impl Told for Assign {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        check_text("subject".to_owned(), &self.subject, SUBJECT)?;
+        check_count("experiments", self.experiments.as_ref().map_or(0, Vec::len))
+    }
+
+    async fn take(self, page: &mut Entered<'_>) -> Result<Value, ApiError> {
+        let running = page.running().await?;
+        let asked = |id: &Uuid| self.experiments.as_ref().is_none_or(|asked| asked.contains(id));
         let shown = running.iter().filter(|(id, _)| asked(id)).map(|(id, experiment)| {
-            let variant = experiment.variant(&subject);
+            let variant = experiment.variant(&self.subject);
             json!({
                 "experiment": id,
                 "variant": variant.map(|variant| &variant.key),
@@ -242,8 +274,7 @@ async fn assign(
             })
         });
         Ok(shown.collect())
-    };
-    answered(&headers, assigned.await)
+    }
 }
 
 #[derive(Deserialize)]
@@ -260,34 +291,34 @@ struct Exposure {
     subject: String,
 }
 
-async fn expose(
-    State(api): State<Api>,
-    client: Client,
-    headers: HeaderMap,
-    body: Result<Body<Expose>, ApiError>,
-) -> Response {
-    let exposed = async {
-        let Body(Expose { key, exposures }) = body?;
-        check_count("exposures", exposures.len())?;
+impl Told for Expose {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        check_count("exposures", self.exposures.len())?;
+        self.exposures.iter().enumerate().try_for_each(|(index, exposure)| {
+            check_text(format!("exposures[{index}].subject"), &exposure.subject, SUBJECT)
+        })
+    }
+
+    async fn take(self, page: &mut Entered<'_>) -> Result<Value, ApiError> {
         let mut told: BTreeMap<(Uuid, &str), i32> = BTreeMap::new();
-        for (index, exposure) in exposures.iter().enumerate() {
-            check_text(format!("exposures[{index}].subject"), &exposure.subject, SUBJECT)?;
+        for exposure in &self.exposures {
             *told.entry((exposure.experiment, &exposure.subject)).or_default() += 1;
         }
-        let (scope, widget, mut tx) = enter(&api, &client, &headers, &key).await?;
-        let running = running(&mut tx, &scope, &widget).await?;
+        let running = page.running().await?;
         let mut shown = Vec::new();
         for ((id, subject), times) in told {
             if let Some(variant) = running.get(&id).and_then(|experiment| experiment.variant(subject)) {
                 let (subject, variant) = (subject.to_owned(), variant.key.clone());
-                shown.push(Shown { id: api.ids.next(), experiment: id, subject, variant, times });
+                shown.push(Shown { id: page.api.ids.next(), experiment: id, subject, variant, times });
             }
         }
-        experiments::expose_visitors(&mut tx, &scope, &shown, api.clock.now()).await?;
-        tx.commit().await?;
+        experiments::expose_visitors(&mut page.tx, &page.scope, &shown, page.api.clock.now()).await?;
         Ok(json!({ "counted": shown.iter().map(|shown| shown.times).sum::<i32>() }))
-    };
-    answered(&headers, exposed.await)
+    }
 }
 
 #[derive(Deserialize)]
@@ -305,32 +336,34 @@ struct Conversion {
     value: Option<f64>,
 }
 
-async fn convert(
-    State(api): State<Api>,
-    client: Client,
-    headers: HeaderMap,
-    body: Result<Body<Convert>, ApiError>,
-) -> Response {
-    let converted = async {
-        let Body(Convert { key, conversions }) = body?;
-        check_count("conversions", conversions.len())?;
-        let mut reached = Vec::with_capacity(conversions.len());
-        for (index, Conversion { subject, goal, value }) in conversions.into_iter().enumerate() {
-            check_text(format!("conversions[{index}].subject"), &subject, SUBJECT)?;
-            check_text(format!("conversions[{index}].goal"), &goal, 64)?;
+impl Told for Convert {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        check_count("conversions", self.conversions.len())?;
+        for (index, Conversion { subject, goal, value }) in self.conversions.iter().enumerate() {
+            check_text(format!("conversions[{index}].subject"), subject, SUBJECT)?;
+            check_text(format!("conversions[{index}].goal"), goal, 64)?;
             if value.is_some_and(|value| value.abs() > VALUE) {
                 let detail = format!("must be between -{VALUE} and {VALUE}");
                 return Err(ApiError::invalid(format!("conversions[{index}].value"), detail));
             }
-            reached.push(Reached { subject, goal, value });
         }
-        let (scope, widget, mut tx) = enter(&api, &client, &headers, &key).await?;
-        let now = api.clock.now();
-        let counted = experiments::convert_visitors(&mut tx, &scope, widget.bot, &reached, now).await?;
-        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn take(self, page: &mut Entered<'_>) -> Result<Value, ApiError> {
+        let reached: Vec<Reached> = self
+            .conversions
+            .into_iter()
+            .map(|Conversion { subject, goal, value }| Reached { subject, goal, value })
+            .collect();
+        let (bot, now) = (page.widget.bot, page.api.clock.now());
+        let counted = experiments::convert_visitors(&mut page.tx, &page.scope, bot, &reached, now).await?;
         Ok(json!({ "counted": counted }))
-    };
-    answered(&headers, converted.await)
+    }
 }
 
 #[cfg(test)]

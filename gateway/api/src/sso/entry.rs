@@ -199,7 +199,8 @@ pub(crate) async fn refuse(
         Failure::Other(error) => return error,
         Failure::Refused { code, detail } => (code, detail),
     };
-    match note(api, connection, state, code, &detail, client).await {
+    let noted = Refused { stage: "callback", action: "sso.login", state, code, detail: &detail };
+    match note(api, connection, &noted, client).await {
         Ok(()) => refused(code),
         Err(error) => error,
     }
@@ -215,31 +216,44 @@ pub(crate) fn refused(code: &'static str) -> ApiError {
     .with(json!({ "reason": code }))
 }
 
-async fn note(
+/// Something of a provider's browser that was not taken.
+pub(super) struct Refused<'a> {
+    /// At which step, as the log of attempts names it.
+    pub stage: &'static str,
+    /// What was meant, as the audit log names it.
+    pub action: &'static str,
+    /// The state that was begun with, where there is one.
+    pub state: Option<&'a [u8]>,
+    /// Why not, in a word.
+    pub code: &'static str,
+    /// The same in a sentence.
+    pub detail: &'a str,
+}
+
+/// Writes down what was not taken, for the organization.
+pub(super) async fn note(
     api: &Api,
     connection: &Connection,
-    state: Option<&[u8]>,
-    code: &'static str,
-    detail: &str,
+    refused: &Refused<'_>,
     client: &Client,
 ) -> Result<(), ApiError> {
     let ip = client.ip_text();
-    let detail: String = detail.chars().take(500).collect();
+    let detail: String = refused.detail.chars().take(500).collect();
     let attempt = Attempt {
-        stage: "callback",
+        stage: refused.stage,
         outcome: "failure",
-        failure: code,
+        failure: refused.code,
         detail: Some(&detail),
-        state,
+        state: refused.state,
         ip: ip.as_deref(),
         user_agent: client.user_agent.as_deref(),
         ..Attempt::default()
     };
     let mut tx = api.store.begin_auth().await?;
     attempts::append(&mut tx, connection, api.ids.next(), &attempt).await?;
-    let act = Act::new("sso.login", "sso_configuration", Some(connection.id))
+    let act = Act::new(refused.action, "sso_configuration", Some(connection.id))
         .outcome(Outcome::Failure)
-        .metadata(json!({ "reason": code }));
+        .metadata(json!({ "reason": refused.code }));
     audit_logs::append(&mut tx, Some(connection.org), api.ids.next(), &client.nobody(), act).await?;
     Ok(tx.commit().await?)
 }

@@ -14,7 +14,7 @@ use botbuilder_sso::saml::{
 };
 use botbuilder_store::{
     Error,
-    audit::audit_logs::{self, Act, Outcome},
+    audit::audit_logs::{self, Act},
     identity::user_sessions::{self, OfProvider},
     secret::new_secret,
     sso::{
@@ -29,7 +29,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    entry::{self, Failure},
+    entry::{self, Failure, Refused},
     oidc::hash,
     own_keys, saml,
     started::{self, PATIENCE, Started},
@@ -122,7 +122,8 @@ pub(crate) async fn received(
         Ok(response) => Ok(response),
         Err(Failure::Other(error)) => Err(error),
         Err(Failure::Refused { code, detail }) => {
-            refused(api, &connection, code, &detail, client).await?;
+            let noted = Refused { stage: "logout", action: "sso.logout", state: None, code, detail: &detail };
+            entry::note(api, &connection, &noted, client).await?;
             Err(entry::refused(code))
         }
     }
@@ -237,32 +238,4 @@ fn leading_to(address: &str) -> Result<Response, Failure> {
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().insert(header::LOCATION, address.parse().map_err(ApiError::defect)?);
     Ok(response)
-}
-
-/// Writes down what was not taken, for the organization.
-async fn refused(
-    api: &Api,
-    connection: &Connection,
-    code: &'static str,
-    detail: &str,
-    client: &Client,
-) -> Result<(), ApiError> {
-    let ip = client.ip_text();
-    let detail: String = detail.chars().take(500).collect();
-    let attempt = Attempt {
-        stage: "logout",
-        outcome: "failure",
-        failure: code,
-        detail: Some(&detail),
-        ip: ip.as_deref(),
-        user_agent: client.user_agent.as_deref(),
-        ..Attempt::default()
-    };
-    let mut tx = api.store.begin_auth().await?;
-    attempts::append(&mut tx, connection, api.ids.next(), &attempt).await?;
-    let act = Act::new("sso.logout", "sso_configuration", Some(connection.id))
-        .outcome(Outcome::Failure)
-        .metadata(json!({ "reason": code }));
-    audit_logs::append(&mut tx, Some(connection.org), api.ids.next(), &client.nobody(), act).await?;
-    Ok(tx.commit().await?)
 }
