@@ -1,6 +1,7 @@
 //! The OpenAPI document, made of the route table: what the router serves and what the document says cannot differ.
 //! It is committed as `docs/openapi.json`; a test compares. Served at `/v1/openapi.json`, with a page to try it.
 
+mod examples;
 mod links;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,11 @@ fn serve() -> Response {
 /// The document of the management API.
 pub fn document(operations: &[Operation]) -> Value {
     document_of("BotBuilder management API", operations)
+}
+
+/// The example of what an operation takes, where it makes something new.
+pub fn example(operation: &Operation) -> Option<Value> {
+    examples::of(operation)
 }
 
 /// A document of these operations.
@@ -133,7 +139,11 @@ fn described(operation: &Operation, all: &[Operation], schemas: &mut Schemas) ->
     }
     if let Some(schema) = &operation.request {
         let schema = if schema.is_null() { json!({ "type": "object" }) } else { schemas.refer(schema) };
-        let body = json!({ "required": true, "content": { operation.consumes: { "schema": schema } } });
+        let mut content = json!({ "schema": schema });
+        if let Some(example) = examples::of(operation) {
+            content["example"] = example;
+        }
+        let body = json!({ "required": true, "content": { operation.consumes: content } });
         described.insert("requestBody".to_owned(), body);
     }
     described.insert("responses".to_owned(), responses(operation, all, schemas));
@@ -158,6 +168,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             let schema = match name {
                 "version" => json!({ "type": "integer", "minimum": 1 }),
                 "type" | "topic" => json!({ "type": "string" }),
+                "sha256" => json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" }),
                 _ => json!({ "type": "string", "format": "uuid" }),
             };
             parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));

@@ -209,6 +209,17 @@ pub fn flow() -> Value {
     })
 }
 
+/// Makes something, and says its id.
+pub async fn made(server: &Server, path: &str, body: Value) -> String {
+    server.post(path, body).await.expect(201).id()
+}
+
+/// Runs a statement with these ids.
+pub async fn run(server: &Server, statement: &'static str, ids: &[Uuid]) {
+    let query = ids.iter().fold(sqlx::query(statement), |query, id| query.bind(*id));
+    query.execute(&server.pool).await.expect("a statement");
+}
+
 /// A new id.
 pub fn id() -> Uuid {
     SystemIds.next()

@@ -1,12 +1,14 @@
 //! The management API over a real database.
 
 mod admin;
+mod avatar;
 mod bots;
 mod branding;
 mod canary;
 mod channels;
 mod contacts;
 mod conventions;
+mod datasets;
 mod foreign;
 mod harness;
 mod health;
@@ -14,6 +16,7 @@ mod idempotency;
 mod identity;
 mod limits;
 mod map;
+mod marketplace;
 mod nlu;
 mod openapi;
 mod others;

@@ -1,23 +1,13 @@
-//! What the map of the API has beside the plain verbs: orders, defaults, copies, consent, the marketplace, figures.
+//! What the map of the API has beside the plain verbs: orders, defaults, copies, consent, figures.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    harness::{Server, id},
+    harness::{Server, id, made, run},
     people::World,
 };
-
-/// Makes something, and says its id.
-async fn made(server: &Server, path: &str, body: Value) -> String {
-    server.post(path, body).await.expect(201).id()
-}
-
-async fn run(server: &Server, statement: &'static str, ids: &[Uuid]) {
-    let query = ids.iter().fold(sqlx::query(statement), |query, id| query.bind(*id));
-    query.execute(&server.pool).await.expect("a statement");
-}
 
 #[tokio::test]
 async fn messages_are_put_into_an_order() {
@@ -221,153 +211,6 @@ async fn a_clone_is_worked_with_and_learns_from_what_was_edited() {
     assert_eq!((&stats.data()["responses"], &stats.data()["rated"]), (&json!({ "edited": 1 }), &json!(1)));
 }
 
-/// A published plugin of the other organization.
-async fn plugin(server: &Server) -> (String, Uuid) {
-    let (plugin, version) = (id(), id());
-    run(
-        server,
-        "INSERT INTO plugins (id, publisher_organization_id, category_id, slug, name, summary, kind)
-         SELECT $1, $2, id, 'weather', 'Weather', 'tells the weather', 'tool' FROM plugin_categories LIMIT 1",
-        &[plugin, server.other.org.uuid()],
-    )
-    .await;
-    run(
-        server,
-        "INSERT INTO plugin_versions (id, plugin_id, version, runtime, permissions, status)
-         VALUES ($1, $2, '1.0.0', 'http', '{conversation:read}', 'published')",
-        &[version, plugin],
-    )
-    .await;
-    run(
-        server,
-        "UPDATE plugins SET status = 'published', latest_version_id = $2 WHERE id = $1",
-        &[plugin, version],
-    )
-    .await;
-    (plugin.to_string(), version)
-}
-
-#[tokio::test]
-async fn a_plugin_is_found_installed_rated_and_uninstalled() {
-    let server = Server::start().await;
-    let (plugin, _) = plugin(&server).await;
-    let found = server.get("/v1/plugins/search?q=weather").await.expect(200);
-    assert_eq!(found.data()[0]["id"], json!(plugin));
-    assert_eq!(server.get("/v1/plugins/search?q=moon").await.expect(200).data(), &json!([]));
-
-    let install = format!("/v1/plugins/{plugin}/install");
-    let refused = server.post(&install, json!({ "granted_permissions": [] })).await.expect(409);
-    assert_eq!(
-        (refused.code(), &refused.body["permissions"]),
-        ("permissions_required", &json!(["conversation:read"]))
-    );
-    server
-        .post(&install, json!({ "granted_permissions": ["conversation:read", "billing:read"] }))
-        .await
-        .expect(400);
-    let granted = json!({ "granted_permissions": ["conversation:read"] });
-    let installed = server.post(&install, granted.clone()).await.expect(201);
-    assert_eq!(server.post(&install, granted.clone()).await.expect(409).code(), "taken");
-
-    let reviews = format!("/v1/plugins/{plugin}/reviews");
-    // A review is somebody's: the token's creator's, where it has one.
-    assert_eq!(server.post(&reviews, json!({ "rating": 5 })).await.expect(403).code(), "session_required");
-    run(
-        &server,
-        "UPDATE api_tokens t SET user_id = o.owner_id FROM organizations o WHERE o.id = t.organization_id",
-        &[],
-    )
-    .await;
-    assert_eq!(server.post(&reviews, json!({ "rating": 5 })).await.expect(409).code(), "not_used");
-    run(&server, "UPDATE plugin_installations SET created_at = now() - interval '2 days'", &[]).await;
-    let review = server.post(&reviews, json!({ "rating": 5, "title": "good" })).await.expect(201);
-    assert_eq!(server.post(&reviews, json!({ "rating": 1 })).await.expect(409).code(), "taken");
-    let one = format!("{reviews}/{}", review.id());
-    // Everybody reads it, and only its author changes it.
-    let other = server.other.token.expose().clone();
-    let read = server.call_as(&other, Method::GET, &reviews, &[], None).await.expect(200);
-    assert_eq!(read.data()[0]["rating"], 5);
-    server.call_as(&other, Method::DELETE, &one, &[], None).await.expect(404);
-    let changed = server.call(Method::PATCH, &one, &[], Some(json!({ "rating": 4 }))).await.expect(200);
-    assert_eq!(changed.data()["rating"], 4);
-    reviews_are_answered(&server, &reviews, &one, &plugin).await;
-    server.delete(&one).await.expect(204);
-
-    let path = format!("/v1/installed-plugins/{}", installed.id());
-    server.delete(&path).await.expect(204);
-    server.delete(&path).await.expect(404);
-    let installs = async || {
-        let listed = server.get(&format!("/v1/plugins/{plugin}")).await.expect(200);
-        listed.data()["install_count"].clone()
-    };
-    assert_eq!(installs().await, 0);
-    server.post(&install, granted).await.expect(201);
-    assert_eq!(installs().await, 1);
-}
-
-/// What others do with a review: the other organization offers the plugin.
-async fn reviews_are_answered(server: &Server, reviews: &str, one: &str, plugin: &str) {
-    let other = server.other.token.expose().clone();
-    let post = async |action: &str, body: Option<Value>| {
-        server.call_as(&other, Method::POST, &format!("{one}/{action}"), &[], body).await
-    };
-    let own = server.post(&format!("{one}/helpful"), json!({})).await.expect(403);
-    assert_eq!(own.code(), "own_review");
-    for _ in 0..2 {
-        // Once for each who says so.
-        assert_eq!(post("helpful", None).await.expect(200).data()["helpful_count"], 1);
-    }
-    let replied = post("reply", Some(json!({ "reply": "thank you" }))).await.expect(200);
-    assert_eq!(replied.data()["reply"], "thank you");
-    assert!(replied.data()["replied_at"].is_string());
-    let foreign = server.post(&format!("{one}/reply"), json!({ "reply": "me too" })).await.expect(403);
-    assert_eq!(foreign.code(), "not_yours");
-    let gone = post("reply", Some(json!({ "reply": null }))).await.expect(200);
-    assert_eq!((&gone.data()["reply"], &gone.data()["replied_at"]), (&Value::Null, &Value::Null));
-    assert_eq!(post("reply", Some(json!({ "reply": "" }))).await.expect(400).body["field"], "reply");
-    // A count is nobody's change: the publisher's version is as it was before anybody installed or rated it.
-    let listed = server.get(&format!("/v1/plugins/{plugin}")).await.expect(200);
-    assert_eq!((&listed.data()["install_count"], &listed.data()["rating_count"]), (&json!(1), &json!(1)));
-    assert_eq!(listed.data()["lock_version"], 2);
-    post("report", None).await.expect(204);
-    assert_eq!(server.call_as(&other, Method::GET, reviews, &[], None).await.expect(200).data(), &json!([]));
-    post("report", None).await.expect(404);
-}
-
-#[tokio::test]
-async fn a_publisher_sees_and_changes_what_is_theirs() {
-    let server = Server::start().await;
-    let (foreign, foreign_version) = plugin(&server).await;
-    let categories = server.get("/v1/plugin-categories").await.expect(200);
-    let path = "/v1/publisher/plugins";
-    let body = json!({
-        "category_id": categories.data()[0]["id"], "slug": "mine", "name": "Mine", "summary": "does it", "kind": "tool",
-    });
-    let mine = made(&server, path, body).await;
-    let listed = server.get(path).await.expect(200);
-    assert_eq!(listed.data().as_array().map(Vec::len), Some(1));
-    // Another's is in the marketplace, and not here.
-    server.get(&format!("/v1/plugins/{foreign}")).await.expect(200);
-    server.get(&format!("{path}/{foreign}")).await.expect(404);
-    server.get(&format!("{path}/{foreign}/stats")).await.expect(404);
-    server.get(&format!("{path}/{foreign}/versions")).await.expect(404);
-    server.get(&format!("{path}/{foreign}/versions/{foreign_version}")).await.expect(404);
-    let yank = format!("{path}/{foreign}/versions/{foreign_version}/yank");
-    server.post(&yank, json!({})).await.expect(404);
-
-    let versions = format!("{path}/{mine}/versions");
-    let version = json!({ "version": "1.0.0", "runtime": "declarative", "permissions": [] });
-    let version = made(&server, &versions, version.clone()).await;
-    let submit = format!("{versions}/{version}/submit");
-    assert_eq!(server.post(&submit, json!({})).await.expect(200).data()["status"], "in_review");
-    let published = server.post(&format!("{path}/{mine}/publish"), json!({})).await.expect(501);
-    assert_eq!(published.code(), "not_available");
-    let stats = server.get(&format!("{path}/{mine}/stats")).await.expect(200);
-    assert_eq!(stats.data()["versions"], json!({ "in_review": 1 }));
-    let deprecate = server.post(&format!("{path}/{mine}/deprecate"), json!({})).await.expect(409);
-    assert_eq!(deprecate.code(), "wrong_state");
-}
-
 #[tokio::test]
 async fn branding_is_set_and_a_domain_waits_to_be_proved() {
     let server = Server::start().await;
@@ -464,29 +307,6 @@ async fn figures_are_summed_and_come_as_tables() {
     server.get("/v1/analytics/export?figures=moon").await.expect(400);
     let usage = server.get("/v1/usage/export").await.expect(200);
     assert_eq!(usage.body, json!("day,metric,quantity\r\n"));
-}
-
-#[tokio::test]
-async fn who_is_likely_to_leave_stands_first() {
-    let server = Server::start().await;
-    run(
-        &server,
-        "INSERT INTO customer_health_scores (organization_id, customer_ref, score, grade, churn_probability, risk,
-                                             next_calculation_at)
-         SELECT $1, 'c-' || n, 10 * n, 'F', 0.1 * n, CASE WHEN n > 2 THEN 'high' ELSE 'low' END, now()
-           FROM generate_series(1, 5) n",
-        &[server.acme.org.uuid()],
-    )
-    .await;
-    let first = server.get("/v1/health/customers/at-risk?limit=2").await.expect(200);
-    let refs = |answer: &crate::harness::Answer| -> Vec<String> {
-        let rows = answer.data().as_array().into_iter().flatten();
-        rows.filter_map(|row| row["customer_ref"].as_str().map(str::to_owned)).collect()
-    };
-    assert_eq!(refs(&first), ["c-5", "c-4"]);
-    let cursor = first.body["next_cursor"].as_str().expect("a cursor");
-    let rest = server.get(&format!("/v1/health/customers/at-risk?limit=2&cursor={cursor}")).await.expect(200);
-    assert_eq!((refs(&rest), &rest.body["next_cursor"]), (vec!["c-3".to_owned()], &Value::Null));
 }
 
 #[tokio::test]
