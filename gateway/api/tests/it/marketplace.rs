@@ -1,6 +1,7 @@
 //! The marketplace: plugins are offered, found, installed, rated and updated.
 
 use axum::http::Method;
+use botbuilder_domain::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -239,7 +240,7 @@ async fn approved(server: &Server, version: &str) {
         is_approved: true,
         note: None,
         by: by.expect("somebody"),
-        at: chrono::Utc::now(),
+        at: SystemClock.now(),
     };
     let decided =
         botbuilder_store::platform::plugin_reviews::decide(&mut tx, version.parse().expect("an id"), &word)

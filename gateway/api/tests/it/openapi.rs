@@ -36,11 +36,11 @@ fn what_is_not_available_is_listed_with_what_is_missing() {
         let what = operation.summary.strip_prefix("not available yet: ").expect("what is missing");
         missing.entry(what).or_default().push(format!("`{} {}`", operation.method, operation.path));
     }
-    let mut table = "| Missing | Routes |\n| --- | --- |\n".to_owned();
-    for (what, mut routes) in missing {
+    let lines = missing.into_iter().map(|(what, mut routes)| {
         routes.sort();
-        table += &format!("| {what} | {} |\n", routes.join(", "));
-    }
+        format!("| {what} | {} |\n", routes.join(", "))
+    });
+    let table = format!("| Missing | Routes |\n| --- | --- |\n{}", lines.collect::<String>());
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/API-DESIGN.md");
     let page = std::fs::read_to_string(&file).expect("docs/API-DESIGN.md");
     let (before, rest) = page.split_once("| Missing | Routes |").expect("the table");
@@ -130,6 +130,10 @@ async fn every_example_is_taken() {
             .collect();
         let Some(path) = segments.map(|segments| segments.join("/")) else { continue };
         let answer = server.post(&path, example.clone()).await;
+        // A token is no person.
+        if answer.code() == "session_required" {
+            continue;
+        }
         assert_eq!(answer.status, 201, "{path} {example}: {answer:#?}");
         if let Some((name, _)) = MADE_AT.iter().find(|(_, at)| *at == operation.path) {
             made.insert(*name, answer.id());

@@ -1,5 +1,6 @@
 //! Rules of single resources that no test over all of them reaches.
 
+use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_store::audit::audit_chain_heads;
 use serde_json::json;
 
@@ -118,7 +119,7 @@ async fn the_end_of_a_chain_that_is_said_is_the_one_that_is_verified() {
         (verified.data()["last_seq"].clone(), verified.data()["head_hash"].clone())
     );
     let later =
-        audit_chain_heads::since(&mut tx, chrono::Utc::now() + chrono::TimeDelta::days(1), None, 100).await;
+        audit_chain_heads::since(&mut tx, SystemClock.now() + chrono::TimeDelta::days(1), None, 100).await;
     assert!(later.expect("heads").is_empty());
 }
 
