@@ -38,7 +38,8 @@ const FITTING: [&str; 7] =
 
 /// The example of an operation that makes something new.
 pub(super) fn of(operation: &Operation) -> Option<Value> {
-    if operation.status != 201 || operation.consumes != "application/json" {
+    // What lies below something else has none yet.
+    if operation.status != 201 || operation.consumes != "application/json" || operation.path.contains('{') {
         return None;
     }
     by_address(&operation.path).or_else(|| object(operation.request.as_ref()?))

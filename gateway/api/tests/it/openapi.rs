@@ -140,7 +140,7 @@ async fn every_example_is_taken() {
         }
         taken.push(operation.path.clone());
     }
-    assert!(taken.len() > 25, "{} {taken:#?}", taken.len());
+    assert!(taken.len() > 10, "{} {taken:#?}", taken.len());
 }
 
 #[tokio::test]
