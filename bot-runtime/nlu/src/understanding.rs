@@ -65,23 +65,32 @@ impl Understanding {
         embedders: Embedders<'_>,
     ) -> Result<Reading, EmbedError> {
         let recognition = self.recognise(request, embedders)?;
-        Ok(self.with_values(recognition, request.text, now))
+        self.with_values(recognition, request.text, now, embedders)
     }
 
     /// The values of a text beside what was recognised in it.
-    pub fn with_values(&self, recognition: Recognition, text: &str, now: NaiveDateTime) -> Reading {
+    pub fn with_values(
+        &self,
+        recognition: Recognition,
+        text: &str,
+        now: NaiveDateTime,
+        embedders: Embedders<'_>,
+    ) -> Result<Reading, EmbedError> {
         let context = Context { text, language: &recognition.language, now };
         let mut entities = self.extractor.extract(&context);
         // What was defined is surer than what was learned.
-        let slots = self.model.as_ref().map(|model| model.slots(text, recognition.intent.as_deref()));
-        for mut slot in slots.unwrap_or_default() {
+        let slots = match &self.model {
+            Some(model) => model.slots(text, recognition.intent.as_deref(), embedders)?,
+            None => Vec::new(),
+        };
+        for mut slot in slots {
             if entities.iter().all(|found| slot.end <= found.start || found.end <= slot.start) {
                 slot.sensitive = self.sensitive.contains(&slot.entity);
                 entities.push(slot);
             }
         }
         entities.sort_by_key(|found| found.start);
-        Reading { recognition, entities }
+        Ok(Reading { recognition, entities })
     }
 
     /// The intent of an example word for word, or of a keyword. It takes microseconds.

@@ -8,7 +8,7 @@ use std::{
 
 use botbuilder_domain::BotId;
 use botbuilder_nlu::{
-    Decision, EmbedError, Embedders, Reading, Recognition, Request, Understanding,
+    Decision, EmbedError, Embedders, Model, Reading, Recognition, Request, Understanding,
     entities::Extractor,
     intents::{Conflict, conflicts},
     text::Language,
@@ -122,15 +122,23 @@ impl Understandings {
             return Ok(None);
         }
         let began = Instant::now();
-        let (mut reading, took, ready) = if let Some(known) = ready.at_once(&said) {
-            (ready.with_values(known, &said, now), began.elapsed(), ready)
+        let known = ready.at_once(&said);
+        // Looking for slots takes a model, which may have to be loaded.
+        let has_slots = ready.understanding.model().is_some_and(Model::has_slots);
+        let (mut reading, took, ready) = if let Some(known) = known.clone().filter(|_| !has_slots) {
+            let reading = ready.with_values(known, &said, now, Embedders::default())?;
+            (reading, began.elapsed(), ready)
         } else {
             let _permit = self.at_work.acquire().await.map_err(|_| Error::GivenUp)?;
             let models = Arc::clone(&self.models);
             let work = move || {
                 let began = Instant::now();
-                let recognition = ready.recognise(&said, &models)?;
-                let reading = ready.with_values(recognition, &said, now);
+                let embedders = ready.embedders(&models);
+                let recognition = match known {
+                    Some(known) => known,
+                    None => ready.recognise(&said, embedders)?,
+                };
+                let reading = ready.with_values(recognition, &said, now, embedders)?;
                 Ok((reading, began.elapsed(), ready))
             };
             let done: Result<_, EmbedError> =
@@ -209,7 +217,7 @@ impl Ready {
     /// Puts a bot together. What cannot be used is left out, and the log says so: a bot that understands less is better
     /// than one that is silent.
     fn new(bot: BotId, standing: Standing, mut taught: Taught, model: Option<&[u8]>) -> Self {
-        let model = model.and_then(|bytes| match botbuilder_nlu::Model::from_bytes(bytes) {
+        let model = model.and_then(|bytes| match Model::from_bytes(bytes) {
             Ok(model) => Some(model),
             Err(error) => {
                 warn!(bot.id = %bot, error = %error, "model cannot be used, the bot must be trained anew");
@@ -264,13 +272,15 @@ impl Ready {
         known.or_else(|| self.recent.get(&key(said)))
     }
 
-    fn recognise(&self, said: &Said, models: &Models) -> Result<Recognition, EmbedError> {
-        // Models are loaded for bots that were trained with them.
-        let trained_with = self.understanding.model().map(botbuilder_nlu::Model::embedding_models);
-        let embedders = match trained_with {
+    /// The models for this bot: they are loaded for bots that were trained with them.
+    fn embedders<'m>(&self, models: &'m Models) -> Embedders<'m> {
+        match self.understanding.model().map(Model::embedding_models) {
             Some((Some(_), _) | (_, Some(_))) => models.embedders(),
             _ => Embedders::default(),
-        };
+        }
+    }
+
+    fn recognise(&self, said: &Said, embedders: Embedders<'_>) -> Result<Recognition, EmbedError> {
         let language = said.language.as_deref().map(Language::new);
         let request = self.request(said, language.as_ref());
         let recognition = self.understanding.recognise(&request, embedders)?;
@@ -281,8 +291,14 @@ impl Ready {
         Ok(recognition)
     }
 
-    fn with_values(&self, recognition: Recognition, said: &Said, now: DateTime<Utc>) -> Reading {
-        self.understanding.with_values(recognition, &said.text, self.local(now))
+    fn with_values(
+        &self,
+        recognition: Recognition,
+        said: &Said,
+        now: DateTime<Utc>,
+        embedders: Embedders<'_>,
+    ) -> Result<Reading, EmbedError> {
+        self.understanding.with_values(recognition, &said.text, self.local(now), embedders)
     }
 
     /// The intents that come close, where it is to be asked which is meant.

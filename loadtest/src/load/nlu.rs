@@ -99,8 +99,7 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
     for latencies in again.values() {
         all_again.merge(latencies);
     }
-    let exact = Embedders { fast: None, ..models.embedders() };
-    let without_fast = in_a_loop(&model, &texts, exact, plan.threads)?;
+    let without_fast = in_a_loop(&model.without_fast_tier(), &texts, models.embedders(), plan.threads)?;
     Ok(Outcome {
         examples: count,
         training_seconds,

@@ -1,54 +1,70 @@
 //! What understanding reaches on public data sets:
-//! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [--models DIR] [PART…]`.
+//! `cargo run --release -p botbuilder-nlu --example evaluate -- DATA [--models DIR] [--cache DIR] [PART…]`.
 //!
 //! DATA is a folder with `banking77/`, `clinc150/` and `snips/` (`docs/nlu.md` says where they are published).
-//! DIR is the models directory; without it, words and letters decide alone. Parts are
-//! `banking`, `few`, `typing`, `clinc`, `snips`, `slots`, `rate`; without any, all are run. One configuration serves all
+//! DIR is the models directory; without it, words and letters decide alone. With a cache vectors are kept there from run to
+//! run, and what times are told then mean nothing. Parts are
+//! `banking`, `few`, `typing`, `clinc`, `snips`, `slots`, `rate`; without any, all are run, but for `held` and `held-slots`,
+//! what choices are made by. One configuration serves all
 //! sets, and nothing looks at a test set before it is tested.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 mod data;
 mod models;
+mod slots;
 
 use std::path::Path;
 use std::time::Instant;
 
 use botbuilder_inference::Precision;
-use botbuilder_nlu::slots::{Slot, TaggedSentence, Tagger, TaggerSettings};
 use botbuilder_nlu::{
     Decision, Embedder, Embedders, Engine, Model, Report, Request, Settings, calibration_error, train,
 };
-use data::{Labelled, Random, Set, Slots, corpus, draw, mistype};
+use data::{Labelled, Random, Set, corpus, draw, mistype};
 use models::{Models, Remembering};
 
 fn main() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
-    let root = arguments.next().ok_or("usage: evaluate DATA [--models DIR [--exactly]] [PART…]")?;
+    let root =
+        arguments.next().ok_or("usage: evaluate DATA [--models DIR [--exactly]] [--cache DIR] [PART…]")?;
     let mut parts: Vec<String> = arguments.collect();
     let models = parts.iter().position(|part| part == "--models");
     let models = models.and_then(|at| parts.drain(at..(at + 2).min(parts.len())).nth(1));
     let exactly = parts.iter().position(|part| part == "--exactly");
     let precision =
         if exactly.map(|at| parts.remove(at)).is_some() { Precision::Full } else { Precision::Bytes };
+    let cache = parts.iter().position(|part| part == "--cache");
+    let cache = cache.and_then(|at| parts.drain(at..(at + 2).min(parts.len())).nth(1));
+    let cache = cache.as_deref().map(Path::new);
     let models = models.map(|directory| Models::load(Path::new(&directory), precision)).transpose()?;
     let plain = models.as_ref().map_or_else(Embedders::default, Models::embedders);
-    let remembering = (plain.fast.map(Remembering::new), plain.full.map(Remembering::new));
-    let with = With {
-        training: Embedders {
-            fast: remembering.0.as_ref().map(|fast| fast as &dyn Embedder),
-            full: remembering.1.as_ref().map(|full| full as &dyn Embedder),
-        },
-        testing: plain,
+    let remembering = (
+        plain.fast.map(|fast| Remembering::new(fast, cache)),
+        plain.full.map(|full| Remembering::new(full, cache)),
+    );
+    let training = Embedders {
+        fast: remembering.0.as_ref().map(|fast| fast as &dyn Embedder),
+        full: remembering.1.as_ref().map(|full| full as &dyn Embedder),
     };
+    // Times are told of vectors that are computed; with a cache only what is found out counts.
+    let with = With { training, testing: if cache.is_some() { training } else { plain } };
+    run(&parts, Path::new(&root), with)?;
+    remembering.0.iter().chain(&remembering.1).try_for_each(Remembering::keep)
+}
+
+fn run(parts: &[String], root: &Path, with: With<'_>) -> Result<(), String> {
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
-    let root = Path::new(&root);
     if wanted("banking") || wanted("few") || wanted("typing") {
         let set = data::banking(root)?;
         whole(with, "BANKING77", &set, wanted("typing"), wanted("banking") || wanted("typing"));
         if wanted("few") {
             few(with, "BANKING77", &set);
         }
+    }
+    if parts.iter().any(|part| part == "held") {
+        held(with, "BANKING77", &data::banking(root)?);
+        held(with, "CLINC150", &data::clinc(root)?);
     }
     if wanted("rate") {
         rate(with, &data::banking(root)?, &data::clinc(root)?);
@@ -68,13 +84,17 @@ fn main() -> Result<(), String> {
             few(with, "CLINC150", &set);
         }
     }
+    if parts.iter().any(|part| part == "held-slots") {
+        let (set, tagged) = data::snips(root)?;
+        slots::held(with, &set, &tagged);
+    }
     if wanted("snips") || wanted("slots") {
-        let (set, slots) = data::snips(root)?;
+        let (set, tagged) = data::snips(root)?;
         if wanted("snips") {
             whole(with, "SNIPS", &set, false, true);
         }
         if wanted("slots") {
-            tagging(&set, &slots);
+            slots::tests(with, &set, &tagged);
         }
     }
     Ok(())
@@ -82,16 +102,16 @@ fn main() -> Result<(), String> {
 
 /// The models for training, which remember, and those for tests, which are timed.
 #[derive(Clone, Copy)]
-struct With<'a> {
-    training: Embedders<'a>,
-    testing: Embedders<'a>,
+pub(crate) struct With<'a> {
+    pub(crate) training: Embedders<'a>,
+    pub(crate) testing: Embedders<'a>,
 }
 
 fn settings() -> Settings {
     Settings { threads: 1, ..Settings::default() }
 }
 
-fn learn(with: With<'_>, texts: &[Labelled], outside: &[String]) -> (Model, Report) {
+pub(crate) fn learn(with: With<'_>, texts: &[Labelled], outside: &[String]) -> (Model, Report) {
     let mut corpus = corpus(texts);
     corpus.out_of_scope = outside.to_vec();
     let start = Instant::now();
@@ -148,7 +168,7 @@ fn test(with: With<'_>, name: &str, model: &Model, texts: &[Labelled]) -> Vec<An
     answers
 }
 
-fn percent(part: usize, whole: usize) -> f64 {
+pub(crate) fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }
 
@@ -229,30 +249,30 @@ fn tier(with: With<'_>, set: &Set, other: &Set) {
     for fast_share in [0.15, 0.30, 0.45] {
         let found = train(&corpus(&learned), with.training, &Settings { fast_share, ..settings() });
         let Ok((model, _)) = found else { panic!("training failed") };
-        let full = Embedders { fast: None, ..with.training };
-        let read = |text: &str, embedders| {
-            let Ok(found) = model.recognise(&Request::text(text), embedders) else {
+        let without = model.clone().without_fast_tier();
+        let read = |text: &str, model: &Model| {
+            let Ok(found) = model.recognise(&Request::text(text), with.training) else {
                 panic!("recognition failed")
             };
             found
         };
-        let right = |embedders| {
-            let right = |one: &&&Labelled| read(&one.0, embedders).intent.as_ref() == Some(&one.1);
+        let right = |model| {
+            let right = |one: &&&Labelled| read(&one.0, model).intent.as_ref() == Some(&one.1);
             percent(inside.iter().filter(right).count(), inside.len())
         };
-        let refused = |embedders| {
-            let refused = |text: &&String| read(text, embedders).decision != Decision::Accept;
+        let refused = |model| {
+            let refused = |text: &&String| read(text, model).decision != Decision::Accept;
             let outside: Vec<&String> = other.outside_validation.iter().chain(&other.outside_train).collect();
             percent(outside.iter().filter(|text| refused(text)).count(), outside.len())
         };
-        let fast = inside.iter().filter(|one| read(&one.0, with.training).engine == Engine::Fast).count();
+        let fast = inside.iter().filter(|one| read(&one.0, &model).engine == Engine::Fast).count();
         println!(
             "  share {fast_share}: decides {:.1} %; in scope right {:.2} %, without {:.2} %; out of scope not taken {:.2} %, without {:.2} %",
             percent(fast, inside.len()),
-            right(with.training),
-            right(full),
-            refused(with.training),
-            refused(full),
+            right(&model),
+            right(&without),
+            refused(&model),
+            refused(&without),
         );
     }
 }
@@ -269,6 +289,23 @@ fn few(with: With<'_>, name: &str, set: &Set) {
         let mean = reached.iter().sum::<f64>() / 3.0;
         let deviation = (reached.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
         println!("  mean {mean:.2} %, deviation {deviation:.2}");
+    }
+}
+
+/// The same on examples of the training set that were not drawn: what settings are chosen by.
+fn held(with: With<'_>, name: &str, set: &Set) {
+    for count in [10, 5] {
+        println!("{name}, {count} examples an intent, four draws, asked about others of the training set");
+        let mut reached = Vec::new();
+        for seed in [11, 12, 13, 14] {
+            let learned = draw(&set.train, count, seed);
+            let others = draw(&set.train, 40, seed + 100);
+            let others: Vec<Labelled> = others.into_iter().filter(|one| !learned.contains(one)).collect();
+            let (model, _) = learn(with, &learned, &[]);
+            let answers = test(with, "others", &model, &others);
+            reached.push(percent(answers.iter().filter(|a| a.right).count(), answers.len()));
+        }
+        println!("  mean {:.2} %", reached.iter().sum::<f64>() / reached.len() as f64);
     }
 }
 
@@ -334,62 +371,4 @@ fn auroc(inside: &[Answer], outside: &[Answer]) -> f64 {
         }
     }
     wins / (inside.len() * outside.len()) as f64
-}
-
-fn tagging(set: &Set, slots: &Slots) {
-    println!("SNIPS slots");
-    let sentences = slots.train.iter().zip(&set.train);
-    let train: Vec<TaggedSentence<'_>> = sentences
-        .map(|((words, tags), (_, intent))| TaggedSentence {
-            words: words.iter().map(String::as_str).collect(),
-            slots: spans(tags),
-            intent: Some(intent),
-        })
-        .collect();
-    let start = Instant::now();
-    let tagger = Tagger::train(&train, TaggerSettings { threads: 1, ..TaggerSettings::default() });
-    println!("  trained in {:.1} s", start.elapsed().as_secs_f32());
-    // The intent the tagger is given is the one that was recognised.
-    let (model, _) =
-        learn(With { training: Embedders::default(), testing: Embedders::default() }, &set.train, &[]);
-    for (name, part) in [("validation", &slots.validation), ("test", &slots.test)] {
-        let (mut found, mut wanted, mut right) = (0, 0, 0);
-        let mut times = Vec::new();
-        for (words, tags) in part {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let text = words.join(" ");
-            let recognition = model.recognise(&Request::text(&text), Embedders::default()).ok();
-            let intent = recognition.and_then(|recognition| recognition.intent);
-            let start = Instant::now();
-            let tagged = tagger.tag(&words, intent.as_deref());
-            times.push(start.elapsed());
-            let truth = spans(tags);
-            right += tagged.iter().filter(|slot| truth.contains(slot)).count();
-            found += tagged.len();
-            wanted += truth.len();
-        }
-        times.sort_unstable();
-        let (precision, recall) = (percent(right, found), percent(right, wanted));
-        println!(
-            "  {name}: F1 {:.2} (precision {precision:.2}, recall {recall:.2}); {:.3} ms p50",
-            2.0 * precision * recall / (precision + recall),
-            times[times.len() / 2].as_secs_f64() * 1e3,
-        );
-    }
-}
-
-/// The spans of a line of `B-`, `I-` and `O` tags.
-fn spans(tags: &[String]) -> Vec<Slot> {
-    let mut slots: Vec<Slot> = Vec::new();
-    let mut open = false;
-    for (at, tag) in tags.iter().enumerate() {
-        let (kind, name) = tag.split_once('-').unwrap_or(("O", ""));
-        match slots.last_mut() {
-            Some(last) if open && kind == "I" && last.name == name => last.end = at + 1,
-            _ if kind == "O" => {}
-            _ => slots.push(Slot { name: name.to_owned(), first: at, end: at + 1 }),
-        }
-        open = kind != "O";
-    }
-    slots
 }

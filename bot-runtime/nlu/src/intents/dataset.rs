@@ -1,5 +1,6 @@
 //! The examples of a corpus in the shape training wants, and the heads trained on some of them.
 
+use super::tiers::joined;
 use crate::corpus::Corpus;
 use crate::embedder::{EmbedError, Embedders, embed_all};
 use crate::features::Lexicon;
@@ -95,13 +96,18 @@ impl Dataset {
         drop(rows);
         let lexical = LEXICAL.with_threads(threads).train(&matrix, &labels, self.classes);
         drop(matrix);
-        let dense = |vectors: &Option<Vectors>| {
-            let vectors = vectors.as_ref()?;
-            let rows = chosen.iter().map(|example| vectors.values[*example].as_slice());
-            let matrix = Matrix::dense(rows, vectors.dimensions);
-            Some(DENSE.with_threads(threads).train(&matrix, &labels, self.classes))
+        let dense = |rows: Vec<Vec<f32>>| {
+            let matrix = Matrix::dense(rows.iter().map(Vec::as_slice), rows.first().map_or(0, Vec::len));
+            DENSE.with_threads(threads).train(&matrix, &labels, self.classes)
         };
-        let (fast, full) = (dense(&self.fast), dense(&self.full));
+        let of_fast = |example: usize| self.fast.as_ref().map(|vectors| vectors.values[example].as_slice());
+        let rows_of_fast =
+            |vectors: &Vectors| chosen.iter().map(|one| vectors.values[*one].clone()).collect();
+        let rows_of_full = |vectors: &Vectors| {
+            chosen.iter().map(|one| joined(&vectors.values[*one], of_fast(*one))).collect()
+        };
+        let fast = self.fast.as_ref().map(|vectors| dense(rows_of_fast(vectors)));
+        let full = self.full.as_ref().map(|vectors| dense(rows_of_full(vectors)));
         Heads { lexicon, lexical, fast, full }
     }
 }

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::gate::Gate;
+use super::gate::{Gate, Usual};
 use super::matches::Matches;
 use super::neighbours::Neighbours;
 use super::tiers::{Blend, Tier};
+use crate::embedder::{EmbedError, Embedders};
 use crate::entities::Found;
 use crate::features::Lexicon;
 use crate::heads::StoredHead;
@@ -14,7 +15,7 @@ use crate::slots::Tagger;
 use crate::text::{Language, Spelling};
 
 /// The version of the stored form. A model of another version is trained anew.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 const MARK: &[u8; 6] = b"BBNLU\0";
 /// Mark, version, digest.
@@ -34,6 +35,7 @@ pub struct Model {
     pub(crate) best: Tier,
     pub(crate) neighbours: Neighbours,
     pub(crate) gate: Option<Gate>,
+    pub(crate) usual: Option<Usual>,
     pub(crate) thresholds: Thresholds,
     /// For when the vectors of training are missing: thresholds of the lexical head's probability.
     pub(crate) without_vectors: Thresholds,
@@ -69,6 +71,7 @@ pub(crate) struct FastRule {
     pub score: f32,
     pub neighbours: Neighbours,
     pub gate: Option<Gate>,
+    pub usual: Option<Usual>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -76,6 +79,8 @@ pub(crate) struct VectorHead {
     pub model: String,
     pub head: StoredHead,
     pub dimensions: u32,
+    /// Dimensions of the fast model's vector that the head looks at beside its own; 0 if it looks at none.
+    pub beside: u32,
     pub blend: Blend,
 }
 
@@ -124,14 +129,30 @@ impl Model {
         if model.is_sound() { Ok(model) } else { Err(LoadError::Damaged) }
     }
 
+    /// The same, but for the fast tier: the full model decides whatever is not exact. For measuring what that tier costs.
+    #[must_use]
+    pub fn without_fast_tier(self) -> Self {
+        Self { fast_rule: None, ..self }
+    }
+
     /// The names of the intents it tells apart.
     pub fn intents(&self) -> impl Iterator<Item = &str> {
         self.intents.iter().map(|intent| intent.name.as_str())
     }
 
     /// The values of free-text entities, as annotated examples taught them.
-    pub fn slots(&self, text: &str, intent: Option<&str>) -> Vec<Found> {
-        self.tagger.as_ref().map_or_else(Vec::new, |tagger| tagger.find(text, intent))
+    pub fn slots(
+        &self,
+        text: &str,
+        intent: Option<&str>,
+        embedders: Embedders<'_>,
+    ) -> Result<Vec<Found>, EmbedError> {
+        self.tagger.as_ref().map_or(Ok(Vec::new()), |tagger| tagger.find(text, intent, embedders.fast))
+    }
+
+    /// Whether it knows free-text entities.
+    pub fn has_slots(&self) -> bool {
+        self.tagger.is_some()
     }
 
     /// The thresholds training chose.
@@ -151,7 +172,9 @@ impl Model {
         let classes = self.intents.len();
         let head = |head: &StoredHead, features: usize| head.classes() == classes && head.is_sound(features);
         let vectors = |head_of: &Option<VectorHead>| {
-            head_of.as_ref().is_none_or(|vector| head(&vector.head, vector.dimensions as usize))
+            head_of
+                .as_ref()
+                .is_none_or(|vector| head(&vector.head, vector.dimensions as usize + vector.beside as usize))
         };
         classes > 0
             && self.lexicon.is_sound()

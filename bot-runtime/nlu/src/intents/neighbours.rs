@@ -33,12 +33,14 @@ pub(crate) enum Probe<'a> {
 }
 
 /// How near the nearest examples are.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Nearness {
     /// Cosine with the nearest.
     pub nearest: f32,
     /// Mean of the five nearest.
     pub five: f32,
+    /// Each intent that was looked at, with the cosine of its nearest example.
+    pub intents: Vec<(usize, f32)>,
 }
 
 impl Neighbours {
@@ -94,6 +96,7 @@ impl Neighbours {
     /// Cosines with the nearest examples of the most probable intents.
     pub(crate) fn near(&self, probe: &Probe<'_>, ranking: &[usize]) -> Nearness {
         let mut best = [0.0_f32; 5];
+        let mut intents = Vec::with_capacity(INTENTS);
         let mut looked_at = 0;
         let scattered = match probe {
             Probe::Sparse { row, features } => {
@@ -112,18 +115,21 @@ impl Neighbours {
                 continue;
             };
             looked_at += (*end - *first) as usize;
+            let mut own = 0.0_f32;
             for example in *first as usize..*end as usize {
                 let cosine = self.cosine(example, probe, &scattered);
+                own = own.max(cosine);
                 if cosine > best[4] {
                     best[4] = cosine;
                     best.sort_by(|a, b| b.total_cmp(a));
                 }
             }
+            intents.push((*class, own));
             if looked_at >= EXAMPLES {
                 break;
             }
         }
-        Nearness { nearest: best[0], five: best.iter().sum::<f32>() / 5.0 }
+        Nearness { nearest: best[0], five: best.iter().sum::<f32>() / 5.0, intents }
     }
 
     fn cosine(&self, example: usize, probe: &Probe<'_>, scattered: &[f32]) -> f32 {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gate::{Gate, Signs};
+use super::gate::{Gate, Signs, Usual};
 use super::matches::{certain, nothing};
 use super::model::{Model, Thresholds, VectorHead};
 use super::neighbours::{Nearness, Probe};
-use super::tiers::{Blend, Tier, opinion, ranking};
+use super::tiers::{Blend, Opinion, Tier, joined, ranking, strength};
 use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
 use crate::text::{Language, detect, normalise};
 
@@ -107,9 +107,30 @@ struct Weighed {
 }
 
 impl Weighed {
+    fn new(blend: &Blend, sum: Vec<f32>) -> Self {
+        let probabilities = blend.probabilities(sum.clone());
+        Self { order: ranking(&probabilities), sum, probabilities }
+    }
+
+    /// The same with what the nearest examples say.
+    fn nearer(mut self, blend: &Blend, near: &Nearness) -> Self {
+        if blend.near > 0.0 {
+            blend.add_near(&mut self.sum, near);
+            return Self::new(blend, self.sum);
+        }
+        self
+    }
+
     /// How well the text fits what was taught.
-    fn score(&self, near: Nearness, gate: Option<&Gate>) -> f32 {
-        let signs = Signs::new(&self.sum, &self.probabilities, &self.order, near);
+    fn score(
+        &self,
+        near: &Nearness,
+        (lexical, vector): (&Opinion, Option<&Opinion>),
+        usual: Option<Usual>,
+        gate: Option<&Gate>,
+    ) -> f32 {
+        let strength = strength(self.order[0], lexical, vector);
+        let signs = Signs::new(&self.sum, &self.probabilities, &self.order, near, (strength, usual));
         gate.map_or_else(|| signs.simple(), |gate| gate.score(&signs))
     }
 }
@@ -143,28 +164,29 @@ impl Model {
         language: Language,
     ) -> Result<Recognition, EmbedError> {
         let row = self.lexicon.row(plain);
-        let lexical = opinion(self.lexical.logits(row.iter().map(|(f, v)| (*f as usize, *v))));
-        let weigh = |blend: &Blend, vector: Option<&[f32]>| {
+        let lexical = Opinion::new(self.lexical.logits(row.iter().map(|(f, v)| (*f as usize, *v))));
+        let weigh = |blend: &Blend, vector: Option<&Opinion>| {
             let mut sum = blend.sum(&lexical, vector);
             for expected in request.expected {
                 if let Some(at) = self.intents.iter().position(|intent| intent.name == *expected) {
                     sum[at] += EXPECTED;
                 }
             }
-            let probabilities = blend.probabilities(sum.clone());
-            Weighed { order: ranking(&probabilities), sum, probabilities }
+            Weighed::new(blend, sum)
         };
 
-        let fast = opinion_of(self.fast.as_ref(), embedders.fast, plain)?;
+        let fast = opinion_of(self.fast.as_ref(), embedders.fast, plain, None)?;
         if let (Some((head, vector, opinion)), Some(rule)) = (&fast, &self.fast_rule) {
             let weighed = weigh(&head.blend, Some(opinion));
             let near = rule.neighbours.near(&Probe::Dense(vector), &weighed.order);
-            let score = weighed.score(near, rule.gate.as_ref());
+            let weighed = weighed.nearer(&head.blend, &near);
+            let score = weighed.score(&near, (&lexical, Some(opinion)), rule.usual, rule.gate.as_ref());
             if weighed.probabilities[weighed.order[0]] >= rule.probability && score >= rule.score {
                 return Ok(self.answer(&weighed, Engine::Fast, Decision::Accept, score, language));
             }
         }
-        let full = opinion_of(self.full.as_ref(), embedders.full, plain)?;
+        let beside = fast.as_ref().map(|(_, vector, _)| vector.as_slice());
+        let full = opinion_of(self.full.as_ref(), embedders.full, plain, beside)?;
         let (best, engine) = match self.best {
             Tier::Lexical => (None, Engine::Fast),
             Tier::Fast => (fast.as_ref(), Engine::Fast),
@@ -176,14 +198,14 @@ impl Model {
         if row.is_empty() && best.is_none() {
             return Ok(nothing(language));
         }
-        let weighed = weigh(
-            best.map_or(&self.lexical_blend, |(head, ..)| &head.blend),
-            best.map(|(_, _, o)| o.as_slice()),
-        );
+        let blend = best.map_or(&self.lexical_blend, |(head, ..)| &head.blend);
+        let weighed = weigh(blend, best.map(|(_, _, opinion)| opinion));
         let probe = best
             .map_or(Probe::Sparse { row: &row, features: self.lexicon.len() }, |(_, v, _)| Probe::Dense(v));
         let near = self.neighbours.near(&probe, &weighed.order);
-        let score = weighed.score(near, self.gate.as_ref());
+        let weighed = weighed.nearer(blend, &near);
+        let opinions = (&lexical, best.map(|(_, _, opinion)| opinion));
+        let score = weighed.score(&near, opinions, self.usual, self.gate.as_ref());
         let decision = self.decide(weighed.order[0], score, request);
         Ok(self.answer(&weighed, engine, decision, score, language))
     }
@@ -245,22 +267,27 @@ impl Model {
     }
 }
 
-type HeadOpinion<'a> = (&'a VectorHead, Vec<f32>, Vec<f32>);
+type HeadOpinion<'a> = (&'a VectorHead, Vec<f32>, Opinion);
 
-/// What a head says about a text: the head, the text's vector, logarithms of probabilities. Nothing where
-/// the head or its very model is missing.
+/// What a head says about a text: the head, the text's vector, the opinion. Nothing where
+/// the head or its very model is missing, or what it looks at `beside`.
 fn opinion_of<'a>(
     head: Option<&'a VectorHead>,
     embedder: Option<&dyn Embedder>,
     text: &str,
+    beside: Option<&[f32]>,
 ) -> Result<Option<HeadOpinion<'a>>, EmbedError> {
     let (Some(head), Some(embedder)) = (head, embedder) else { return Ok(None) };
     if embedder.name() != head.model || embedder.dimensions() != head.dimensions as usize {
         return Ok(None);
     }
+    let beside = beside.filter(|_| head.beside > 0);
+    if beside.map_or(0, <[f32]>::len) != head.beside as usize {
+        return Ok(None);
+    }
     let Some(vector) = embed_all(embedder, &[text])?.pop() else { return Ok(None) };
-    let logits = head.head.logits(vector.iter().copied().enumerate());
-    Ok(Some((head, vector, opinion(logits))))
+    let logits = head.head.logits(joined(&vector, beside).into_iter().enumerate());
+    Ok(Some((head, vector, Opinion::new(logits))))
 }
 
 /// The language of a request: the conversation's, else the text's, else the bot's.

@@ -224,6 +224,25 @@ fn without_its_vectors_a_model_says_that_it_is_degraded() -> Result<(), TrainErr
 }
 
 #[test]
+fn the_full_model_is_looked_at_with_the_fast_one_beside_it() -> Result<(), TrainError> {
+    let (fast, full) = (Bag("fast"), Bag("full"));
+    let both = Embedders { fast: Some(&fast), full: Some(&full) };
+    let (model, _) = trained(&corpus(), both)?;
+    let model = model.without_fast_tier();
+    let stored = Model::from_bytes(&model.to_bytes());
+    assert!(stored.is_ok(), "{:?}", stored.err());
+    let asked = Request::text("is the shop open on sundays");
+    let found = model.recognise(&asked, both)?;
+    assert_eq!((found.intent.as_deref(), found.engine), (Some("opening_hours"), Engine::Embedding));
+    // One of the two alone says too little.
+    for alone in [Embedders { fast: None, ..both }, Embedders { full: None, ..both }] {
+        let found = model.recognise(&asked, alone)?;
+        assert_eq!((found.degraded, found.engine), (true, Engine::Fast));
+    }
+    Ok(())
+}
+
+#[test]
 fn what_cannot_be_learned_is_said() {
     let mut few = corpus();
     few.intents.truncate(1);

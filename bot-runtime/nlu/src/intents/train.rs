@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 
 use super::dataset::{Dataset, Heads, Vectors};
-use super::gate::{ENOUGH, Gate, Signs};
+use super::gate::{ENOUGH, Gate, Signs, Usual};
 use super::matches::Matches;
 use super::model::{FastRule, KnownIntent, Model, Thresholds, VectorHead};
 use super::neighbours::{Nearness, Neighbours, Probe};
 use super::report::{Judged, Report, Summary, share};
-use super::tiers::{Blend, Opinions, Tier, opinion, ranking};
+use super::tiers::{Blend, Opinion, Opinions, Tier, joined, ranking, strength};
 use super::trainable::{Settings, TrainError, check};
 use crate::corpus::{Corpus, EntityKind};
 use crate::embedder::{EmbedError, Embedder, Embedders, embed_all};
@@ -33,8 +33,21 @@ struct HeldOut {
     example: usize,
     opinions: Opinions,
     near: Nearness,
-    /// Among the vectors of the fast model, where the full model decides in the end.
+    /// The same among the vectors of the fast model.
     near_fast: Nearness,
+}
+
+impl HeldOut {
+    fn near(&self, tier: Tier) -> &Nearness {
+        if tier == Tier::Fast { &self.near_fast } else { &self.near }
+    }
+
+    /// What a blend makes of it, before the temperature.
+    fn sum(&self, blend: &Blend, tier: Tier) -> Vec<f32> {
+        let mut sum = blend.sum(&self.opinions.lexical, self.opinions.of(tier));
+        blend.add_near(&mut sum, self.near(tier));
+        sum
+    }
 }
 
 /// Trains a model and says how good it is.
@@ -84,16 +97,12 @@ pub fn train_telling(
     let full_blend = data.full.as_ref().map(|_| warmed(choose_blend(&held_out), Tier::Full, &held_out));
     let blend = full_blend.or(fast_blend).unwrap_or(lexical_blend);
 
-    let inside_signs: Vec<Signs> = held_out.iter().map(|one| signs(one, &blend, best, one.near)).collect();
-    let outside_signs: Vec<Signs> =
-        held_outside.iter().map(|one| signs(one, &blend, best, one.near)).collect();
-    let gate = (outside_signs.len() >= ENOUGH).then(|| Gate::train(&inside_signs, &outside_signs));
-    let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
-    let scores: Vec<f32> = inside_signs.iter().map(score).collect();
-    let thresholds = thresholds(&scores, settings, UNTRIED);
+    let Scored { usual, gate, inside: scores, outside: outside_scores } =
+        Scored::new(&held_out, &held_outside, &blend, best);
+    let thresholds = thresholds(&scores, &outside_scores, settings, UNTRIED);
     let alone: Vec<f32> =
         held_out.iter().map(|one| confidence(one, &lexical_blend, Tier::Lexical).1).collect();
-    let without_vectors = self::thresholds(&alone, settings, UNTRIED_WITHOUT_VECTORS);
+    let without_vectors = self::thresholds(&alone, &[], settings, UNTRIED_WITHOUT_VECTORS);
 
     let tested = data.origins.iter().flatten().count();
     let enough_for_fast = best == Tier::Full && tested >= FAST_TIER_EXAMPLES * data.classes;
@@ -111,7 +120,6 @@ pub fn train_telling(
     let summary = Summary::new(&names, &judged);
     let refused =
         |scores: &[f32]| share(scores.iter().filter(|score| **score < thresholds.ask).count(), scores.len());
-    let outside_scores: Vec<f32> = outside_signs.iter().map(score).collect();
     let report = Report {
         examples: judged.len(),
         folds: folds.len(),
@@ -134,25 +142,29 @@ pub fn train_telling(
         score: fast.score,
         neighbours: neighbours(&data, &heads, &everything, Tier::Fast),
         gate: fast.gate,
+        usual: fast.usual,
     });
     let neighbours = neighbours(&data, &heads, &everything, best);
-    let stored = |vectors: &Option<Vectors>, weights: &Option<Weights>, blend: Option<Blend>| {
+    let beside = data.fast.as_ref().map_or(0, |fast| u32::try_from(fast.dimensions).unwrap_or(u32::MAX));
+    let stored = |vectors: &Option<Vectors>, weights: &Option<Weights>, blend: Option<Blend>, beside| {
         let (vectors, weights, blend) = (vectors.as_ref()?, weights.as_ref()?, blend?);
         let dimensions = u32::try_from(vectors.dimensions).unwrap_or(u32::MAX);
-        Some(VectorHead { model: vectors.model.clone(), head: StoredHead::new(weights), dimensions, blend })
+        let head = StoredHead::new(weights);
+        Some(VectorHead { model: vectors.model.clone(), head, dimensions, beside, blend })
     };
     let known = corpus.intents.iter().map(|i| KnownIntent { name: i.name.clone(), accept: i.accept_score });
     let model = Model {
         language: corpus.language.clone(),
         intents: known.collect(),
         lexical: StoredHead::new(&heads.lexical),
-        fast: stored(&data.fast, &heads.fast, fast_blend),
-        full: stored(&data.full, &heads.full, full_blend),
+        fast: stored(&data.fast, &heads.fast, fast_blend, 0),
+        full: stored(&data.full, &heads.full, full_blend, beside),
         lexicon: heads.lexicon,
         lexical_blend,
         best,
         neighbours,
         gate,
+        usual,
         thresholds,
         without_vectors,
         fast_rule,
@@ -160,8 +172,9 @@ pub fn train_telling(
         spelling: spelling(corpus),
         tagger: Tagger::learn(
             corpus,
+            embedders.fast,
             TaggerSettings { threads: settings.threads, ..TaggerSettings::default() },
-        ),
+        )?,
     };
     Ok((model, report))
 }
@@ -256,13 +269,14 @@ impl Judge<'_> {
             &heads.lexical.lines,
             &mut lexical,
         );
-        let dense = |weights: &Option<Weights>, vector: Option<&[f32]>| {
+        let dense = |weights: &Option<Weights>, vector: Option<Vec<f32>>| {
             let mut logits = weights.as_ref()?.biases.clone();
-            add_scaled_lines(&mut logits, vector?, &weights.as_ref()?.lines);
-            Some(opinion(logits))
+            add_scaled_lines(&mut logits, &vector?, &weights.as_ref()?.lines);
+            Some(Opinion::new(logits))
         };
-        let (of_fast, of_full) = (dense(&heads.fast, fast), dense(&heads.full, full));
-        let opinions = Opinions { lexical: opinion(lexical), fast: of_fast, full: of_full };
+        let of_fast = dense(&heads.fast, fast.map(<[f32]>::to_vec));
+        let of_full = dense(&heads.full, full.map(|full| joined(full, fast)));
+        let opinions = Opinions { lexical: Opinion::new(lexical), fast: of_fast, full: of_full };
         let blend = match self.best {
             Tier::Lexical => Blend::LEXICAL,
             Tier::Fast => Blend::FAST,
@@ -274,11 +288,14 @@ impl Judge<'_> {
             _ => Probe::Sparse { row: &row, features: heads.lexicon.len() },
         };
         let near = self.neighbours.near(&probe, &order);
-        let near_fast = self.fast.as_ref().zip(fast).map(|(neighbours, vector)| {
-            let order = ranking(&Blend::FAST.sum(&opinions.lexical, opinions.of(Tier::Fast)));
-            neighbours.near(&Probe::Dense(vector), &order)
-        });
-        (opinions, near, near_fast.unwrap_or_default())
+        let near_fast = match (&self.fast, fast) {
+            (Some(neighbours), Some(vector)) => {
+                let order = ranking(&Blend::FAST.sum(&opinions.lexical, opinions.of(Tier::Fast)));
+                neighbours.near(&Probe::Dense(vector), &order)
+            }
+            _ => near.clone(),
+        };
+        (opinions, near, near_fast)
     }
 }
 
@@ -302,10 +319,8 @@ fn neighbours(data: &Dataset, heads: &Heads, chosen: &[usize], best: Tier) -> Ne
 
 /// The blend with the temperature that fits it.
 fn warmed(blend: Blend, tier: Tier, held_out: &[HeldOut]) -> Blend {
-    let sums: Vec<(Vec<f32>, usize)> = held_out
-        .iter()
-        .map(|one| (blend.sum(&one.opinions.lexical, one.opinions.of(tier)), one.truth))
-        .collect();
+    let sums: Vec<(Vec<f32>, usize)> =
+        held_out.iter().map(|one| (one.sum(&blend, tier), one.truth)).collect();
     if sums.len() < 20 {
         return blend;
     }
@@ -313,14 +328,18 @@ fn warmed(blend: Blend, tier: Tier, held_out: &[HeldOut]) -> Blend {
     Blend { temperature, ..blend }
 }
 
-/// The lexical weight that judges most examples right. Another than the usual one must be clearly better.
+/// The weights of words and of nearness that judge most examples right. Others than the usual ones must be clearly
+/// better: by more than chance often gives them, the fewer the examples the more.
 fn choose_blend(held_out: &[HeldOut]) -> Blend {
+    #[expect(clippy::cast_precision_loss, reason = "a number of examples")]
+    let clearly = 0.25 / (held_out.len().max(1) as f32).sqrt();
     let mut chosen = (f32::NEG_INFINITY, Blend::FULL);
-    for lexical in Blend::CHOICES {
-        let blend = Blend { lexical, ..Blend::FULL };
+    let choices = Blend::NEAR.into_iter().flat_map(|near| Blend::CHOICES.map(|lexical| (near, lexical)));
+    for (near, lexical) in choices {
+        let blend = Blend { lexical, near, ..Blend::FULL };
         let right = held_out.iter().filter(|one| confidence(one, &blend, Tier::Full).0 == one.truth).count();
         let accuracy = share(right, held_out.len());
-        if accuracy > chosen.0 + 0.002 {
+        if accuracy > chosen.0 + clearly {
             chosen = (accuracy, blend);
         }
     }
@@ -329,22 +348,60 @@ fn choose_blend(held_out: &[HeldOut]) -> Blend {
 
 /// The most probable intent and its probability.
 fn confidence(one: &HeldOut, blend: &Blend, tier: Tier) -> (usize, f32) {
-    let p = blend.probabilities(blend.sum(&one.opinions.lexical, one.opinions.of(tier)));
+    let p = blend.probabilities(one.sum(blend, tier));
     let best = ranking(&p)[0];
     (best, p[best])
 }
 
-fn signs(one: &HeldOut, blend: &Blend, tier: Tier, near: Nearness) -> Signs {
-    let sum = blend.sum(&one.opinions.lexical, one.opinions.of(tier));
-    let p = blend.probabilities(sum.clone());
-    Signs::new(&sum, &p, &ranking(&p), near)
+/// How well held-out examples, and labelled messages out of scope, fit what was taught.
+struct Scored {
+    usual: Option<Usual>,
+    gate: Option<Gate>,
+    inside: Vec<f32>,
+    outside: Vec<f32>,
 }
 
-/// The scores below which lie the shares of the bot's own examples the settings allow.
-fn thresholds(scores: &[f32], settings: &Settings, untried: Thresholds) -> Thresholds {
+impl Scored {
+    fn new(held_out: &[HeldOut], held_outside: &[HeldOut], blend: &Blend, tier: Tier) -> Self {
+        let strengths: Vec<f32> = held_out
+            .iter()
+            .map(|one| {
+                let (first, _) = confidence(one, blend, tier);
+                strength(first, &one.opinions.lexical, one.opinions.of(tier))
+            })
+            .collect();
+        let usual = Usual::of(&strengths);
+        let signs_of = |one: &HeldOut| signs(one, blend, tier, usual);
+        let inside: Vec<Signs> = held_out.iter().map(signs_of).collect();
+        let outside: Vec<Signs> = held_outside.iter().map(signs_of).collect();
+        let gate = (outside.len() >= ENOUGH).then(|| Gate::train(&inside, &outside));
+        let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
+        let (inside, outside) = (inside.iter().map(score).collect(), outside.iter().map(score).collect());
+        Self { usual, gate, inside, outside }
+    }
+}
+
+fn signs(one: &HeldOut, blend: &Blend, tier: Tier, usual: Option<Usual>) -> Signs {
+    let sum = one.sum(blend, tier);
+    let p = blend.probabilities(sum.clone());
+    let order = ranking(&p);
+    let strength = strength(order[0], &one.opinions.lexical, one.opinions.of(tier));
+    Signs::new(&sum, &p, &order, one.near(tier), (strength, usual))
+}
+
+/// The scores below which lie the shares of the bot's own examples the settings allow. Where enough messages out of scope
+/// are known, nothing more is refused than it takes to refuse most of them.
+fn thresholds(scores: &[f32], outside: &[f32], settings: &Settings, untried: Thresholds) -> Thresholds {
     if scores.len() < 20 {
         return untried;
     }
+    let own = at(scores, settings.ask_share);
+    let ask = if outside.len() < ENOUGH { own } else { own.min(at(outside, settings.refused_share)) };
+    Thresholds { ask, accept: at(scores, settings.accept_share).max(ask) }
+}
+
+/// The score below which so large a share of the scores lies.
+fn at(scores: &[f32], share: f32) -> f32 {
     let mut sorted = scores.to_vec();
     sorted.sort_by(f32::total_cmp);
     #[expect(
@@ -353,10 +410,8 @@ fn thresholds(scores: &[f32], settings: &Settings, untried: Thresholds) -> Thres
         clippy::cast_sign_loss,
         reason = "a position in a list"
     )]
-    let at =
-        |part: f32| sorted[((sorted.len() as f32 * part.clamp(0.0, 1.0)) as usize).min(sorted.len() - 1)];
-    let ask = at(settings.ask_share);
-    Thresholds { ask, accept: at(settings.accept_share).max(ask) }
+    let place = (sorted.len() as f32 * share.clamp(0.0, 1.0)) as usize;
+    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
 /// When the fast tier may decide, and what that comes to.
@@ -364,6 +419,7 @@ struct FastTier {
     probability: f32,
     score: f32,
     gate: Option<Gate>,
+    usual: Option<Usual>,
     /// Of the bot's own examples.
     share: f32,
 }
@@ -377,14 +433,8 @@ fn fast_tier(
     (fast, full): (Blend, Blend),
     settings: &Settings,
 ) -> Option<FastTier> {
-    let signs_of = |one: &HeldOut| signs(one, &fast, Tier::Fast, one.near_fast);
-    let inside: Vec<Signs> = held_out.iter().map(signs_of).collect();
-    let outside: Vec<Signs> = held_outside.iter().map(signs_of).collect();
-    let gate = (outside.len() >= ENOUGH).then(|| Gate::train(&inside, &outside));
-    let score = |signs: &Signs| gate.as_ref().map_or_else(|| signs.simple(), |gate| gate.score(signs));
-    let scores: Vec<f32> = inside.iter().map(score).collect();
-    let stricter = Settings { accept_share: settings.fast_share, ..*settings };
-    let least = thresholds(&scores, &stricter, UNTRIED).accept;
+    let Scored { usual, gate, inside: scores, .. } = Scored::new(held_out, held_outside, &fast, Tier::Fast);
+    let least = if scores.len() < 20 { UNTRIED.accept } else { at(&scores, settings.fast_share) };
     let answers: Vec<(f32, bool, bool)> = held_out
         .iter()
         .zip(&scores)
@@ -404,7 +454,7 @@ fn fast_tier(
         precise && right_in_both + answers.len() / 2_000 >= right_in_full
     })?;
     let decided = answers.iter().filter(|(p, ..)| *p >= probability).count();
-    Some(FastTier { probability, score: least, gate, share: share(decided, answers.len()) })
+    Some(FastTier { probability, score: least, gate, usual, share: share(decided, answers.len()) })
 }
 
 fn spelling(corpus: &Corpus) -> Spelling {

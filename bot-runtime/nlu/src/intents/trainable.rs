@@ -14,6 +14,9 @@ pub struct Settings {
     pub threads: usize,
     /// Share of the bot's own examples that may fall below [`Thresholds::ask`].
     pub ask_share: f32,
+    /// Share of the labelled messages out of scope that are to fall below [`Thresholds::ask`]; where they do with fewer of
+    /// the bot's own examples, no more of these are given up.
+    pub refused_share: f32,
     /// Share of the bot's own examples that may fall below [`Thresholds::accept`].
     pub accept_share: f32,
     /// The share of them that is too little like the others for the fast tier. Most of what is out of scope is less like
@@ -23,7 +26,15 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 1, folds: 5, threads: 2, ask_share: 0.03, accept_share: 0.15, fast_share: 0.30 }
+        Self {
+            seed: 1,
+            folds: 5,
+            threads: 2,
+            ask_share: 0.03,
+            refused_share: 0.90,
+            accept_share: 0.15,
+            fast_share: 0.30,
+        }
     }
 }
 

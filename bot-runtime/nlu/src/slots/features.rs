@@ -1,7 +1,11 @@
 //! What the tagger sees of each word.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::clusters::Groups;
 use crate::heads::single_hash;
-use crate::text::fold;
+use crate::text::{common, fold};
 
 /// Words of a sentence that are tagged; a longer one is cut.
 pub(crate) const WORDS: usize = 200;
@@ -19,18 +23,29 @@ enum Kind {
     Place,
     Intent,
     Triple,
+    Rare,
+    Common,
+    Group,
 }
 
-/// Digests of the features of every word. `gazetteer` names the lists a word occurs in; `intent` is what the
-/// sentence was recognised as, if anything.
-pub(crate) fn features(
-    words: &[&str],
-    gazetteer: impl Fn(&str) -> Vec<u32>,
-    intent: Option<&str>,
-) -> Vec<Vec<u64>> {
+/// What is known of a word beside the word.
+pub(crate) struct Known {
+    /// The lists it occurs in.
+    pub lists: Vec<u32>,
+    /// Whether it was hardly ever seen: a name, more often than not.
+    pub is_rare: bool,
+    /// Whether people use it whatever they talk about.
+    pub is_common: bool,
+    /// The groups it belongs to, broad and narrow, if that is known.
+    pub groups: Option<Groups>,
+}
+
+/// Digests of the features of every word. `known` is asked about each word, folded; `intent` is what the sentence was
+/// recognised as, if anything.
+pub(crate) fn features(words: &[&str], known: impl Fn(&str) -> Known, intent: Option<&str>) -> Vec<Vec<u64>> {
     let folded: Vec<String> = words.iter().take(WORDS).map(|word| fold(word)).collect();
     let shapes: Vec<String> = words.iter().take(WORDS).map(|word| shape(word)).collect();
-    let lists: Vec<Vec<u32>> = folded.iter().map(|word| gazetteer(word)).collect();
+    let known: Vec<Known> = folded.iter().map(|word| known(word)).collect();
     let count = folded.len();
     let word = |at: usize, offset: isize| -> &str {
         match at.checked_add_signed(offset) {
@@ -72,9 +87,39 @@ pub(crate) fn features(
                 }
             }
             for offset in -2..=2 {
-                let near = at.checked_add_signed(offset).and_then(|place| lists.get(place));
-                for list in near.into_iter().flatten() {
+                let near = at.checked_add_signed(offset).and_then(|place| known.get(place));
+                for list in near.into_iter().flat_map(|near| &near.lists) {
                     add(Kind::Known, offset, &[&list.to_string()]);
+                }
+            }
+            for offset in -1..=1 {
+                let Some(near) = at.checked_add_signed(offset).and_then(|place| known.get(place)) else {
+                    continue;
+                };
+                if near.is_rare {
+                    add(Kind::Rare, offset, &[]);
+                }
+            }
+            if known[at].is_rare {
+                add(Kind::Rare, 5, &[intent.unwrap_or_default()]);
+                add(Kind::Rare, 6, &[word(at, -1)]);
+                add(Kind::Rare, 7, &[word(at, 1)]);
+            }
+            for offset in -2..=2 {
+                let near = at.checked_add_signed(offset).and_then(|place| known.get(place));
+                if near.is_some_and(|near| near.is_common) {
+                    add(Kind::Common, offset, &[]);
+                }
+            }
+            for offset in -2..=2 {
+                let near = at.checked_add_signed(offset).and_then(|place| known.get(place));
+                let Some(groups) = near.and_then(|near| near.groups) else { continue };
+                for (size, group) in groups.into_iter().enumerate() {
+                    let (size, group) = (size.to_string(), group.to_string());
+                    add(Kind::Group, offset, &[&size, &group]);
+                    if offset == 0 {
+                        add(Kind::Group, 5, &[&size, &group, intent.unwrap_or_default()]);
+                    }
                 }
             }
             add(
@@ -98,6 +143,17 @@ pub(crate) fn features(
             out
         })
         .collect()
+}
+
+/// Whether people use the word whatever they talk about, in any language there is a list of.
+pub(crate) fn is_common(word: &str) -> bool {
+    static WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| common::all().map(fold).collect());
+    WORDS.contains(word)
+}
+
+/// The digest of the word itself.
+pub(crate) fn of_word(word: &str) -> u64 {
+    digest(Kind::Word, 0, &[word])
 }
 
 fn digest(kind: Kind, place: isize, parts: &[&str]) -> u64 {
@@ -134,9 +190,20 @@ mod tests {
 
     #[test]
     fn every_word_has_features_of_its_own() {
-        let found = features(&["play", "jazz"], |_| vec![3], Some("music"));
+        let found = features(
+            &["play", "jazz"],
+            |_| Known { lists: vec![3], is_rare: false, is_common: false, groups: None },
+            Some("music"),
+        );
         assert_eq!(found.len(), 2);
         assert_ne!(found[0], found[1]);
-        assert!(features(&[], |_| Vec::new(), None).is_empty());
+        assert!(
+            features(
+                &[],
+                |_| Known { lists: Vec::new(), is_rare: true, is_common: false, groups: None },
+                None
+            )
+            .is_empty()
+        );
     }
 }

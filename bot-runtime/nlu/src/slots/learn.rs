@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::tagger::{Slot, TaggedSentence, Tagger, TaggerSettings};
 use crate::corpus::{Corpus, EntityKind, Example};
+use crate::embedder::{EmbedError, Embedder};
 use crate::entities::Found;
 use crate::text::{Word, words};
 
@@ -12,7 +13,11 @@ const ENOUGH: usize = 10;
 
 impl Tagger {
     /// Learns the free-text entities of a corpus; none if there are too few examples with them.
-    pub fn learn(corpus: &Corpus, settings: TaggerSettings) -> Option<Self> {
+    pub fn learn(
+        corpus: &Corpus,
+        vectors: Option<&dyn Embedder>,
+        settings: TaggerSettings,
+    ) -> Result<Option<Self>, EmbedError> {
         let free: Vec<&str> = corpus
             .entities
             .iter()
@@ -28,21 +33,29 @@ impl Tagger {
                 sentences.push(sentence);
             }
         }
-        (annotated >= ENOUGH).then(|| Self::train(&sentences, settings))
+        if annotated < ENOUGH {
+            return Ok(None);
+        }
+        Self::train(&sentences, vectors, settings).map(Some)
     }
 
     /// The values in a text; `intent` is what it was recognised as.
-    pub fn find(&self, text: &str, intent: Option<&str>) -> Vec<Found> {
+    pub fn find(
+        &self,
+        text: &str,
+        intent: Option<&str>,
+        vectors: Option<&dyn Embedder>,
+    ) -> Result<Vec<Found>, EmbedError> {
         let all: Vec<Word<'_>> = words(text).collect();
         let pieces: Vec<&str> = all.iter().map(|word| word.text).collect();
-        let slots = self.tag(&pieces, intent).into_iter();
+        let slots = self.tag(&pieces, intent, vectors)?.into_iter();
         let found = slots.filter_map(|slot| {
             let (start, end) = (all.get(slot.first)?.start, all.get(slot.end.checked_sub(1)?)?.end());
             let words = text.get(start..end)?;
             let value = Value::from(words);
             Some(Found { entity: slot.name, start, end, text: words.to_owned(), value, sensitive: false })
         });
-        found.collect()
+        Ok(found.collect())
     }
 }
 

@@ -3,6 +3,7 @@
 //! A slot is found by the words in and around it, so `play ‹Yesterday› by ‹the Beatles›` teaches what a title
 //! and an artist look like without a list of either.
 
+mod clusters;
 mod crf;
 mod features;
 mod learn;

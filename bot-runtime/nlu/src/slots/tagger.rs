@@ -1,11 +1,13 @@
 //! The tagger: annotated sentences in, spans out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::clusters::{Clusters, Groups};
 use super::crf::{Chain, Sentence, best_path};
-use super::features::{WORDS, features};
+use super::features::{Known, WORDS, features, is_common, of_word};
+use crate::embedder::{EmbedError, Embedder};
 use crate::heads::StoredHead;
 use crate::heads::Weights;
 use crate::text::fold;
@@ -21,6 +23,7 @@ pub struct Tagger {
     steps: Vec<f32>,
     /// Words of known values with the lists they are in; sorted.
     gazetteer: Vec<(String, Vec<u32>)>,
+    clusters: Option<Clusters>,
 }
 
 /// A value found: words `first..end` of the sentence.
@@ -61,8 +64,12 @@ pub struct TaggedSentence<'a> {
 }
 
 impl Tagger {
-    /// Learns from sentences.
-    pub fn train(sentences: &[TaggedSentence<'_>], settings: TaggerSettings) -> Self {
+    /// Learns from sentences. With vectors of words, names that were never seen are told by what they are like.
+    pub fn train(
+        sentences: &[TaggedSentence<'_>],
+        vectors: Option<&dyn Embedder>,
+        settings: TaggerSettings,
+    ) -> Result<Self, EmbedError> {
         let mut labels = vec!["O".to_owned()];
         let mut names: Vec<&str> =
             sentences.iter().flat_map(|s| &s.slots).map(|slot| slot.name.as_str()).collect();
@@ -72,18 +79,51 @@ impl Tagger {
             labels.push(format!("B-{name}"));
             labels.push(format!("I-{name}"));
         }
-        let gazetteer = gazetteer(sentences, &names);
+        let values = values(sentences, &names);
+        let gazetteer = gazetteer(&values);
+        let are_many = sentences.len() >= MANY;
+        let least = if are_many { 2 } else { 1 };
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        for word in sentences.iter().flat_map(|sentence| sentence.words.iter().take(WORDS)) {
+            *seen.entry(fold(word)).or_default() += 1;
+        }
+
+        let vocabulary: Vec<&str> = seen.keys().map(String::as_str).collect();
+        let clusters = match vectors {
+            Some(vectors) => Clusters::learn(&vocabulary, vectors)?,
+            None => None,
+        };
+        let groups = groups(clusters.as_ref(), &vocabulary, vectors)?;
 
         let mut counts: HashMap<u64, u32> = HashMap::new();
         let mut digested = Vec::with_capacity(sentences.len());
         for sentence in sentences {
-            let found = features(&sentence.words, |word| known(&gazetteer, word), sentence.intent);
+            // A sentence is looked at as one that was not learned: what it says itself does not count.
+            let own = self::values(std::slice::from_ref(sentence), &names);
+            let mut itself: HashMap<String, u32> = HashMap::new();
+            for word in sentence.words.iter().take(WORDS) {
+                *itself.entry(fold(word)).or_default() += 1;
+            }
+            let known = |word: &str| {
+                let lists = known(&gazetteer, word).into_iter().filter(|list| {
+                    let key = (word.to_owned(), *list as usize);
+                    let own = own.get(&key).copied().unwrap_or(0);
+                    values[&key] - own >= LISTED
+                });
+                let others = seen[word] - itself.get(word).copied().unwrap_or(0);
+                Known {
+                    lists: lists.collect(),
+                    is_rare: are_many && others < least,
+                    is_common: are_many && is_common(word),
+                    groups: groups.get(word).copied(),
+                }
+            };
+            let found = features(&sentence.words, known, sentence.intent);
             for digest in found.iter().flatten() {
                 *counts.entry(*digest).or_default() += 1;
             }
             digested.push(found);
         }
-        let least = if sentences.len() >= 2_000 { 2 } else { 1 };
         let mut digests: Vec<u64> =
             counts.into_iter().filter(|(_, n)| *n >= least).map(|(digest, _)| digest).collect();
         digests.sort_unstable();
@@ -108,13 +148,29 @@ impl Tagger {
             Chain::train(&numbered, digests.len(), labels.len(), settings.iterations, settings.threads);
         let biases = vec![0.0; labels.len()];
         let states = StoredHead::new(&Weights { lines: chain.states, biases });
-        Self { labels, digests, states, steps: chain.steps, gazetteer }
+        Ok(Self { labels, digests, states, steps: chain.steps, gazetteer, clusters })
     }
 
-    /// The slots of a sentence.
-    pub fn tag(&self, words: &[&str], intent: Option<&str>) -> Vec<Slot> {
+    /// The slots of a sentence. Without the vectors it was trained with, it goes by the words alone.
+    pub fn tag(
+        &self,
+        words: &[&str],
+        intent: Option<&str>,
+        vectors: Option<&dyn Embedder>,
+    ) -> Result<Vec<Slot>, EmbedError> {
         let count = self.labels.len();
-        let found = features(words, |word| known(&self.gazetteer, word), intent);
+        let mut folded: Vec<String> = words.iter().take(WORDS).map(|word| fold(word)).collect();
+        folded.sort_unstable();
+        folded.dedup();
+        let folded: Vec<&str> = folded.iter().map(String::as_str).collect();
+        let groups = groups(self.clusters.as_ref(), &folded, vectors)?;
+        let known = |word: &str| Known {
+            lists: known(&self.gazetteer, word),
+            is_rare: self.digests.binary_search(&of_word(word)).is_err(),
+            is_common: is_common(word),
+            groups: groups.get(word).copied(),
+        };
+        let found = features(words, known, intent);
         let mut scores = Vec::with_capacity(found.len() * count);
         for word in &found {
             let present = numbers(&self.digests, word).into_iter().map(|feature| (feature as usize, 1.0));
@@ -132,7 +188,7 @@ impl Tagger {
             }
             open = kind != "O";
         }
-        slots
+        Ok(slots)
     }
 
     /// Whether its parts fit each other; false for a damaged file.
@@ -143,6 +199,19 @@ impl Tagger {
             && self.states.is_sound(self.digests.len())
             && self.steps.len() == count * count
             && self.digests.is_sorted()
+            && self.clusters.as_ref().is_none_or(Clusters::is_sound)
+    }
+}
+
+/// The groups of words, where groups were learned and their vectors are there.
+fn groups<'a>(
+    clusters: Option<&Clusters>,
+    words: &[&'a str],
+    vectors: Option<&dyn Embedder>,
+) -> Result<HashMap<&'a str, Groups>, EmbedError> {
+    match (clusters, vectors) {
+        (Some(clusters), Some(vectors)) => clusters.of(words, vectors),
+        _ => Ok(HashMap::new()),
     }
 }
 
@@ -156,8 +225,14 @@ fn known(gazetteer: &[(String, Vec<u32>)], word: &str) -> Vec<u32> {
     at.map(|at| gazetteer[at].1.clone()).unwrap_or_default()
 }
 
-/// The words that occur in at least two values of a slot, or make one up alone.
-fn gazetteer(sentences: &[TaggedSentence<'_>], names: &[&str]) -> Vec<(String, Vec<u32>)> {
+/// Sentences from which a feature must occur twice, and from which on it is a sign that a word is rare, or common: among a
+/// few sentences nearly every word is rare.
+const MANY: usize = 2_000;
+/// Occurrences in values from which a word is listed: one seen once tells nothing that its own weight does not.
+const LISTED: u32 = 3;
+
+/// How often each word occurs in values of each slot.
+fn values(sentences: &[TaggedSentence<'_>], names: &[&str]) -> HashMap<(String, usize), u32> {
     let mut counts: HashMap<(String, usize), u32> = HashMap::new();
     for sentence in sentences {
         for slot in &sentence.slots {
@@ -167,12 +242,14 @@ fn gazetteer(sentences: &[TaggedSentence<'_>], names: &[&str]) -> Vec<(String, V
             }
         }
     }
+    counts
+}
+
+/// The words that are listed, each with its lists.
+fn gazetteer(values: &HashMap<(String, usize), u32>) -> Vec<(String, Vec<u32>)> {
     let mut by_word: HashMap<String, Vec<u32>> = HashMap::new();
-    // A word seen once tells nothing that its own weight does not: it must have been seen in other sentences.
-    for ((word, list), count) in counts {
-        if count >= 3 {
-            by_word.entry(word).or_default().push(u32::try_from(list).unwrap_or(u32::MAX));
-        }
+    for ((word, list), _) in values.iter().filter(|(_, count)| **count >= LISTED) {
+        by_word.entry(word.clone()).or_default().push(u32::try_from(*list).unwrap_or(u32::MAX));
     }
     let mut out: Vec<_> = by_word.into_iter().collect();
     for (_, lists) in &mut out {
@@ -196,18 +273,19 @@ mod tests {
     }
 
     #[test]
-    fn values_never_seen_are_found_by_what_stands_around_them() {
+    fn values_never_seen_are_found_by_what_stands_around_them() -> Result<(), EmbedError> {
         let sentences = [
             sentence("fly from Paris to Rome", &[("from", 2, 3), ("to", 4, 5)]),
             sentence("fly from Berlin to New York", &[("from", 2, 3), ("to", 4, 6)]),
             sentence("go to Oslo from Madrid", &[("to", 2, 3), ("from", 4, 5)]),
             sentence("I want to go home", &[]),
         ];
-        let tagger = Tagger::train(&sentences, TaggerSettings::default());
+        let tagger = Tagger::train(&sentences, None, TaggerSettings::default())?;
         assert!(tagger.is_sound());
         let slot = |name: &str, first, end| Slot { name: name.to_owned(), first, end };
-        let found = tagger.tag(&["fly", "from", "Quito", "to", "New", "York"], None);
+        let found = tagger.tag(&["fly", "from", "Quito", "to", "New", "York"], None, None)?;
         assert_eq!(found, [slot("from", 2, 3), slot("to", 4, 6)]);
-        assert!(tagger.tag(&[], None).is_empty());
+        assert!(tagger.tag(&[], None, None)?.is_empty());
+        Ok(())
     }
 }
