@@ -30,7 +30,7 @@ pub use http_channel::{
 pub use names::{Name, Names};
 pub use planner::{Downgrade, Plan, PlanError, plan};
 pub use rates::{Rate, Rates};
-pub use setup::{Act, Callback, Identity, Outcome, Registration, Setup};
+pub use setup::{Act, Callback, Identity, Outcome, Registration, Renewed, Setup};
 pub use source::{Delivery, Frame, Poll, Polled, Socket, Source};
 pub use templates::{Template, Templates};
 pub use trouble::Trouble;
@@ -53,6 +53,11 @@ pub trait Channel: Send + Sync {
     /// How fast it may be sent to.
     fn rates(&self) -> Rates {
         Rates::default()
+    }
+
+    /// How fast this recipient may be sent to, where not everyone is alike.
+    fn rates_for(&self, _recipient: &str) -> Rates {
+        self.rates()
     }
 
     /// How its provider calls us, if it does.

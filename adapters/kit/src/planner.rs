@@ -137,7 +137,7 @@ fn media(file: &Media, capabilities: &Capabilities) -> Result<Plan, PlanError> {
 }
 
 fn contact(card: &ContactCard, content: &Content, capabilities: &Capabilities) -> Result<Plan, PlanError> {
-    let ContactCard { name, phones, emails } = card;
+    let ContactCard { name, phones, emails, details: _ } = card;
     let lines: Vec<&str> = name.iter().chain(phones).chain(emails).map(String::as_str).collect();
     if lines.iter().all(|line| line.trim().is_empty()) {
         return Err(PlanError::Empty);

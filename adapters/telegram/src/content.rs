@@ -176,6 +176,7 @@ fn other(message: &Value) -> Option<Content> {
             name: (!name.is_empty()).then(|| name.join(" ")),
             phones: card.phone_number.into_iter().collect(),
             emails: Vec::new(),
+            details: card.vcard.map(|vcard| json!({ "vcard": vcard })),
         }));
     }
     let data = message.get("web_app_data")?;

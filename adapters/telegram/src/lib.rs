@@ -7,6 +7,7 @@
 mod content;
 mod inbound;
 mod media;
+mod methods;
 mod outbound;
 mod refusal;
 mod settings;
@@ -16,6 +17,8 @@ mod wire;
 
 pub use inbound::SECRET_HEADER;
 pub use settings::{ALLOWED_UPDATES, DEFAULT_BASE_URL, is_valid_secret_token};
+
+use std::time::Duration;
 
 use botbuilder_adapter_kit::{Channel, Files, HttpChannel, Rate, Rates, Setup, Source, Webhook};
 use botbuilder_domain::{Capabilities, ChannelKind, channel::TextUnit};
@@ -61,6 +64,13 @@ impl Channel for Telegram {
         Rates { account: Some(Rate::per_second(30, 10)), recipient: Some(Rate::per_second(1, 20)) }
     }
 
+    /// 20 messages a minute in a group, whose number is negative.
+    fn rates_for(&self, recipient: &str) -> Rates {
+        let group = Rate { every: Duration::from_secs(3), burst: 20 };
+        let rates = self.rates();
+        if recipient.starts_with('-') { Rates { recipient: Some(group), ..rates } } else { rates }
+    }
+
     fn webhook(&self) -> Option<&dyn Webhook> {
         Some(self)
     }
@@ -88,6 +98,15 @@ mod tests {
     use botbuilder_domain::{ChannelId, ChannelKind, OrgId, Secret};
     use serde_json::{Map, json};
     use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn groups_are_slower_than_people() {
+        let every = |to: &str| Telegram.rates_for(to).recipient.unwrap().every.as_secs();
+        assert_eq!((every("42"), every("-1001234567890"), every("@channel")), (1, 3, 1));
+        assert_eq!(Telegram.rates_for("-1").account, Telegram.rates().account);
+    }
 
     /// An account for tests.
     pub(crate) fn account() -> Account {

@@ -7,19 +7,35 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Choice, Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::{Telegram, inbound::BUSINESS, refusal, settings::Calling};
+use crate::{
+    Telegram,
+    inbound::BUSINESS,
+    methods::{self, structured},
+    refusal,
+    settings::Calling,
+};
 
 impl HttpChannel for Telegram {
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {
         let settings = Calling::of(account)?;
         let (method, mut body) = call(&part.content)?;
-        body.insert("chat_id".into(), chat_id(&part.to));
+        let taken = methods::taken(&method);
+        // A message that was sent inline is in no chat of ours.
+        if taken.contains(&"chat_id") && !body.contains_key("inline_message_id") {
+            body.insert("chat_id".into(), chat_id(&part.to));
+        }
         if let Some(connection) = part.thread.strip_prefix(BUSINESS) {
-            body.insert("business_connection_id".into(), connection.into());
-        } else if let Ok(topic) = part.thread.parse::<i64>() {
+            if taken.contains(&"business_connection_id") {
+                body.insert("business_connection_id".into(), connection.into());
+            }
+        } else if let Ok(topic) = part.thread.parse::<i64>()
+            && taken.contains(&"message_thread_id")
+        {
             body.insert("message_thread_id".into(), topic.into());
         }
-        if let Some(message_id) = part.reply_to.as_deref().and_then(message_number) {
+        if let Some(message_id) = part.reply_to.as_deref().and_then(message_number)
+            && taken.contains(&"reply_parameters")
+        {
             // Without this a reply to a message that was deleted meanwhile would be refused.
             let reply = json!({ "message_id": message_id, "allow_sending_without_reply": true });
             body.insert("reply_parameters".into(), reply);
@@ -63,6 +79,10 @@ impl HttpChannel for Telegram {
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         if body.get("ok") != Some(&Value::Bool(true)) {
+            // It is as it should be.
+            if refusal::is_unchanged(&body) {
+                return Ok(ProviderMessageId(String::new()));
+            }
             return Err(refusal::interpret(response, &body));
         }
         let result = body.get("result").unwrap_or(&Value::Null);
@@ -72,7 +92,11 @@ impl HttpChannel for Telegram {
         let number = message.get("message_id").and_then(as_text);
         match (chat, number) {
             (Some(chat), Some(number)) => Ok(ProviderMessageId(format!("{chat}:{number}"))),
-            _ if result.is_boolean() => Ok(ProviderMessageId(String::new())),
+            // Of a copy only the number is told. A poll that was stopped, or an answer to a query, is no message.
+            (None, Some(_)) => Ok(ProviderMessageId(String::new())),
+            _ if result.is_boolean() || result.get("options").is_some() => {
+                Ok(ProviderMessageId(String::new()))
+            }
             _ => Err(SendError::Uncertain { message: "accepted, but the answer names no message".into() }),
         }
     }
@@ -96,11 +120,11 @@ fn chat_id(to: &str) -> Value {
 }
 
 /// The number in a provider id `{chat}:{number}`.
-fn message_number(provider_id: &str) -> Option<i64> {
+pub(crate) fn message_number(provider_id: &str) -> Option<i64> {
     provider_id.split_once(':')?.1.parse().ok()
 }
 
-fn refused(message: &str) -> SendError {
+pub(crate) fn refused(message: &str) -> SendError {
     SendError::Permanent { code: "not_encodable".into(), message: message.to_owned() }
 }
 
@@ -131,7 +155,13 @@ fn call(content: &Content) -> Result<(String, Map<String, Value>), SendError> {
         Content::Contact(card) => {
             let phone = card.phones.first().ok_or(refused("the contact has no telephone number"))?;
             let name = card.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(phone);
-            ("sendContact", json!({ "phone_number": phone, "first_name": name }))
+            let mut body = json!({ "phone_number": phone, "first_name": name });
+            // Telegram takes 2 048 bytes of it.
+            let vcard = card.details.as_ref().and_then(|details| details.get("vcard")?.as_str());
+            if let Some(vcard) = vcard.filter(|vcard| vcard.len() <= 2048) {
+                body["vcard"] = vcard.into();
+            }
+            ("sendContact", body)
         }
         Content::Template(_) => return Err(refused("this channel has no templates")),
         Content::Structured { payload } => return structured(payload),
@@ -192,12 +222,4 @@ fn album(items: &[Media]) -> Result<Value, SendError> {
         Ok(item)
     });
     Ok(json!({ "media": described.collect::<Result<Vec<Value>, SendError>>()? }))
-}
-
-/// A payload for this channel: `method` (one that sends), and its parameters beside it.
-fn structured(payload: &Value) -> Result<(String, Map<String, Value>), SendError> {
-    let mut body = payload.as_object().cloned().ok_or(refused("the payload is not an object"))?;
-    let method = body.remove("method").as_ref().and_then(as_text).unwrap_or_default();
-    let sends = method.starts_with("send") && method.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if sends { Ok((method, body)) } else { Err(refused("the payload names no method that sends")) }
 }

@@ -15,6 +15,12 @@ const BLOCKED: &str = "blocked by the user";
 /// 400 in one of these words means that there is nobody at the address.
 const NOBODY: [&str; 4] = ["chat not found", "peer_id_invalid", "group chat was deleted", "user not found"];
 
+/// Whether a change was refused because everything stands as it was wanted.
+pub(crate) fn is_unchanged(body: &Value) -> bool {
+    let description = body.get("description").and_then(Value::as_str).unwrap_or_default();
+    description.to_lowercase().contains("message is not modified")
+}
+
 /// Classifies an answer that is not `"ok": true`. `body` is the parsed answer, null where it is no JSON.
 pub(crate) fn interpret(response: &ProviderResponse, body: &Value) -> SendError {
     let told = body.get("error_code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());

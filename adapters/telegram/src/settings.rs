@@ -8,22 +8,35 @@ use botbuilder_adapter_kit::{Account, SendError};
 /// Where the Bot API is.
 pub const DEFAULT_BASE_URL: &str = "https://api.telegram.org";
 
-/// The kinds of updates to ask for in `setWebhook`; the provider's default leaves out memberships and
-/// reactions.
-pub const ALLOWED_UPDATES: [&str; 13] = [
+/// The kinds of updates to ask for in `setWebhook`: all that are understood. The provider's default leaves out
+/// memberships and reactions, and what is not asked for is never sent.
+pub const ALLOWED_UPDATES: [&str; 26] = [
     "message",
     "edited_message",
     "channel_post",
     "edited_channel_post",
+    "guest_message",
     "business_connection",
     "business_message",
     "edited_business_message",
     "deleted_business_messages",
     "callback_query",
     "message_reaction",
+    "message_reaction_count",
+    "inline_query",
+    "chosen_inline_result",
+    "poll",
     "poll_answer",
     "my_chat_member",
+    "chat_member",
+    "chat_join_request",
+    "shipping_query",
     "pre_checkout_query",
+    "purchased_paid_media",
+    "subscription",
+    "chat_boost",
+    "removed_chat_boost",
+    "managed_bot",
 ];
 
 /// Whether Telegram takes a text as secret token: 1 to 256 letters, digits, `_` and `-`.

@@ -21,6 +21,10 @@ impl Chat {
     pub(crate) fn is_private(&self) -> bool {
         self.kind.as_deref() == Some("private")
     }
+
+    pub(crate) fn is_channel(&self) -> bool {
+        self.kind.as_deref() == Some("channel")
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -56,6 +60,13 @@ pub(crate) struct Message {
     pub(crate) chat: Option<Chat>,
     #[serde(default)]
     pub(crate) from: Option<User>,
+    /// The chat in whose name it was written, in the place of a person: the channel that a group belongs to, or the
+    /// group itself. `from` then holds a stand-in, often a bot of Telegram's.
+    #[serde(default)]
+    pub(crate) sender_chat: Option<Chat>,
+    /// The bot that wrote it in the name of a business account.
+    #[serde(default)]
+    pub(crate) sender_business_bot: Option<User>,
     #[serde(default, deserialize_with = "opt_text")]
     pub(crate) media_group_id: Option<String>,
     #[serde(default, deserialize_with = "opt_integer")]
@@ -98,6 +109,8 @@ pub(crate) struct Reaction {
     pub(crate) message_id: Option<String>,
     #[serde(default)]
     pub(crate) user: Option<User>,
+    #[serde(default)]
+    pub(crate) actor_chat: Option<Chat>,
     #[serde(default, deserialize_with = "opt_integer")]
     pub(crate) date: Option<i64>,
     #[serde(default)]
@@ -170,6 +183,8 @@ pub(crate) struct Point {
 pub(crate) struct Card {
     #[serde(default, deserialize_with = "opt_text")]
     pub(crate) phone_number: Option<String>,
+    #[serde(default, deserialize_with = "opt_text")]
+    pub(crate) vcard: Option<String>,
     #[serde(default, deserialize_with = "opt_text")]
     pub(crate) first_name: Option<String>,
     #[serde(default, deserialize_with = "opt_text")]

@@ -166,6 +166,10 @@ pub struct ContactCard {
     /// E-mail addresses as they came.
     #[serde(default)]
     pub emails: Vec<String>,
+    /// What else is known of the person, an object in the words of the network: WhatsApp's `org`, `addresses`, `urls` and
+    /// `birthday`, and the `vcard` of either network that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<serde_json::Value>,
 }
 
 /// How the key of an option begins whose id is too long for its network.

@@ -189,7 +189,7 @@ impl Sender {
                 let until = (now + LOOK_AGAIN).min(just_after(message));
                 return Ok(Sent::Later { until, scheduled: false, whole_account: true });
             }
-            let rates = connected.as_ref().map_or_else(Rates::default, |connected| rates(channel, connected));
+            let rates = connected.as_ref().map_or_else(Rates::default, |connected| rates(channel, connected, &job.body.to));
             let account = connected.map(|connected| connected.account);
             let mut leave = Leave::Now(Box::new(Way::plain(&message.content)));
             if let Some(account) = &account
@@ -404,8 +404,8 @@ fn parts_left(way: &Way, channel: &dyn Channel, progress: &Progress) -> usize {
 }
 
 /// The rates at which an account sends: its network's, as its settings change them, and no more than operators allow.
-fn rates(channel: &dyn Channel, connected: &Connected) -> Rates {
-    let rates = channel.rates().with_settings(&connected.account.settings);
+fn rates(channel: &dyn Channel, connected: &Connected, recipient: &str) -> Rates {
+    let rates = channel.rates_for(recipient).with_settings(&connected.account.settings);
     connected.rate_per_second.map_or(rates, |per_second| rates.at_most(per_second))
 }
 

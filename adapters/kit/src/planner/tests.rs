@@ -235,6 +235,7 @@ fn a_card_becomes_text() {
         name: Some("Ada".into()),
         phones: vec!["+44 20 1".into()],
         emails: vec!["ada@example.org".into()],
+        details: None,
     };
     let plan = plan(&Content::Contact(card), &BARE).unwrap();
     assert_eq!(texts(&plan), ["Ada\n+44 20 1\nada@example.org"]);
@@ -244,7 +245,7 @@ fn a_card_becomes_text() {
 #[test]
 fn nothing_is_not_sent() {
     assert_eq!(plan(&Content::text(" \n"), &FULL), Err(PlanError::Empty));
-    let nobody = ContactCard { name: None, phones: Vec::new(), emails: Vec::new() };
+    let nobody = ContactCard { name: None, phones: Vec::new(), emails: Vec::new(), details: None };
     assert_eq!(plan(&Content::Contact(nobody), &FULL), Err(PlanError::Empty));
 }
 

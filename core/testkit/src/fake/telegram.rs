@@ -1,6 +1,7 @@
 //! A Telegram Bot API of our own: `POST /bot{token}/{method}`. What people do goes to the webhook, or waits for
 //! `getUpdates` while none is set.
 
+mod acts;
 mod limits;
 mod people;
 mod updates;
@@ -33,7 +34,7 @@ use super::{
     control::{self, Control, Said, Tapped, lock, taken},
     faults::{self, Worded},
     files,
-    journal::{Arrived, Journal},
+    journal::Journal,
 };
 
 /// How a fake is set up.
@@ -185,7 +186,10 @@ impl Inner {
             return Ok(());
         }
         let secret = lock(&self.secret_token).clone();
-        self.control.caller.post(update.to_owned(), (SECRET_HEADER, &secret)).await
+        let (body, header) = (update.to_owned(), [(SECRET_HEADER, secret.as_str())]);
+        let answer = self.control.caller.post_answered(body, "application/json", &header).await?;
+        acts::of_answer(self, &answer).await;
+        Ok(())
     }
 
     fn bot(&self) -> Value {
@@ -217,11 +221,8 @@ async fn call(
     let Some(body) = parameters else {
         return refuse(control, 400, "Bad Request: can't parse request");
     };
-    if method == "sendMediaGroup" {
-        return send_album(&state, fault, body).await;
-    }
-    if limits::sends(&method) {
-        return send(&state, fault, &method, body).await;
+    if acts::knows(&method) {
+        return acts::act(&state, fault, &method, body).await;
     }
     match method.as_str() {
         "getMe" => result(state.bot()),
@@ -242,16 +243,6 @@ async fn call(
             result(
                 json!({ "url": url, "has_custom_certificate": false, "pending_update_count": state.updates.waiting() }),
             )
-        }
-        "sendChatAction" => match limits::chat(&body) {
-            Ok(_) => signal(control),
-            Err(description) => refuse(control, 400, &description),
-        },
-        "answerCallbackQuery" if body.get("callback_query_id").is_some_and(Value::is_string) => {
-            signal(control)
-        }
-        "answerCallbackQuery" => {
-            refuse(control, 400, "Bad Request: query is too old and response timeout expired")
         }
         _ => refuse(control, 404, "Not Found"),
     }
@@ -314,69 +305,6 @@ async fn download(State(state): State<Arc<Inner>>, Path((bot, id)): Path<(String
     if known { state.control.files.serve(&id) } else { StatusCode::NOT_FOUND.into_response() }
 }
 
-async fn send(state: &Inner, fault: super::Fault, method: &str, body: Map<String, Value>) -> Response {
-    let control = &state.control;
-    let limits::Taken { to, text } = match limits::check(method, &body) {
-        Ok(taken) => taken,
-        Err(description) => return refuse(control, 400, &description),
-    };
-    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
-        return refuse(control, 403, "Forbidden: bot was blocked by the user");
-    }
-    let shown = |field: &str| body.get(field).cloned();
-    let (markup, sent_text) = (shown("reply_markup"), shown("text"));
-    let kind = method.trim_start_matches("send").to_lowercase();
-    let arrived = Arrived { to, tag: None, kind, text, body: Value::Object(body) };
-    let accepted = control.accept(arrived, |_, number| number.to_string());
-    if let Some(response) = faults::after(fault).await {
-        return response;
-    }
-    let number: u64 = accepted.id.parse().unwrap_or(0);
-    let chat: i64 = accepted.to.parse().unwrap_or(0);
-    let chat = if chat < 0 {
-        json!({ "id": chat, "type": "supergroup", "title": "Group" })
-    } else {
-        webhook::private(chat)
-    };
-    let mut message =
-        json!({ "message_id": number, "from": state.bot(), "chat": chat, "date": accepted.at.timestamp() });
-    for (field, value) in [("reply_markup", markup), ("text", sent_text)] {
-        if let Some(value) = value {
-            message[field] = value;
-        }
-    }
-    result(message)
-}
-
-/// Several files at once: each is a message of its own, and they share a group.
-async fn send_album(state: &Inner, fault: super::Fault, body: Map<String, Value>) -> Response {
-    let control = &state.control;
-    let (to, items) = match limits::album(&body) {
-        Ok(taken) => taken,
-        Err(description) => return refuse(control, 400, &description),
-    };
-    if control.ask(|dice| dice.behaviour.unreachable.contains(&to)) {
-        return refuse(control, 403, "Forbidden: bot was blocked by the user");
-    }
-    let group = state.next_update().to_string();
-    let mut messages = Vec::with_capacity(items.len());
-    for item in items {
-        let text = item.get("caption").and_then(Value::as_str).map(str::to_owned);
-        let kind = item.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let arrived = Arrived { to: to.clone(), tag: None, kind, text, body: item };
-        let accepted = control.accept(arrived, |_, number| number.to_string());
-        let number: u64 = accepted.id.parse().unwrap_or(0);
-        messages.push(json!({
-            "message_id": number, "from": state.bot(), "chat": webhook::private(to.parse().unwrap_or(0)),
-            "date": accepted.at.timestamp(), "media_group_id": group,
-        }));
-    }
-    if let Some(response) = faults::after(fault).await {
-        return response;
-    }
-    result(messages.into())
-}
-
 /// Flags come as booleans, or as texts in a form.
 fn is_true(value: &Value) -> bool {
     matches!(value, Value::Bool(true)) || value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("true"))
@@ -412,11 +340,6 @@ fn set_webhook(state: &Arc<Inner>, body: &Map<String, Value>) -> Response {
         }
         Err(_) => refuse(control, 400, "Bad Request: bad webhook: this fake calls loopback only"),
     }
-}
-
-fn signal(control: &Control) -> Response {
-    control.count(|counters| counters.signals += 1);
-    result(true.into())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "every caller makes the value for this")]

@@ -32,6 +32,10 @@ fn needed(method: &str) -> Option<(&'static [&'static str], bool)> {
         "sendLocation" => (&["latitude", "longitude"], false),
         "sendVenue" => (&["latitude", "longitude", "title", "address"], false),
         "sendContact" => (&["phone_number", "first_name"], false),
+        "sendVideoNote" => (&["video_note"], false),
+        "sendPoll" => (&["question"], false),
+        "sendDice" => (&[], false),
+        "sendInvoice" => (&["title", "description", "payload", "currency"], false),
         _ => return None,
     })
 }
@@ -64,6 +68,13 @@ pub(super) fn check(method: &str, body: &Map<String, Value>) -> Checked<Taken> {
     if caption.is_some_and(|caption| units(caption) > 1024) {
         return refused("message caption is too long");
     }
+    let listed = |field: &str| body.get(field).and_then(Value::as_array).map_or(0, Vec::len);
+    if method == "sendPoll" && !(1..=12).contains(&listed("options")) {
+        return refused("poll must have at least 1 and at most 12 options");
+    }
+    if method == "sendInvoice" && listed("prices") == 0 {
+        return refused("there must be at least one price");
+    }
     if let Some(reply) = body.get("reply_parameters")
         && reply.get("message_id").and_then(Value::as_i64).is_none()
     {
@@ -73,6 +84,29 @@ pub(super) fn check(method: &str, body: &Map<String, Value>) -> Checked<Taken> {
         keyboard(markup)?;
     }
     Ok(Taken { to, text: text.or(caption).map(str::to_owned) })
+}
+
+/// What a person reads in a message after it was changed, where that is told.
+pub(super) fn edited(method: &str, body: &Map<String, Value>) -> Checked<Option<String>> {
+    let text = |field: &str| body.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    if let Some(markup) = body.get("reply_markup") {
+        keyboard(markup)?;
+    }
+    let (shown, most) = match method {
+        "editMessageText" => (text("text"), 4096),
+        "editMessageCaption" => (text("caption"), 1024),
+        _ => (None, usize::MAX),
+    };
+    if method == "editMessageText" && shown.is_none() {
+        return refused("message text is empty");
+    }
+    if method == "editMessageMedia" && !body.get("media").is_some_and(Value::is_object) {
+        return refused("there is no media in the request");
+    }
+    if shown.is_some_and(|shown| units(shown) > most) {
+        return refused("message is too long");
+    }
+    Ok(shown.map(str::to_owned))
 }
 
 /// Several files at once: 2 to 10, sound and documents only with their own kind, and no keyboard.
