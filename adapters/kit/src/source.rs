@@ -76,6 +76,12 @@ pub enum Frame {
         /// What to write back.
         acknowledge: String,
     },
+    /// Something came in for other accounts of the same app: the provider writes to any of the app's sockets. It is read
+    /// once more as each of these accounts, and not acknowledged where none of them is connected.
+    Foreign {
+        /// The provider's ids of the accounts.
+        accounts: Vec<String>,
+    },
     /// The provider will close this socket: the next one is to be opened first.
     Refresh,
     /// The provider takes no sockets from this account.
@@ -94,4 +100,7 @@ pub trait Socket: Send + Sync {
 
     /// What a frame means.
     fn read(&self, account: &Account, frame: &str, received: DateTime<Utc>) -> Frame;
+
+    /// Whether two accounts are of one app, so that what comes for one may come over the socket of the other.
+    fn is_same_app(&self, one: &Account, other: &Account) -> bool;
 }

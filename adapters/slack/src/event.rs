@@ -197,13 +197,30 @@ impl<'a> Reading<'a> {
         if item.kind.as_deref() != Some("message") {
             return None;
         }
-        let channel = item.channel?;
-        let user = reaction.user?;
-        let what = Inbound::Reaction {
-            provider_id: format!("{channel}:{}", item.ts?),
-            emoji: added.then_some(reaction.reaction?),
+        let (channel, ts, user) = (item.channel?, item.ts?, reaction.user?);
+        let ours = |id: Option<&String>| id.is_some() && id == self.bot.as_ref();
+        let to_us = ours(reaction.item_user.as_ref());
+        // Ours come back as events, too. In channels people react to each other.
+        let aside = if ours(Some(&user)) {
+            Some("own_reaction")
+        } else if settings::mentions_only(self.account) && !is_direct(&channel) && !to_us {
+            Some("not_addressed")
+        } else {
+            None
+        };
+        let what = match aside {
+            Some(name) => Inbound::Service { name: name.to_owned(), raw: self.raw.clone() },
+            None => Inbound::Reaction {
+                provider_id: format!("{channel}:{ts}"),
+                emoji: added.then_some(reaction.reaction?),
+            },
         };
         let mut event = self.event(person(&channel, Some(&user), Name::default()), self.id(), what);
+        // The event does not say in which thread the message stands. What a person wrote begins one, as far as is
+        // known; an answer of ours stands in one whose beginning is not named.
+        if !to_us {
+            event.thread = thread(self.account, &channel, None, &ts);
+        }
         event.occurred_at = reaction.event_ts.as_deref().and_then(instant);
         Some(vec![event])
     }
@@ -286,4 +303,37 @@ fn thread(account: &Account, channel: &str, root: Option<&str>, ts: &str) -> Str
 
 fn begins(word: &str, prefixes: &[&str]) -> bool {
     prefixes.iter().any(|prefix| word.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::setup::tests::account;
+
+    #[test]
+    fn where_only_mentions_count_a_reaction_has_to_be_to_a_message_of_ours() {
+        let mut account = account();
+        account.settings.insert("bot_user_id".into(), "UBOT".into());
+        account.settings.insert("group_mode".into(), "mentions".into());
+        let what = |channel: &str, by: &str, to: &str| {
+            let raw = json!({
+                "type": "reaction_added", "user": by, "reaction": "eyes", "item_user": to,
+                "item": { "type": "message", "channel": channel, "ts": "1.000001" },
+            });
+            let mut events = Reading::of(&account, &Map::new(), &raw).events();
+            assert_eq!(events.len(), 1);
+            match events.remove(0).what {
+                Inbound::Reaction { .. } => "reaction".to_owned(),
+                Inbound::Service { name, .. } => name,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(what("C1", "U1", "UBOT"), "reaction");
+        assert_eq!(what("C1", "U1", "U2"), "not_addressed");
+        assert_eq!(what("D1", "U1", "U2"), "reaction");
+        assert_eq!(what("C1", "UBOT", "U1"), "own_reaction");
+        assert_eq!(what("D1", "UBOT", "U1"), "own_reaction");
+    }
 }

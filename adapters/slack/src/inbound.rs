@@ -70,7 +70,7 @@ pub(crate) fn read(account: &Account, body: &Body) -> Received {
 }
 
 /// Whether a body is for this app in this workspace. What names neither is.
-fn is_ours(account: &Account, body: &Body) -> bool {
+pub(crate) fn is_ours(account: &Account, body: &Body) -> bool {
     let app = body.app();
     if let (Some(theirs), Some(ours)) = (app.as_deref(), account.setting("app_id"))
         && theirs != ours

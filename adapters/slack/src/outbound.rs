@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 use crate::{Slack, blocks, media, mrkdwn::escape, refusal, response_url, settings::Calling};
 
 /// The methods that a structured payload may name, and the field in which each takes the channel, if it does.
-const METHODS: [(&str, Option<&str>); 14] = [
+const METHODS: [(&str, Option<&str>); 17] = [
     ("chat.postMessage", Some("channel")),
     ("chat.postEphemeral", Some("channel")),
     ("chat.scheduleMessage", Some("channel")),
     ("chat.update", Some("channel")),
     ("chat.delete", Some("channel")),
+    ("chat.startStream", Some("channel")),
+    ("chat.appendStream", Some("channel")),
+    ("chat.stopStream", Some("channel")),
     ("reactions.add", Some("channel")),
     ("reactions.remove", Some("channel")),
     ("pins.add", Some("channel")),
@@ -28,7 +31,8 @@ const METHODS: [(&str, Option<&str>); 14] = [
 ];
 
 /// Of these, the ones that make a message and so may stand in a thread.
-const POSTS: [&str; 3] = ["chat.postMessage", "chat.postEphemeral", "chat.scheduleMessage"];
+const POSTS: [&str; 4] =
+    ["chat.postMessage", "chat.postEphemeral", "chat.scheduleMessage", "chat.startStream"];
 
 impl HttpChannel for Slack {
     fn encode(&self, account: &Account, part: &Part) -> Result<Vec<ProviderRequest>, SendError> {

@@ -61,6 +61,9 @@ impl Socket for Slack {
                 (Body::Event(payload), written)
             }
         };
+        if !inbound::is_ours(account, &body) {
+            return Frame::Foreign { accounts: body.teams() };
+        }
         let received = inbound::read(account, &body);
         let mut acknowledge = json!({ "envelope_id": envelope });
         let may_answer = frame.get("accepts_response_payload").and_then(Value::as_bool) == Some(true);
@@ -71,6 +74,12 @@ impl Socket for Slack {
             delivery: Delivery { events: received.events, body: written.into() },
             acknowledge: acknowledge.to_string(),
         }
+    }
+
+    /// The app's own token opens the sockets, and says whose they are.
+    fn is_same_app(&self, one: &Account, other: &Account) -> bool {
+        let [one, other] = [one, other].map(|account| account.credentials.get("app_token"));
+        one.zip(other).is_some_and(|(one, other)| !one.expose().is_empty() && one.expose() == other.expose())
     }
 }
 
@@ -109,6 +118,8 @@ fn refused(error: SendError) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use botbuilder_adapter_kit::account::Credentials;
+
     use super::*;
     use crate::setup::tests::account;
 
@@ -179,11 +190,22 @@ mod tests {
         assert_eq!(read(&json!([])), Frame::Ignored);
         let (delivery, answer) = delivered(&json!({ "type": "hologram", "envelope_id": "e9" }));
         assert_eq!((answer["envelope_id"].as_str(), delivery.events.len()), (Some("e9"), 1));
-        // Of another workspace: acknowledged, and nobody's.
+    }
+
+    #[test]
+    fn what_is_for_another_workspace_of_the_app_is_not_acknowledged_here() {
         let foreign = json!({ "type": "event_callback", "team_id": "T2", "event": {} });
-        let (delivery, _) =
-            delivered(&json!({ "type": "events_api", "envelope_id": "e", "payload": foreign }));
-        assert!(delivery.events.is_empty());
+        let frame = read(&json!({ "type": "events_api", "envelope_id": "e", "payload": foreign }));
+        assert_eq!(frame, Frame::Foreign { accounts: vec!["T2".to_owned()] });
+        let with_token = |token: &str| {
+            let mut other = account();
+            let credentials = json!({ "app_token": token });
+            other.credentials = Credentials::from_object(credentials.as_object().unwrap());
+            other
+        };
+        assert!(Slack.is_same_app(&account(), &with_token("xapp-for-tests")));
+        assert!(!Slack.is_same_app(&account(), &with_token("xapp-of-another")));
+        assert!(!Slack.is_same_app(&with_token(""), &with_token("")));
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub(crate) struct Reaction {
     pub(crate) reaction: Option<String>,
     #[serde(default)]
     pub(crate) item: Option<Item>,
+    /// Who wrote the message.
+    #[serde(default, deserialize_with = "opt_text")]
+    pub(crate) item_user: Option<String>,
     #[serde(default, deserialize_with = "opt_text")]
     pub(crate) event_ts: Option<String>,
 }

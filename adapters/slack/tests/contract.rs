@@ -33,7 +33,7 @@ fn account() -> Account {
 
 /// Fixtures are JSON; interactions and slash commands travel as forms.
 fn as_sent(fixture: Bytes) -> Bytes {
-    const INTERACTIONS: [&str; 11] = [
+    const INTERACTIONS: [&str; 12] = [
         "block_actions",
         "view_submission",
         "view_closed",
@@ -43,6 +43,7 @@ fn as_sent(fixture: Bytes) -> Bytes {
         "interactive_message",
         "dialog_submission",
         "dialog_cancellation",
+        "dialog_suggestion",
         "workflow_step_edit",
         "hologram_action",
     ];

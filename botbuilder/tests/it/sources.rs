@@ -171,3 +171,38 @@ async fn a_slack_without_the_right_token_says_what_is_missing_and_works_when_it_
     acme.slack.say("U0ADA", "hello").await.expect("acknowledged");
     acme.slack_replies("U0ADA", 1).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_over_the_socket_of_one_workspace_for_another_of_the_app_finds_it() {
+    let options =
+        Options { organizations: vec!["acme", "other"], flow: super::echo_flow(), ..Options::default() };
+    let platform = TestPlatform::with(options).await;
+    let (acme, other) = (&platform.organizations[0], &platform.organizations[1]);
+    // Slack's events are of the workspace of the other channel, and only this one has a socket.
+    let statements = [
+        "UPDATE channels SET settings = settings || '{\"polling\": true, \"team_id\": \"T0ELSE\"}' \
+         WHERE type = 'slack' AND organization_id = (SELECT id FROM organizations WHERE slug = 'acme')",
+        "UPDATE channels SET provider_account_id = settings ->> 'team_id' \
+         WHERE type = 'slack' AND organization_id = (SELECT id FROM organizations WHERE slug = 'other')",
+    ];
+    for statement in statements {
+        execute(&platform.pool, statement).await;
+    }
+    platform.gateway.accounts.forget();
+    eventually("a socket is open", async || (acme.slack.sockets() == 1).then_some(())).await;
+    acme.slack.say("U0ADA", "hello").await.expect("acknowledged");
+    other.slack_replies("U0ADA", 1).await;
+    assert!(acme.slack.conversation("U0ADA").is_empty());
+
+    // Another app's channel is not told what this app hears.
+    let statement = "UPDATE channels SET provider_account_id = NULL WHERE type = 'slack'";
+    execute(&platform.pool, statement).await;
+    platform.gateway.accounts.forget();
+    let (before, heard) = (acme.slack.acknowledged(), acme.slack.envelopes());
+    let saying = acme.slack.say("U0ADA", "again");
+    tokio::select! {
+        said = saying => panic!("acknowledged for nobody: {said:?}"),
+        () = async { eventually("it comes again", async || (acme.slack.envelopes() >= heard + 2).then_some(())).await } => {}
+    }
+    assert_eq!(acme.slack.acknowledged(), before);
+}

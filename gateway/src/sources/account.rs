@@ -131,16 +131,26 @@ impl Run<'_> {
         deliveries: Vec<Delivery>,
         received: DateTime<Utc>,
     ) -> Result<(), Trouble> {
-        let kind = self.account.kind.as_str();
+        self.keep_for(self.account, deliveries, received).await
+    }
+
+    /// The same for another account of the app, whose event came here.
+    pub(super) async fn keep_for(
+        &self,
+        account: &Arc<Account>,
+        deliveries: Vec<Delivery>,
+        received: DateTime<Utc>,
+    ) -> Result<(), Trouble> {
+        let kind = account.kind.as_str();
         for Delivery { events, body } in deliveries {
             let count = events.len();
-            match ingress::append(self.gateway, self.account, events, &body, received, received).await {
+            match ingress::append(self.gateway, account, events, &body, received, received).await {
                 Ok(()) => {
                     metrics::counter!("ingress_events_total", "channel" => kind).increment(count as u64);
                 }
                 // It would be too large the next time too, and hold back everything behind it.
                 Err(Refusal::TooLarge) => {
-                    error!(channel.id = %self.account.channel, "something that came is too large, and is left out");
+                    error!(channel.id = %account.channel, "something that came is too large, and is left out");
                     metrics::counter!("ingress_refused_total", "reason" => "too_large").increment(1);
                 }
                 Err(_) => return Err(Trouble::passing("unavailable", "the stream takes nothing")),

@@ -3,9 +3,10 @@
 //! Each socket is a task. What comes is acknowledged once it is durable. When the provider says that it is going to close
 //! a socket, the next one is opened first, and the old one is read until it is closed, so nothing falls between the two.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Delivery, Frame, Socket, Trouble};
+use botbuilder_adapter_kit::{Account, Delivery, Frame, Socket, Trouble};
+use botbuilder_domain::ChannelId;
 use botbuilder_service::http;
 use chrono::{DateTime, Utc};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::account::{Run, Shown};
 
@@ -168,24 +169,71 @@ async fn read(
             Frame::Refused(trouble) => return Err(trouble),
             Frame::Ignored => {}
             Frame::Delivery { delivery, acknowledge } => {
-                if keep(run, delivery, received).await {
-                    let written = socket.send(Message::text(acknowledge)).await;
-                    // It is durable; where this is not heard it comes again, and is known.
-                    if let Err(error) = written {
-                        debug!(error = %error, "something that was kept was not acknowledged");
-                    }
+                if keep(run, run.account, delivery, received).await {
+                    acknowledged(&mut socket, acknowledge).await;
+                }
+            }
+            Frame::Foreign { accounts } => {
+                if let Some(acknowledge) = pass_on(run, channel, &text, &accounts, received).await {
+                    acknowledged(&mut socket, acknowledge).await;
                 }
             }
         }
     }
 }
 
+/// Tells that something is durable; where this is not heard it comes again, and is known.
+async fn acknowledged(socket: &mut http::Socket, acknowledge: String) {
+    if let Err(error) = socket.send(Message::text(acknowledge)).await {
+        debug!(error = %error, "something that was kept was not acknowledged");
+    }
+}
+
+/// Keeps what came for other accounts of the app, and gives what to write back. None where it is kept for nobody: it comes
+/// again, perhaps to somebody who knows whose it is.
+async fn pass_on(
+    run: &Run<'_>,
+    channel: &dyn Socket,
+    frame: &str,
+    accounts: &[String],
+    received: DateTime<Utc>,
+) -> Option<String> {
+    let kind = run.account.kind;
+    let mut answer = None;
+    let mut done: Vec<ChannelId> = Vec::new();
+    for id in accounts {
+        let found = run.gateway.accounts.by_provider_account(kind, id).await;
+        let found = found.inspect_err(|error| {
+            warn!(error = %error, "account of something that came over a socket cannot be looked up");
+        });
+        for account in found.ok()? {
+            // Whoever has another app's token is not told what this app hears.
+            if done.contains(&account.channel) || !channel.is_same_app(run.account, &account) {
+                continue;
+            }
+            let Frame::Delivery { delivery, acknowledge } = channel.read(&account, frame, received) else {
+                continue;
+            };
+            if !keep(run, &account, delivery, received).await {
+                return None;
+            }
+            done.push(account.channel);
+            answer = Some(acknowledge);
+        }
+    }
+    if answer.is_none() {
+        debug!(channel.id = %run.account.channel, "something came over a socket for an account that is not connected");
+        metrics::counter!("ingress_unconnected_total", "channel" => kind.as_str()).increment(1);
+    }
+    answer
+}
+
 /// Keeps what came, while the provider waits for it. What it sends once more if it hears nothing; taps and commands it
 /// does not, so a moment without the stream is waited out.
-async fn keep(run: &Run<'_>, delivery: Delivery, received: DateTime<Utc>) -> bool {
+async fn keep(run: &Run<'_>, account: &Arc<Account>, delivery: Delivery, received: DateTime<Utc>) -> bool {
     let deadline = Instant::now() + KEEP_WITHIN;
     loop {
-        match run.keep(vec![delivery.clone()], received).await {
+        match run.keep_for(account, vec![delivery.clone()], received).await {
             Ok(()) => return true,
             Err(_) if Instant::now() + KEEP_AGAIN < deadline => sleep(KEEP_AGAIN).await,
             Err(_) => return false,

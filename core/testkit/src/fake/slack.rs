@@ -4,6 +4,7 @@
 mod files;
 mod limits;
 mod methods;
+mod others;
 mod socket;
 mod webhook;
 

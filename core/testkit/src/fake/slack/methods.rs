@@ -1,6 +1,9 @@
 //! The methods of the Web API that the adapter and foreign clients call.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -11,15 +14,22 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Inner, direct, files, limits, lock};
+use super::{Inner, direct, files, limits, lock, others};
 use crate::fake::{
     Fault,
     control::Control,
     faults::{self, Worded},
     journal::Arrived,
+    pace::{Allowed, Limit},
 };
 
 type Arguments = Map<String, Value>;
+
+/// Several hundred messages a minute for a workspace; one a second in a channel, where short bursts pass.
+const ALLOWED: Allowed = Allowed {
+    account: Limit::new(Duration::from_millis(200), 60),
+    recipient: |_| Some(Limit::new(Duration::from_secs(1), 10)),
+};
 
 /// How often a command may be answered.
 const RESPONSES: u32 = 5;
@@ -88,7 +98,7 @@ pub(super) async fn call(
             control.count(|counters| counters.signals += 1);
             Json(json!({ "ok": true, "view": { "id": "V0FAKE" } })).into_response()
         }
-        _ => refuse(control, "unknown_method"),
+        _ => others::call(&state, &method, &arguments).unwrap_or_else(|| refuse(control, "unknown_method")),
     }
 }
 
@@ -137,6 +147,11 @@ async fn send(state: &Inner, fault: Fault, method: &str, arguments: Arguments) -
     };
     if control.ask(|dice| dice.behaviour.unreachable.contains(&taken.to)) {
         return refuse(control, "channel_not_found");
+    }
+    if let Some(too_fast) = control.too_fast(ALLOWED, &taken.to) {
+        let mut response = worded(control, Worded::Throttled(None));
+        response.headers_mut().insert(header::RETRY_AFTER, too_fast.seconds().into());
+        return response;
     }
     let channel = if taken.to.starts_with(['U', 'W']) { direct(&taken.to) } else { taken.to.clone() };
     let (ts, shown) = (state.next_ts(), taken.text.clone().unwrap_or_default());
