@@ -22,6 +22,7 @@ use botbuilder_gateway::{
     ingress::{self, app::PlatformApps},
     internal, media, names, public, sources,
     templates::TemplateSync,
+    tokens::TokenRenewal,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
 };
 use botbuilder_media::{LINK_KEY, Media};
@@ -311,6 +312,7 @@ async fn build(
                 let sender = dispatcher::ProviderHttp::new(http::Client::new(&config.outbound)?);
                 let connecting = Connecting::new(gateway.clone(), sender, config.listen.base_url());
                 supervisor.start(AccountChecks::new(gateway.clone(), connecting.clone(), root.clone()));
+                supervisor.start(TokenRenewal::new(gateway.clone(), connecting.clone(), root.clone()));
                 supervisor.start(TemplateSync::new(gateway.clone(), connecting, root.clone()));
             }
             Role::Runtime => {

@@ -45,7 +45,7 @@ pub struct Accounts {
     root: RootKey,
     by_public_id: Kept<String>,
     by_channel: Kept<ChannelId, Connected>,
-    by_provider_account: Kept<(ChannelKind, String)>,
+    by_provider_account: Kept<(ChannelKind, String), Arc<Vec<Found>>>,
     asking_by_public_id: Asking,
     asking_by_channel: Asking,
     changed: watch::Sender<()>,
@@ -108,12 +108,17 @@ impl Accounts {
         Ok(account)
     }
 
-    /// The connected account that a provider knows by this id.
-    pub async fn by_provider_account(
-        &self,
-        kind: ChannelKind,
-        id: &str,
-    ) -> Result<Option<Arc<Account>>, Error> {
+    /// The connected accounts that a provider means by this id: one, or all below an account of several numbers.
+    pub async fn by_provider_account(&self, kind: ChannelKind, id: &str) -> Result<Vec<Arc<Account>>, Error> {
+        let mut accounts = Vec::new();
+        for Found { org, id } in self.known_as(kind, id).await?.iter().flat_map(|found| found.iter()) {
+            accounts.extend(self.by_channel(*org, *id).await?);
+        }
+        Ok(accounts)
+    }
+
+    /// The channels that a provider means by this id; none where there are none.
+    async fn known_as(&self, kind: ChannelKind, id: &str) -> Result<Option<Arc<Vec<Found>>>, Error> {
         if !can_be_provider_account(id) {
             return Ok(None);
         }
@@ -126,14 +131,11 @@ impl Accounts {
             return Ok(known);
         }
         let mut tx = self.store.begin_auth().await?;
-        let found = channels::lookup_account(&mut tx, kind, id).await?;
+        let found = channels::lookup_accounts(&mut tx, kind, id).await?;
         tx.commit().await?;
-        let account = match found {
-            Some(Found { org, id }) => self.by_channel(org, id).await?,
-            None => None,
-        };
-        keep(&self.by_provider_account, key, account.as_ref());
-        Ok(account)
+        let found = (!found.is_empty()).then(|| Arc::new(found));
+        keep(&self.by_provider_account, key, found.as_ref());
+        Ok(found)
     }
 
     /// The connected account of a channel.

@@ -1,7 +1,7 @@
 //! What is done about an account at its provider when an operator connects or disconnects it: is the token good, where
 //! do events go.
 
-use botbuilder_adapter_kit::{Account, Act, Callback, Outcome, Registration, Setup, Trouble};
+use botbuilder_adapter_kit::{Account, Act, Callback, Outcome, Registration, Renewed, Setup, Trouble};
 use botbuilder_store::channels::channels::Opened;
 use tracing::debug;
 
@@ -43,15 +43,17 @@ impl Connecting {
             }
             Act::Register => {
                 let address = format!("{}/hooks/{}", self.base_url, account.public_id);
+                let mut business = None;
                 let callback = match setup.register(&account, &address)? {
                     Registration::Fetched => Callback { address: None, registered: false, by_hand: None },
                     Registration::Called { calls, by_hand } => {
                         let registered = !calls.is_empty();
                         self.call_all(setup, calls).await?;
+                        business = setup.business(&account).filter(|_| registered).map(str::to_owned);
                         Callback { address: Some(address), registered, by_hand }
                     }
                 };
-                Ok(Outcome { callback: Some(callback), ..Outcome::default() })
+                Ok(Outcome { callback: Some(callback), business, ..Outcome::default() })
             }
             Act::Unregister => {
                 self.call_all(setup, setup.unregister(&account)?).await?;
@@ -59,6 +61,14 @@ impl Connecting {
             }
             Act::Submit(_) | Act::List(_) | Act::Remove { .. } => Ok(Outcome::default()),
         }
+    }
+
+    /// Has the provider give a token in the place of one that ends; none where the account's does not.
+    pub async fn renew(&self, opened: Opened) -> Result<Option<Renewed>, Trouble> {
+        let account = account(opened);
+        let Some(setup) = self.gateway.channels.channel(account.kind).setup() else { return Ok(None) };
+        let Some(request) = setup.renew(&account)? else { return Ok(None) };
+        setup.renewed(&self.http.call(request).await?).map(Some)
     }
 
     /// Submits, reads or removes templates. A channel without such says nothing.

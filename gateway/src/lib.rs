@@ -18,6 +18,7 @@ pub mod pages;
 pub mod public;
 pub mod sources;
 pub mod templates;
+pub mod tokens;
 pub mod webhooks_out;
 pub mod widget;
 

@@ -1,5 +1,8 @@
 //! Connecting an account: is the token good, whose is it, and where does the provider send what people write.
 
+use std::time::Duration;
+
+use botbuilder_domain::Secret;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -10,7 +13,8 @@ use crate::{
 /// Who an account is, as its provider says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Identity {
-    /// The provider's id of it.
+    /// The provider's id of it, as callbacks name it: what the token proved, and by which events of an app that serves many
+    /// accounts find the channel.
     pub provider_account_id: Option<String>,
     /// What people see of it: a user name, a telephone number, a workspace.
     pub handle: Option<String>,
@@ -61,6 +65,8 @@ pub struct Outcome {
     pub identity: Option<Identity>,
     /// Of [`Act::Register`]: how events come in from now on.
     pub callback: Option<Callback>,
+    /// Of [`Act::Register`]: the account above this one, which the provider let the token subscribe.
+    pub business: Option<String>,
     /// Of [`Act::Submit`]: what the provider says to it; none for a channel without templates.
     pub review: Option<Review>,
     /// Of [`Act::List`]: the templates; none for a channel without.
@@ -78,6 +84,17 @@ pub struct Callback {
     pub by_hand: Option<&'static str>,
 }
 
+/// A token in the place of one that ends.
+#[derive(Debug, Clone)]
+pub struct Renewed {
+    /// The name of the credential.
+    pub credential: &'static str,
+    /// The token.
+    pub token: Secret<String>,
+    /// How long it is good.
+    pub good_for: Duration,
+}
+
 /// What is done at a provider when an account is connected and disconnected. All of it is pure.
 pub trait Setup: Send + Sync {
     /// The call that tells whether the token is good.
@@ -88,6 +105,23 @@ pub trait Setup: Send + Sync {
 
     /// How the provider is told to send events to `callback`.
     fn register(&self, account: &Account, callback: &str) -> Result<Registration, Trouble>;
+
+    /// The provider's id of the account above this one that the calls of [`Setup::register`] subscribe, so that they prove
+    /// whose it is; none where there is no such account.
+    fn business<'a>(&self, _account: &'a Account) -> Option<&'a str> {
+        None
+    }
+
+    /// The call that gives a token in the place of the account's, before that ends; none where tokens do not end, or are
+    /// not renewed so.
+    fn renew(&self, _account: &Account) -> Result<Option<ProviderRequest>, Trouble> {
+        Ok(None)
+    }
+
+    /// What its answer says.
+    fn renewed(&self, _response: &ProviderResponse) -> Result<Renewed, Trouble> {
+        Err(Trouble::passing("provider_unavailable", "the provider gave no token"))
+    }
 
     /// The calls that undo it.
     fn unregister(&self, account: &Account) -> Result<Vec<ProviderRequest>, Trouble>;

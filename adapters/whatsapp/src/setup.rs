@@ -49,6 +49,10 @@ impl Setup for Whatsapp {
         Ok(Registration::Called { calls, by_hand: None })
     }
 
+    fn business<'a>(&self, account: &'a Account) -> Option<&'a str> {
+        waba(account).ok().flatten()
+    }
+
     fn unregister(&self, account: &Account) -> Result<Vec<ProviderRequest>, Trouble> {
         let Some(url) = subscribed_apps(account)? else { return Ok(Vec::new()) };
         Ok(vec![setup::graph("DELETE", url, Sending::of(account)?.access_token, None)])

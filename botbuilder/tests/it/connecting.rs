@@ -1,12 +1,19 @@
 //! Accounts connected and disconnected over the API, with what is done at their providers.
 
-use botbuilder_domain::ChannelId;
+use botbuilder_domain::{ChannelId, Secret};
+use botbuilder_gateway::{connecting::Connecting, dispatcher::ProviderHttp, tokens::TokenRenewal};
+use botbuilder_service::{
+    config::{App, Apps},
+    http,
+};
+use botbuilder_store::secret::RootKey;
 use botbuilder_testkit::{
     fake::whatsapp,
     local_client::Method,
-    platform::{Answer, Options, TestPlatform, execute},
+    platform::{Answer, Options, ROOT_KEY, TestPlatform, execute},
 };
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 async fn platform() -> TestPlatform {
     TestPlatform::with(Options { flow: super::echo_flow(), ..Options::default() }).await
@@ -147,4 +154,129 @@ async fn what_stands_on_a_channel_is_found_out_again_when_it_is_old() {
     assert_eq!(act(&platform, channel, "rotate-credentials", &wrong).await.0, 200);
     ago(90).await;
     assert_eq!(look().await, json!({ "health": "down", "error_code": "credentials_refused" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_instagram_is_renewed_before_it_ends() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    let client = http::Client::new(platform.outbound()).expect("an http client");
+    let connecting =
+        Connecting::new(platform.gateway.clone(), ProviderHttp::new(client), platform.base_url());
+    let root = RootKey::new(Secret::new(ROOT_KEY));
+    let renewal = TokenRenewal::new(platform.gateway.clone(), connecting, root);
+    let go_on = CancellationToken::new();
+    // Entered a moment ago: Instagram would not renew it yet.
+    assert_eq!(renewal.all(&go_on).await.expect("a database"), 0);
+    let entered = "UPDATE channels SET credentials_rotated_at = now() - interval '2 days'";
+    execute(&platform.pool, entered).await;
+    assert_eq!(renewal.all(&go_on).await.expect("a database"), 1);
+    let days = "SELECT extract(day FROM token_expires_at - now())::int AS days, health FROM channels \
+                WHERE type = 'instagram'";
+    assert_eq!(platform.rows(days).await[0]["days"], 59);
+    // The provider knows the new one alone, and so does the channel.
+    let (status, body) = act(&platform, acme.seeded.instagram, "test", &json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(renewal.all(&go_on).await.expect("a database"), 0, "it has two months");
+
+    let near = "UPDATE channels SET token_expires_at = now() + interval '9 days', \
+                credentials_rotated_at = now() - interval '51 days' WHERE type = 'instagram'";
+    execute(&platform.pool, near).await;
+    let wrong = json!({ "credentials": { "access_token": "of-somebody-else", "verify_token": "x" } });
+    assert_eq!(act(&platform, acme.seeded.instagram, "rotate-credentials", &wrong).await.0, 200);
+    execute(&platform.pool, near).await;
+    assert_eq!(renewal.all(&go_on).await.expect("a database"), 0);
+    let shown = "SELECT health, error_code FROM channels WHERE type = 'instagram'";
+    let expected = json!({ "health": "degraded", "error_code": "token_not_renewed" });
+    assert_eq!(platform.rows(shown).await[0], expected);
+}
+
+/// Whose a channel is, as what its token proved.
+async fn proved(platform: &TestPlatform, kind: &str) -> Vec<Value> {
+    let query = format!(
+        "SELECT o.slug, c.provider_account_id AS account, c.provider_business_id AS business, c.error_code AS error \
+         FROM channels c JOIN organizations o ON o.id = c.organization_id WHERE c.type = '{kind}' ORDER BY o.slug"
+    );
+    platform.rows(&query).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_for_many_accounts_finds_the_channels_that_were_activated() {
+    const SECRET: &str = "secret-of-the-app";
+    let app = App { secret: Some(Secret::new(SECRET.to_owned())), ..App::default() };
+    let options = Options {
+        organizations: vec!["acme", "other"],
+        flow: super::echo_flow(),
+        app_secret: Some(SECRET),
+        apps: Apps { whatsapp: app, ..Apps::default() },
+        ..Options::default()
+    };
+    let platform = TestPlatform::with(options).await;
+    let acme = platform.acme();
+    let waba = format!(
+        "UPDATE channels SET settings = settings || '{{\"waba_id\": \"{}\"}}' WHERE type = 'whatsapp'",
+        whatsapp::WABA_ID
+    );
+    execute(&platform.pool, &waba).await;
+    platform.gateway.accounts.forget();
+
+    // Written into the settings alone, a number is nobody's.
+    let path = "/hooks/app/whatsapp";
+    let post = async |body: &str| {
+        let signature = acme.sign(body.as_bytes());
+        platform.post(path, &[(whatsapp::SIGNATURE_HEADER, &signature)], body.to_owned()).await.status
+    };
+    let (message, _) = acme.text("491511", "wamid.1", "hello");
+    assert_eq!(post(&message).await, 200);
+    assert_eq!(platform.appended("inbound").await, 0);
+
+    let number = acme.phone_number_id.clone();
+    let (status, body) = act(&platform, acme.seeded.whatsapp, "activate", &json!({})).await;
+    assert_eq!(status, 200, "{body}");
+    let acme_has = json!({ "slug": "acme", "account": number, "business": whatsapp::WABA_ID, "error": null });
+    assert_eq!(proved(&platform, "whatsapp").await[0], acme_has);
+    assert_eq!(post(&message).await, 200);
+    acme.whatsapp_replies("491511", 1).await;
+
+    // What names the business account alone is for the channels below it.
+    let about_template = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{ "id": whatsapp::WABA_ID, "changes": [{
+            "field": "account_update", "value": { "event": "VERIFIED_ACCOUNT", "phone_number": "15550783881" },
+        }] }],
+    });
+    let before = platform.appended("inbound").await;
+    assert_eq!(post(&about_template.to_string()).await, 200);
+    assert_eq!(platform.appended("inbound").await, before + 1);
+
+    // A second channel of the same number works by its own address, and says so.
+    let other = &platform.organizations[1];
+    let bearer = format!("Bearer {}", other.seeded.token.expose());
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let test = format!("/v1/channels/{}/test", other.seeded.whatsapp);
+    let answer = platform.call(Method::POST, &test, &headers, &json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let rows = proved(&platform, "whatsapp").await;
+    assert_eq!(rows[0], acme_has);
+    let other_has =
+        json!({ "slug": "other", "account": null, "business": null, "error": "account_elsewhere" });
+    assert_eq!(rows[1], other_has);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tested_channel_is_known_by_what_its_token_proved() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    for (channel, kind, setting) in
+        [(acme.seeded.slack, "slack", "team_id"), (acme.seeded.instagram, "instagram", "ig_user_id")]
+    {
+        let (status, body) = act(&platform, channel, "test", &json!({})).await;
+        assert_eq!(status, 200, "{body}");
+        let written = platform
+            .rows(&format!("SELECT settings ->> '{setting}' AS id FROM channels WHERE type = '{kind}'"))
+            .await;
+        let proved = proved(&platform, kind).await;
+        assert_eq!(proved[0]["account"], written[0]["id"]);
+        assert!(proved[0]["account"].is_string(), "{proved:?}");
+    }
 }

@@ -99,18 +99,17 @@ async fn accounts(
     };
     let mut found: Vec<Arc<Account>> = Vec::new();
     for id in ids {
-        let account = gateway.accounts.by_provider_account(kind, &id).await.map_err(|error| {
+        let accounts = gateway.accounts.by_provider_account(kind, &id).await.map_err(|error| {
             warn!(error = %error, "account of a callback cannot be looked up");
             Refusal::Unavailable
         })?;
-        match account {
-            Some(account) if found.iter().all(|known| known.channel != account.channel) => {
+        if accounts.is_empty() {
+            debug!(provider = kind.as_str(), "callback for an account that is not connected");
+            metrics::counter!("ingress_unconnected_total", "channel" => kind.as_str()).increment(1);
+        }
+        for account in accounts {
+            if found.iter().all(|known| known.channel != account.channel) {
                 found.push(account);
-            }
-            Some(_) => {}
-            None => {
-                debug!(provider = kind.as_str(), "callback for an account that is not connected");
-                metrics::counter!("ingress_unconnected_total", "channel" => kind.as_str()).increment(1);
             }
         }
     }

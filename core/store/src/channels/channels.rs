@@ -64,26 +64,38 @@ pub async fn lookup(tx: &mut Tx, public_id: &str) -> Result<Option<Found>, Error
     Ok(row.map(|row| Found { org: row.org.into(), id: row.id.into() }))
 }
 
-/// Finds a channel by the provider's id of its account. Needs [`crate::Store::begin_auth`].
-#[tracing::instrument(level = "debug", name = "store.channels.lookup_account", skip_all)]
-pub async fn lookup_account(
+/// Finds the channels that a provider's callback is for, by the id that it names: that of one account, or that of the
+/// account above several. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.channels.lookup_accounts", skip_all)]
+pub async fn lookup_accounts(
     tx: &mut Tx,
     kind: ChannelKind,
     provider_account_id: &str,
-) -> Result<Option<Found>, Error> {
-    let row = sqlx::query!(
+) -> Result<Vec<Found>, Error> {
+    let rows = sqlx::query!(
         r#"
         SELECT organization_id AS "org!", channel_id AS "id!" FROM app.lookup_channel_account($1, $2)
         "#,
         kind.as_str(),
         provider_account_id
     )
-    .fetch_optional(&mut *tx.inner)
+    .fetch_all(&mut *tx.inner)
     .await?;
-    Ok(row.map(|row| Found { org: row.org.into(), id: row.id.into() }))
+    Ok(rows.into_iter().map(|row| Found { org: row.org.into(), id: row.id.into() }).collect())
 }
 
-fn credentials_place(id: ChannelId) -> Place {
+/// Whether another channel than this has a provider's account. Needs [`crate::Store::begin_auth`].
+#[tracing::instrument(level = "debug", name = "store.channels.is_elsewhere", skip_all)]
+pub async fn is_elsewhere(
+    tx: &mut Tx,
+    kind: ChannelKind,
+    provider_account_id: &str,
+    than: ChannelId,
+) -> Result<bool, Error> {
+    Ok(lookup_accounts(tx, kind, provider_account_id).await?.iter().any(|found| found.id != than))
+}
+
+pub(super) fn credentials_place(id: ChannelId) -> Place {
     Place { table: "channels", column: "credentials", row: id.uuid() }
 }
 

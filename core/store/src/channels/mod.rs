@@ -16,4 +16,5 @@ pub mod media;
 pub mod merging;
 pub mod refusals;
 pub mod snoozes;
+pub mod tokens;
 pub mod turn_effects;

@@ -48,10 +48,10 @@ async fn keys_indexes_functions_and_triggers_are_those_of_the_dictionary() {
                     WHERE t.relnamespace = 'public'::regnamespace AND NOT t.relispartition AND t.relkind IN ('r','p')";
     assert!(count(&pool, indexes).await >= 580);
     // Those of the dictionary, and three of the outbox for what waits in it, two of its events, three of trainings,
-    // two of files, one of messages that are held, and one of sessions that a provider ends.
+    // two of files, one of messages that are held, one of sessions that a provider ends, and one of business accounts.
     assert_eq!(
         count(&pool, &format!("{indexes} AND i.indpred IS NOT NULL")).await,
-        165 + 3 + 2 + 3 + 2 + 1 + 1
+        165 + 3 + 2 + 3 + 2 + 1 + 1 + 1
     );
     let functions = "SELECT count(DISTINCT proname) FROM pg_proc WHERE pronamespace = 'app'::regnamespace";
     assert!(count(&pool, functions).await >= 30);

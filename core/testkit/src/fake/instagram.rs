@@ -11,12 +11,13 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -34,6 +35,7 @@ use super::{
     faults::{self, Worded},
     graph,
     journal::{Arrived, Journal},
+    pace::{Allowed, Limit},
     server::{self, Server},
 };
 use crate::local_client::local;
@@ -42,6 +44,9 @@ use crate::local_client::local;
 const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// The same for what a person wrote.
 const WINDOW_OF_PERSONS: TimeDelta = TimeDelta::days(7);
+
+/// 100 messages a second for an account.
+const ALLOWED: Allowed = Allowed { account: Limit::new(Duration::from_millis(10), 100), recipient: |_| None };
 
 /// How a fake is set up.
 #[derive(Debug, Clone)]
@@ -84,6 +89,8 @@ struct Inner {
     heard: Mutex<HashMap<String, DateTime<Utc>>>,
     /// Whether the app is told of what happens to the account.
     subscribed: AtomicBool,
+    /// The token that is good now, and how often it was renewed.
+    token: Mutex<(String, u32)>,
     control: Arc<Control>,
 }
 
@@ -93,12 +100,14 @@ impl Fake {
         let control = Arc::new(Control::new(Caller::new(options.webhook_url.as_deref())?));
         let bind = options.bind;
         let state = Arc::new(Inner {
+            token: Mutex::new((options.access_token.clone(), 0)),
             options,
             heard: Mutex::default(),
             subscribed: AtomicBool::new(false),
             control: Arc::clone(&control),
         });
         let router = Router::new()
+            .route("/refresh_access_token", get(renew))
             .route("/{version}/{account}/messages", post(send))
             .route("/{version}/{account}", get(node))
             .route("/{version}/{account}/subscribed_apps", post(subscribe).delete(unsubscribe))
@@ -240,6 +249,10 @@ impl Inner {
         None
     }
 
+    fn token(&self) -> String {
+        lock(&self.token).0.clone()
+    }
+
     /// Whether a person may be sent anything; longer with the tag for what a person wrote.
     fn is_open(&self, person: &str, by_person: bool) -> bool {
         let last = lock(&self.heard).get(person).copied();
@@ -304,6 +317,9 @@ async fn send(
     if let Some(refusal) = state.unfit(&body).await {
         return refuse(control, StatusCode::BAD_REQUEST, &refusal);
     }
+    if control.too_fast(ALLOWED, &to).is_some() {
+        return worded(Worded::Throttled(None));
+    }
     let arrived = Arrived { to, tag: None, kind, text, body };
     let accepted = control.accept(arrived, |place, _| format!("mid.fake.{place}"));
     if let Some(response) = faults::after(fault).await {
@@ -319,9 +335,7 @@ async fn node(
     headers: HeaderMap,
 ) -> Response {
     // A person's profile is open once they have written.
-    if lock(&state.heard).contains_key(&account)
-        && graph::is_authorized(&headers, &state.options.access_token)
-    {
+    if lock(&state.heard).contains_key(&account) && graph::is_authorized(&headers, &state.token()) {
         let (name, username) = (format!("Person {account}"), format!("person_{account}"));
         return Json(json!({ "id": account, "name": name, "username": username })).into_response();
     }
@@ -332,6 +346,25 @@ async fn node(
         }
         Err(refused) => refused,
     }
+}
+
+/// The token in the place of the one in the address, which is good no more here.
+async fn renew(State(state): State<Arc<Inner>>, Query(asked): Query<HashMap<String, String>>) -> Response {
+    let mut token = lock(&state.token);
+    let named = asked.get("access_token").is_some_and(|named| *named == token.0);
+    if !named || asked.get("grant_type").is_none_or(|grant| grant != "ig_refresh_token") {
+        drop(token);
+        return refuse(
+            &state.control,
+            StatusCode::UNAUTHORIZED,
+            &Refusal::new(190, Some(467), "Invalid token"),
+        );
+    }
+    token.1 += 1;
+    token.0 = format!("{}-renewed-{}", state.options.access_token, token.1);
+    let body = json!({ "access_token": token.0, "token_type": "bearer", "expires_in": 5_184_000 });
+    drop(token);
+    Json(body).into_response()
 }
 
 async fn subscribe(
@@ -362,7 +395,7 @@ fn subscription(state: &Inner, account: &str, headers: &HeaderMap, wanted: bool)
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn allowed(state: &Inner, account: &str, headers: &HeaderMap) -> Result<(), Response> {
     let control = &state.control;
-    if !graph::is_authorized(headers, &state.options.access_token) {
+    if !graph::is_authorized(headers, &state.token()) {
         let refusal = Refusal::new(190, Some(467), "Invalid token");
         return Err(refuse(control, StatusCode::UNAUTHORIZED, &refusal));
     }

@@ -212,7 +212,8 @@ async fn rotate_credentials(
     tx.commit().await?;
     let sealed = seal(&keys, "credentials", id, &Value::Object(credentials))?;
     let changed = crate::resource::act::act(&api, &caller, &TABLE, at(id), "credentials_rotated", |_| {
-        let mut change = set([("credentials_rotated_at", json!("now"))]);
+        // When the new one ends is found out when it is renewed.
+        let mut change = set([("credentials_rotated_at", json!("now")), ("token_expires_at", Value::Null)]);
         change.extend(sealed);
         Ok(change)
     });

@@ -137,8 +137,26 @@ fn learned(before: &Map<String, Value>, identity: &Identity) -> Map<String, Valu
     settings
 }
 
-/// What stands on a channel that works, beside what `identity` tells.
-fn well(api: &Api, before: &Map<String, Value>, identity: Option<&Identity>) -> Map<String, Value> {
+/// Whether another channel has the account that the token is for, so that the callbacks of a provider's app for many
+/// accounts find that one.
+async fn elsewhere(api: &Api, opened: &Opened, identity: Option<&Identity>) -> Result<bool, ApiError> {
+    let Some(id) = identity.and_then(|identity| identity.provider_account_id.as_deref()) else {
+        return Ok(false);
+    };
+    let mut tx = api.store.begin_auth().await?;
+    let elsewhere = channels::is_elsewhere(&mut tx, opened.kind, id, opened.id).await?;
+    tx.commit().await?;
+    Ok(elsewhere)
+}
+
+/// What stands on a channel that works, beside what `identity` tells. Whose the token is, is what the provider said, never
+/// what somebody wrote: by that id an app for many accounts finds its channels.
+fn well(
+    api: &Api,
+    before: &Map<String, Value>,
+    identity: Option<&Identity>,
+    elsewhere: bool,
+) -> Map<String, Value> {
     let mut change = set([
         ("health", json!("healthy")),
         ("health_checked_at", json!(api.clock.now())),
@@ -150,6 +168,14 @@ fn well(api: &Api, before: &Map<String, Value>, identity: Option<&Identity>) -> 
         if let Some(handle) = &identity.handle {
             let handle: String = handle.chars().take(128).collect();
             change.insert("display_handle".to_owned(), json!(handle));
+        }
+        if elsewhere {
+            let said = "another channel has this account: what an app for many accounts is told goes there, and this \
+                        channel hears what comes to its own address";
+            change.insert("error_code".to_owned(), json!("account_elsewhere"));
+            change.insert("error_message".to_owned(), json!(said));
+        } else if let Some(id) = identity.provider_account_id.as_ref().filter(|id| id.len() <= 128) {
+            change.insert("provider_account_id".to_owned(), json!(id));
         }
     }
     change
@@ -184,10 +210,11 @@ async fn activate(
 ) -> Result<Answer, ApiError> {
     check_first(&api, &caller, id, if_match, true).await?;
     let opened = with_secret(&api, &caller, id).await?;
-    let identity = match (api.at_provider)(opened, Act::Check).await {
+    let identity = match (api.at_provider)(opened.clone(), Act::Check).await {
         Ok(Outcome { identity, .. }) => identity,
         Err(trouble) => return Err(broken(&api, &caller, id, None, trouble).await),
     };
+    let elsewhere = elsewhere(&api, &opened, identity.as_ref()).await?;
     let activated = act(&api, &caller, &TABLE, at(id), "activate", |before| {
         let state = before.get("status").and_then(Value::as_str).unwrap_or_default();
         if state != "active" && !CONNECTABLE.contains(&state) {
@@ -195,7 +222,7 @@ async fn activate(
                 ApiError::conflict("wrong_state", format!("it is {state}")).with(json!({ "state": state }))
             );
         }
-        let mut change = well(&api, before, identity.as_ref());
+        let mut change = well(&api, before, identity.as_ref(), elsewhere);
         change.insert("status".to_owned(), json!("active"));
         Ok(change)
     });
@@ -203,7 +230,9 @@ async fn activate(
     (api.channels_changed)();
     let opened = open(&api, &caller, id).await?;
     match (api.at_provider)(opened, Act::Register).await {
-        Ok(Outcome { callback: Some(callback), .. }) => noted(&api, &caller, id, Some(&callback)).await,
+        Ok(Outcome { callback: Some(callback), business, .. }) => {
+            noted(&api, &caller, id, Some(&callback), business).await
+        }
         Ok(_) => Ok(answer),
         Err(trouble) => Err(broken(&api, &caller, id, Some("error"), trouble).await),
     }
@@ -225,12 +254,13 @@ async fn with_secret(api: &Api, caller: &Caller, id: Uuid) -> Result<Opened, Api
     open(api, caller, id).await
 }
 
-/// Keeps on the channel how its events come in.
+/// Keeps on the channel how its events come in, and the account above it whose events are for it, too.
 async fn noted(
     api: &Api,
     caller: &Caller,
     id: Uuid,
     callback: Option<&Callback>,
+    business: Option<String>,
 ) -> Result<Answer, ApiError> {
     let noted = act(api, caller, &TABLE, at(id), "webhook_noted", |before| {
         let mut settings = before.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -238,7 +268,7 @@ async fn noted(
             Some(callback) => settings.insert("webhook".to_owned(), json!(callback)),
             None => settings.remove("webhook"),
         };
-        Ok(set([("settings", Value::Object(settings))]))
+        Ok(set([("settings", Value::Object(settings)), ("provider_business_id", json!(business))]))
     });
     let answer = noted.await?;
     (api.channels_changed)();
@@ -247,9 +277,10 @@ async fn noted(
 
 async fn test(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
     let opened = open(&api, &caller, id).await?;
-    match (api.at_provider)(opened, Act::Check).await {
+    match (api.at_provider)(opened.clone(), Act::Check).await {
         Ok(Outcome { identity, .. }) => {
-            let change = |before: &Map<String, Value>| Ok(well(&api, before, identity.as_ref()));
+            let elsewhere = elsewhere(&api, &opened, identity.as_ref()).await?;
+            let change = |before: &Map<String, Value>| Ok(well(&api, before, identity.as_ref(), elsewhere));
             act(&api, &caller, &TABLE, at(id), "tested", change).await?;
             (api.channels_changed)();
             Ok(Json(json!({ "data": identity.unwrap_or_default() })))
@@ -271,8 +302,8 @@ async fn register_webhook(
         ));
     }
     match (api.at_provider)(opened, Act::Register).await {
-        Ok(Outcome { callback, .. }) => {
-            noted(&api, &caller, id, callback.as_ref()).await?;
+        Ok(Outcome { callback, business, .. }) => {
+            noted(&api, &caller, id, callback.as_ref(), business).await?;
             Ok(Json(json!({ "data": callback })))
         }
         Err(trouble) => Err(broken(&api, &caller, id, None, trouble).await),

@@ -30,6 +30,7 @@ pub static TABLE: Table = Table {
         Column::text("public_id", 32),
         Column::choice("status", &["pending", "active", "paused", "error", "disconnected"]),
         Column::text("provider_account_id", 128).nullable().taken(),
+        Column::text("provider_business_id", 128).nullable(),
         Column::text("display_handle", 128).nullable(),
         Column::object("capabilities"),
         Column::object("settings").taken(),
