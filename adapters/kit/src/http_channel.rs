@@ -296,6 +296,11 @@ pub trait HttpChannel: Send + Sync {
         request
     }
 
+    /// What a refusal means for this part, where its code alone does not tell: whether it named its file or uploaded it.
+    fn judged(&self, _part: &Part, error: SendError) -> SendError {
+        error
+    }
+
     /// What an answer means. The id is empty where the request made no message (typing, mark read).
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError>;
 }

@@ -1,6 +1,6 @@
 //! Who a person is: a telephone number, a business-scoped user id (BSUID), or both.
 
-use botbuilder_domain::Sender;
+use botbuilder_domain::{Sender, phone};
 
 use crate::wire::Contact;
 
@@ -41,8 +41,8 @@ impl Ids {
         same(&self.bsuid, &other.bsuid) || same(&self.phone, &other.phone)
     }
 
-    /// The sender with these ids: the BSUID is the address, the telephone number where it is missing.
-    /// `contacts` come beside the messages and are matched by id, never by position.
+    /// The sender with these ids: the BSUID is the address, the telephone number where it is missing, which stands in its
+    /// canonical spelling, so that one number is one contact however it is written. `contacts` come beside the messages and are matched by id, never by position.
     pub(crate) fn sender(mut self, contacts: &[Contact]) -> Option<Sender> {
         let contact = contacts.iter().find(|contact| contact.ids().is(&self));
         if let Some(contact) = contact {
@@ -53,9 +53,14 @@ impl Ids {
         let profile = contact.and_then(|contact| contact.profile.as_ref());
         let phone = self.phone.as_deref().filter(|phone| is_phone(phone));
         let e164 = phone.map(|phone| format!("+{}", phone.trim_start_matches('+')));
+        let canonical = self.phone.as_deref().map(|phone| phone::canonical(phone.trim_start_matches('+')));
         let (address, alt_address) = match (self.bsuid, self.phone) {
-            (Some(bsuid), phone) => (bsuid, phone),
-            (None, Some(phone)) => (phone, None),
+            (Some(bsuid), _) => (bsuid, canonical),
+            // A contact may be known from before under the spelling of the network.
+            (None, Some(phone)) => match canonical {
+                Some(canonical) if canonical != phone => (canonical, Some(phone)),
+                _ => (phone, None),
+            },
             (None, None) => return None,
         };
         Some(Sender {
@@ -96,5 +101,21 @@ mod tests {
         assert_eq!((sender.address.as_str(), sender.alt_address.as_deref()), ("US.1", Some("1555")));
         assert_eq!(sender.phone.as_deref(), Some("+1555"));
         assert!(Ids::default().sender(&[]).is_none());
+    }
+
+    #[test]
+    fn a_number_is_found_in_each_of_its_spellings() {
+        let addresses = |phone: &str, user: Option<&str>| {
+            let sender = Ids::of(Some(phone), user).sender(&[]).unwrap();
+            (sender.address, sender.alt_address)
+        };
+        let other = |number: &str| Some(number.to_owned());
+        assert_eq!(addresses("555187654321", None), ("5551987654321".into(), other("555187654321")));
+        assert_eq!(addresses("5551987654321", None), ("5551987654321".into(), None));
+        assert_eq!(addresses("5215512345678", None), ("5215512345678".into(), None));
+        assert_eq!(addresses("525512345678", Some("MX.1")), ("MX.1".into(), other("5215512345678")));
+        assert_eq!(addresses("15550783881", Some("US.1")), ("US.1".into(), other("15550783881")));
+        let sender = Ids::of(Some("555187654321"), None).sender(&[]).unwrap();
+        assert_eq!(sender.phone.as_deref(), Some("+555187654321"), "as the network tells it");
     }
 }

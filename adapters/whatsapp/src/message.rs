@@ -3,13 +3,13 @@
 use botbuilder_adapter_kit::{SendError, json::as_text};
 use botbuilder_adapter_meta as meta;
 use botbuilder_domain::{
-    ContactCard, Content, Failure, Inbound, InboundEvent, Location, Media, MediaKind, Sender, Speaker,
+    ContactCard, Content, Failure, Inbound, InboundEvent, Location, Media, MediaKind, Sender, Speaker, phone,
 };
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    identity::Ids,
+    identity::{Ids, is_phone},
     inbound::unsupported,
     wire::{self, Contact, Message},
 };
@@ -133,9 +133,13 @@ fn what_happened(kind: &str, item: &Value, id: &str) -> Option<Inbound> {
 
 fn system(item: &Value) -> Inbound {
     let name = item.pointer("/system/type").and_then(Value::as_str).unwrap_or("system");
-    let new_address = ["/system/user_id", "/system/new_wa_id", "/system/wa_id"]
-        .into_iter()
-        .find_map(|place| item.pointer(place).and_then(as_text));
+    let new_address =
+        ["/system/user_id", "/system/new_wa_id", "/system/wa_id"]
+            .into_iter()
+            .find_map(|place| item.pointer(place).and_then(as_text))
+            .map(|address| {
+                if is_phone(&address) { phone::canonical(address.trim_start_matches('+')) } else { address }
+            });
     match name {
         "user_changed_number" | "user_changed_user_id" if new_address.is_some() => {
             Inbound::ContactChanged { new_address, blocked: None }
@@ -222,7 +226,19 @@ fn contacts(cards: &Value) -> Option<Content> {
         name: first.and_then(as_text),
         phones: all("phones", "phone"),
         emails: all("emails", "email"),
+        details: details(card),
     }))
+}
+
+/// What a card holds beside names, numbers and mail addresses; none where that is nothing.
+fn details(card: &Value) -> Option<Value> {
+    let told = ["org", "addresses", "urls", "birthday", "vcard"].into_iter().filter_map(|name| {
+        let value = card.get(name)?;
+        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        (!empty).then(|| (name.to_owned(), value.clone()))
+    });
+    let told: serde_json::Map<String, Value> = told.collect();
+    (!told.is_empty()).then_some(Value::Object(told))
 }
 
 fn read<T: DeserializeOwned>(item: &Value, place: &str) -> Option<T> {

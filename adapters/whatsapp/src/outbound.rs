@@ -1,8 +1,8 @@
 //! From a part to requests, and from answers to outcomes.
 
 use botbuilder_adapter_kit::{
-    Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
-    Show, json::as_text,
+    Account, Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody,
+    SendError, Show, json::as_text,
 };
 use botbuilder_adapter_meta as meta;
 use botbuilder_domain::{Choice, ChoiceStyle, ContactCard, Content, Media, MediaKind, Secret};
@@ -14,6 +14,9 @@ use crate::{
     settings::Sending,
     template,
 };
+
+/// The code of a file that Graph could not take.
+const MEDIA_NOT_TAKEN: &str = "131053";
 
 /// The label that opens a list where the flow gives none.
 const LIST_LABEL: &str = "Options";
@@ -62,6 +65,19 @@ impl HttpChannel for Whatsapp {
             body.insert("typing_indicator".to_owned(), json!({ "type": "text" }));
         }
         Ok(request.into_iter().collect())
+    }
+
+    /// A file that was uploaded and is not taken (131053) never will be: its upload is forgotten. One that could not be
+    /// fetched from its address goes as the address.
+    fn judged(&self, part: &Part, error: SendError) -> SendError {
+        let SendError::Transient { code, message } = error else { return error };
+        match &part.content {
+            _ if code != MEDIA_NOT_TAKEN => SendError::Transient { code, message },
+            Content::Media(file) if file.provider_ref.is_none() => {
+                SendError::RetryChanged { code, change: Change::LinkText }
+            }
+            _ => SendError::Permanent { code, message },
+        }
     }
 
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError> {
@@ -152,10 +168,25 @@ pub(crate) fn media(file: &Media) -> Result<(&'static str, Value), SendError> {
     if file.media == MediaKind::Document {
         set(&mut object, "filename", file.file_name.as_deref());
     }
-    if file.media == MediaKind::Audio && file.voice {
+    // Only OGG is shown as a voice note; anything else marked so is refused.
+    if file.media == MediaKind::Audio && file.voice && is_ogg(file) {
         object["voice"] = true.into();
     }
     Ok((kind, object))
+}
+
+/// Whether a sound is OGG, by its type, or where that is not known by its name or address.
+fn is_ogg(file: &Media) -> bool {
+    if let Some(mime_type) = &file.mime_type {
+        return mime_type.trim_start().to_ascii_lowercase().starts_with("audio/ogg");
+    }
+    let named = [&file.file_name, &file.url].into_iter().flatten();
+    let ends: Vec<_> = named
+        .filter_map(|name| name.split(['?', '#']).next()?.rsplit('.').next())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    // Of a file that is known by its reference alone, whoever marked it knew.
+    ends.is_empty() || ends.iter().any(|end| matches!(end.as_str(), "ogg" | "oga" | "opus"))
 }
 
 /// A card needs a formatted name and one more part of it.
@@ -169,6 +200,11 @@ fn contacts(card: &ContactCard) -> Value {
     }
     if !emails.is_empty() {
         object["emails"] = emails.into();
+    }
+    for name in ["org", "addresses", "urls", "birthday"] {
+        if let Some(value) = card.details.as_ref().and_then(|details| details.get(name)) {
+            object[name] = value.clone();
+        }
     }
     json!([object])
 }
@@ -214,4 +250,49 @@ fn structured(body: &mut Map<String, Value>, payload: &Value) -> Result<(), Send
     body.insert("type".into(), kind.into());
     body.insert(kind.into(), object.clone());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use botbuilder_domain::MessageId;
+
+    use super::*;
+
+    fn file(url: Option<&str>, id: Option<&str>) -> Media {
+        let file = json!({ "media": "audio", "url": url, "provider_ref": id, "voice": true });
+        serde_json::from_value(file).unwrap()
+    }
+
+    #[test]
+    fn a_file_that_is_not_taken_is_judged_by_how_it_was_sent() {
+        let judged = |content: Content, code: &str| {
+            let part = Part {
+                message: MessageId::new(uuid::Uuid::nil()),
+                index: 0,
+                to: "15550001111".into(),
+                thread: String::new(),
+                content,
+                reply_to: None,
+            };
+            let error = SendError::Transient { code: code.into(), message: "media upload error".into() };
+            Whatsapp.judged(&part, error)
+        };
+        let named = judged(Content::Media(file(Some("https://example.org/a.ogg"), None)), "131053");
+        assert!(matches!(named, SendError::RetryChanged { change: Change::LinkText, .. }), "{named:?}");
+        let uploaded = judged(Content::Media(file(None, Some("1"))), "131053");
+        assert!(matches!(uploaded, SendError::Permanent { .. }), "{uploaded:?}");
+        let other = judged(Content::Media(file(None, Some("1"))), "131000");
+        assert!(matches!(other, SendError::Transient { .. }), "{other:?}");
+    }
+
+    #[test]
+    fn only_ogg_is_a_voice_note() {
+        let voice = |file: &Media| media(file).unwrap().1.get("voice").is_some();
+        assert!(voice(&file(Some("https://example.org/a.OGG?x=1.mp3"), None)));
+        assert!(voice(&file(None, Some("1"))));
+        assert!(!voice(&file(Some("https://example.org/a.mp3"), None)));
+        let typed = |mime_type: &str| Media { mime_type: Some(mime_type.into()), ..file(None, Some("1")) };
+        assert!(voice(&typed("audio/ogg; codecs=opus")));
+        assert!(!voice(&typed("audio/mpeg")));
+    }
 }

@@ -160,3 +160,46 @@ async fn a_message_that_failed_is_sent_again_by_hand() {
         platform.post(&again, &[("authorization", &token), ("content-type", "application/json")], "{}").await;
     assert_eq!(twice.status, 409, "a message that was sent is not sent again: {twice:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_one_contact_however_it_is_typed() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let whatsapp = channel(&platform, "whatsapp").await;
+    // The network leaves out Brazil's ninth digit; the person wants no such messages.
+    let (body, signature) = acme.text("555187654321", "wamid.br", "hello");
+    let path = acme.whatsapp_path();
+    let header = botbuilder_testkit::fake::whatsapp::SIGNATURE_HEADER;
+    assert_eq!(platform.post(&path, &[(header, &signature)], body).await.status, 200);
+    acme.whatsapp_replies("5551987654321", 1).await;
+    platform.settled().await;
+    execute(&platform.pool, "UPDATE channel_contacts SET consent = 'opted_out'").await;
+
+    let template = json!({ "kind": "template", "name": "news", "language": "en_US" });
+    let to = |number: &str| json!({ "to": number, "content": template });
+    let typed =
+        ["+55 51 8765-4321", "0055 (51) 98765 4321", "+52 55 1234 5678", "5215512345678", "52-55-1234-5678"];
+    let batch = json!({ "channel_id": whatsapp, "messages": typed.map(to) });
+    let taken = post(&platform, "/v1/messages/batch", &batch).await;
+    let codes: Vec<&str> =
+        taken["refused"].as_array().unwrap().iter().filter_map(|one| one["code"].as_str()).collect();
+    assert_eq!(codes, ["opted_out", "opted_out"], "{taken}");
+    let accepted = taken["accepted"].as_array().unwrap();
+    assert_eq!(accepted.len(), 3, "{taken}");
+    assert!(accepted.iter().all(|one| one["contact_id"] == accepted[0]["contact_id"]), "{taken}");
+    let contacts = platform.rows("SELECT external_id FROM channel_contacts ORDER BY external_id").await;
+    assert_eq!(
+        contacts,
+        [json!({ "external_id": "5215512345678" }), json!({ "external_id": "5551987654321" })]
+    );
+
+    // Who is made by hand is the same one, too.
+    let token = format!("Bearer {}", acme.seeded.token.expose());
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let contact = json!({ "channel_id": whatsapp, "external_id": "+52 1 55 1234 5678" });
+    assert_eq!(platform.post("/v1/contacts", &headers, contact.to_string()).await.status, 409);
+    let contact = json!({ "channel_id": whatsapp, "external_id": "+54 9 11 2345-6789" });
+    let made = platform.post("/v1/contacts", &headers, contact.to_string()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["data"]["external_id"], "5491123456789");
+}

@@ -374,3 +374,40 @@ async fn a_person_may_answer_on_instagram_for_a_week_and_a_program_may_not() {
     assert_eq!(body["data"]["refused"][0]["code"], "window_closed", "{body}");
     assert_eq!(acme.instagram.conversation("4711").len(), before + 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_proves_who_somebody_is_goes_to_their_number() {
+    let platform = platform().await;
+    let acme = platform.acme();
+    // Somebody with both addresses is answered under the business-scoped one.
+    let who = format!("US.{ADA}");
+    let message = json!({
+        "from": ADA, "from_user_id": who, "id": "wamid.1", "timestamp": "1700000000", "type": "text",
+        "text": { "body": "hello" },
+    });
+    let (body, signature) = acme.notification(&json!({ "messages": [message] }));
+    let header = botbuilder_testkit::fake::whatsapp::SIGNATURE_HEADER;
+    assert_eq!(platform.post(&acme.whatsapp_path(), &[(header, &signature)], body).await.status, 200);
+    acme.whatsapp_replies(&who, 1).await;
+    platform.settled().await;
+    for (name, category) in [("login_code", "authentication"), ("order_ready", "utility")] {
+        let template = format!(
+            "INSERT INTO channel_templates (organization_id, channel_id, name, language, category, body, status) \
+             SELECT organization_id, id, '{name}', 'en', '{category}', 'Ready', 'approved' \
+             FROM channels WHERE type = 'whatsapp'"
+        );
+        execute(&platform.pool, &template).await;
+    }
+    let conversation = platform.rows("SELECT id FROM conversations").await[0]["id"].clone();
+    let path = format!("/v1/conversations/{}/messages", conversation.as_str().expect("an id"));
+    let before = acme.whatsapp.conversation(&who).len();
+    for name in ["login_code", "order_ready"] {
+        let template = json!({ "content": { "kind": "template", "name": name, "language": "en" } });
+        let (status, body) = post(&platform, &path, &template).await;
+        assert_eq!(status, 202, "{body}");
+    }
+    let proved = acme.whatsapp_replies(ADA, 1).await;
+    assert_eq!(proved[0].text.as_deref(), Some("login_code"));
+    let others = acme.whatsapp_replies(&who, before + 1).await;
+    assert_eq!(others[before].text.as_deref(), Some("order_ready"));
+}

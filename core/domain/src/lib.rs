@@ -10,6 +10,7 @@ pub mod content;
 pub mod envelope;
 pub mod event;
 pub mod id;
+pub mod phone;
 pub mod secret;
 pub mod status;
 pub mod template;

@@ -87,7 +87,7 @@ impl Sender {
             let mut part = Part {
                 message: message.message,
                 index,
-                to: sending.job.body.to.clone(),
+                to: sending.way.to.as_ref().unwrap_or(&sending.job.body.to).clone(),
                 thread: sending.job.body.thread.clone(),
                 content,
                 reply_to: message.reply_to.clone(),
@@ -188,6 +188,7 @@ impl Sender {
             let request = if sending.way.by_person { sending.http.by_person(request) } else { request };
             let answered = self.http.call(request).await;
             let result = answered.and_then(|response| sending.http.interpret(&response));
+            let result = result.map_err(|error| sending.http.judged(part, error));
             if let Some(change) = self.gate.report(account, to, &result) {
                 self.tell_health(sending.job, change, result.as_ref().err()).await;
             }

@@ -7,7 +7,7 @@ use botbuilder_adapter_kit::{
     templates::{Unfit, fit},
     window::About,
 };
-use botbuilder_domain::{Content, Outbound, Send as SendMessage, Stage, TemplateMessage};
+use botbuilder_domain::{Content, Outbound, Send as SendMessage, Stage, TemplateCategory, TemplateMessage};
 use botbuilder_store::{
     Error, OrgScope, Tx,
     channels::{channel_messages::Bar, channel_templates},
@@ -52,12 +52,14 @@ pub(super) struct Way {
     pub(super) by_person: bool,
     /// What it was made simpler for, before it is planned.
     pub(super) downgrade: Option<Downgrade>,
+    /// The address it goes to in the place of the record's, where the network takes it by that alone.
+    pub(super) to: Option<String>,
 }
 
 impl Way {
     /// As it was written.
     pub(super) fn plain(content: &Content) -> Self {
-        Self { content: content.clone(), by_person: false, downgrade: None }
+        Self { content: content.clone(), by_person: false, downgrade: None, to: None }
     }
 }
 
@@ -106,7 +108,9 @@ impl Sender {
             let fitted = fitted(&mut tx, &scope, job, message, template, &reach).await?;
             tx.commit().await?;
             return Ok(match fitted {
-                Ok(content) => Leave::Now(Box::new(Way { content, by_person: false, downgrade: None })),
+                Ok(Fitted { content, to }) => {
+                    Leave::Now(Box::new(Way { content, by_person: false, downgrade: None, to }))
+                }
                 Err(unfit) => Leave::Not(Failed::Unfit(unfit)),
             });
         }
@@ -160,14 +164,14 @@ impl Sender {
                 };
                 let template = OutsideWindow::in_its_place(&template, &message.content, &about);
                 Ok(match fitted(tx, scope, job, message, &template, reach).await? {
-                    Ok(content) => {
+                    Ok(Fitted { content, to }) => {
                         let downgrade = Downgrade {
                             from: message.content.kind().to_owned(),
                             to: "template".to_owned(),
                             reason: format!("outside the reply window; in its place went {}", template.name),
                         };
                         let (by_person, downgrade) = (false, Some(downgrade));
-                        Leave::Now(Box::new(Way { content, by_person, downgrade }))
+                        Leave::Now(Box::new(Way { content, by_person, downgrade, to }))
                     }
                     Err(unfit) => Leave::Not(Failed::Unfit(unfit)),
                 })
@@ -241,7 +245,15 @@ fn within(last: Option<DateTime<Utc>>, hours: Option<u32>, now: DateTime<Utc>) -
     last.zip(hours).is_some_and(|(last, hours)| now < last + TimeDelta::hours(hours.into()))
 }
 
-/// The template as it is sent, if it may be. Its use is noted.
+/// A template as it is sent.
+struct Fitted {
+    content: Content,
+    /// Where to, if not to the record's address.
+    to: Option<String>,
+}
+
+/// The template as it is sent, if it may be. Its use is noted. One that proves who somebody is goes to the telephone number
+/// that is proved; a business-scoped id is refused for it (131062).
 async fn fitted(
     tx: &mut Tx,
     scope: &OrgScope,
@@ -249,7 +261,7 @@ async fn fitted(
     message: &SendMessage,
     template: &TemplateMessage,
     reach: &Reach,
-) -> Result<Result<Content, Unfit>, Error> {
+) -> Result<Result<Fitted, Unfit>, Error> {
     let stored = channel_templates::named(tx, scope, job.channel, &template.name).await?;
     let translations: Vec<Template> =
         stored.iter().filter_map(|stored| Template::deserialize(&stored.row).ok()).collect();
@@ -260,5 +272,8 @@ async fn fitted(
     if let Some(used) = stored.iter().find(|stored| stored.language == fitted.language) {
         channel_templates::used(tx, scope, used.id, message.message).await?;
     }
-    Ok(Ok(Content::Template(fitted)))
+    let translation = translations.iter().find(|translation| translation.language == fitted.language);
+    let proves = translation.is_some_and(|one| one.category == TemplateCategory::Authentication);
+    let to = reach.phone.as_deref().filter(|_| proves).map(|phone| phone.trim_start_matches('+').to_owned());
+    Ok(Ok(Fitted { content: Content::Template(fitted), to }))
 }

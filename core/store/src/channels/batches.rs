@@ -12,7 +12,12 @@ pub enum To {
     /// A contact that is known.
     Contact(Uuid),
     /// An address on the channel.
-    Address(String),
+    Address {
+        /// As a new contact is kept.
+        address: String,
+        /// Another spelling of it, under which a contact may be known from before.
+        alternative: Option<String>,
+    },
 }
 
 /// A contact, and its open conversation on the channel.
@@ -42,15 +47,18 @@ pub async fn recipients(
 ) -> Result<Vec<Option<Recipient>>, Error> {
     let contacts: Vec<Option<Uuid>> =
         to.iter().map(|to| if let To::Contact(id) = to { Some(*id) } else { None }).collect();
-    let addresses: Vec<Option<&str>> = to
+    let (addresses, alternatives): (Vec<Option<&str>>, Vec<Option<&str>>) = to
         .iter()
-        .map(|to| if let To::Address(address) = to { Some(address.as_str()) } else { None })
-        .collect();
+        .map(|to| match to {
+            To::Address { address, alternative } => (Some(address.as_str()), alternative.as_deref()),
+            To::Contact(_) => (None, None),
+        })
+        .unzip();
     let rows = sqlx::query!(
         r#"
         SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.consent AS "consent!",
                c.blocked_at IS NOT NULL AS "blocked!", c.window_until, v.id AS "conversation?"
-        FROM unnest($3::uuid[], $4::text[]) WITH ORDINALITY AS k(contact, address, ord)
+        FROM unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS k(contact, address, alternative, ord)
         CROSS JOIN LATERAL (
             SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.id = k.contact AND c.deleted_at IS NULL
@@ -61,6 +69,14 @@ pub async fn recipients(
             SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.alt_external_id = k.address
               AND c.deleted_at IS NULL
+            UNION ALL
+            SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.external_id = k.alternative
+              AND c.deleted_at IS NULL
+            UNION ALL
+            SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
+            WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.alt_external_id = k.alternative
+              AND c.deleted_at IS NULL
             LIMIT 1
         ) c
         LEFT JOIN conversations v ON v.organization_id = $1 AND v.channel_id = $2 AND v.contact_id = c.id
@@ -70,6 +86,7 @@ pub async fn recipients(
         channel.uuid(),
         &contacts as &[Option<Uuid>],
         &addresses as &[Option<&str>],
+        &alternatives as &[Option<&str>],
     )
     .fetch_all(&mut *tx.inner)
     .await?;

@@ -28,6 +28,8 @@ pub struct Reach {
     pub username: Option<String>,
     /// The language.
     pub locale: Option<String>,
+    /// The telephone number in E.164, where the network told it.
+    pub phone: Option<String>,
     /// What is kept with the contact, an object.
     pub attributes: Value,
     /// Whether the contact is blocked, or has blocked the account.
@@ -48,7 +50,7 @@ pub async fn reach(
         Reach,
         r#"
         SELECT c.window_until, c.last_inbound_at, c.display_name AS name, c.username, c.locale,
-               c.attributes AS "attributes!", c.blocked_at IS NOT NULL AS "blocked!",
+               c.phone, c.attributes AS "attributes!", c.blocked_at IS NOT NULL AS "blocked!",
                c.consent = 'opted_out' AS "opted_out!"
         FROM conversations v
         JOIN channel_contacts c ON c.organization_id = v.organization_id AND c.id = v.contact_id

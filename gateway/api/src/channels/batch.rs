@@ -1,8 +1,11 @@
 //! `/v1/messages/batch`: the same or different messages to many contacts of one channel, in their turns.
 
+use std::collections::HashSet;
+
 use axum::{Json, extract::State, http::StatusCode};
 use botbuilder_domain::{
     BotId, ChannelId, ChannelKind, ContactId, Content, ConversationId, EnvelopeId, MessageId, TraceContext,
+    phone,
 };
 use botbuilder_store::{
     OrgScope, Tx,
@@ -143,13 +146,20 @@ async fn send(
         })?;
         let to = match (one.contact_id, one.to) {
             (Some(contact), None) => To::Contact(contact),
-            (None, Some(address)) if (1..=128).contains(&address.chars().count()) => To::Address(address),
+            (None, Some(address)) if (1..=128).contains(&address.chars().count()) => {
+                To::Address { address, alternative: None }
+            }
             _ => return Err(ApiError::invalid(field, "either contact_id or to (an address) must be there")),
         };
         wanted.push(Wanted { index, to, content });
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     let over = channel(&api, &mut tx, &caller, batch.channel_id).await?;
+    for Wanted { to, .. } in &mut wanted {
+        if let To::Address { address, alternative } = to {
+            (*address, *alternative) = spelled(over.kind, address);
+        }
+    }
     limits::messages(&api, &mut tx, &caller.scope, wanted.len()).await?;
     let found = resolve(&api, &mut tx, caller.scope, &over, &wanted).await?;
     let answer = queue(&api, &mut tx, caller.scope, &over, wanted, found).await?;
@@ -198,6 +208,16 @@ async fn channel(api: &Api, tx: &mut Tx, caller: &Caller, id: ChannelId) -> Resu
     })
 }
 
+/// An address as contacts are kept, and another spelling under which one may be known from before. WhatsApp's numbers are
+/// typed with a plus and spaces, and in some countries with or without digits that the network adds.
+pub(super) fn spelled(kind: ChannelKind, address: &str) -> (String, Option<String>) {
+    let digits = (kind == ChannelKind::Whatsapp).then(|| phone::digits(address)).flatten();
+    let Some(digits) = digits else { return (address.to_owned(), None) };
+    let canonical = phone::canonical(&digits);
+    let other = if canonical == digits { None } else { Some(digits) };
+    (canonical, other)
+}
+
 /// The recipients of the messages, in order. Addresses that were not known become contacts, and who has no open
 /// conversation gets one.
 async fn resolve(
@@ -209,11 +229,15 @@ async fn resolve(
 ) -> Result<Vec<Option<Recipient>>, ApiError> {
     let to: Vec<To> = wanted.iter().map(|wanted| wanted.to.clone()).collect();
     let mut found = batches::recipients(tx, &scope, over.id, &to).await?;
+    // Two spellings of a number in one call are one new contact.
+    let mut seen = HashSet::new();
     let new: Vec<(Uuid, &str)> = to
         .iter()
         .zip(&found)
         .filter_map(|(to, found)| match (to, found) {
-            (To::Address(address), None) => Some((api.ids.next(), address.as_str())),
+            (To::Address { address, .. }, None) if seen.insert(address.as_str()) => {
+                Some((api.ids.next(), address.as_str()))
+            }
             _ => None,
         })
         .collect();

@@ -1,10 +1,15 @@
 //! `/v1/contacts`.
 
+use std::pin::Pin;
+
 use axum::{Json, extract::State, http::request::Parts};
+use botbuilder_domain::ChannelKind;
 use botbuilder_store::{
+    Tx,
     channels::{
+        batches::{self, To},
         channel_contacts::TABLE,
-        channel_messages, conversations,
+        channel_messages, channels, conversations,
         inbox::{self, search_contacts},
         media,
         merging::{self, Merged},
@@ -20,6 +25,7 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 use uuid::Uuid;
 
+use super::batch;
 use crate::{
     Api,
     auth::Caller,
@@ -46,6 +52,7 @@ pub fn routes() -> Routes {
     };
     Resource::new(&TABLE, "contact", Area::Contact, PATH)
         .full()
+        .completed(spelled)
         .routes()
         .add(
             Operation::get(
@@ -143,6 +150,40 @@ impl Tags {
     }
 }
 
+/// Writes a new contact's addresses as contacts are kept, and refuses one that is known in another spelling.
+fn spelled<'a>(
+    tx: &'a mut Tx,
+    caller: &'a Caller,
+    values: &'a mut Map<String, Value>,
+) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>> {
+    Box::pin(async move {
+        let word = |values: &Map<String, Value>, name: &str| {
+            values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let Ok(channel) = word(values, "channel_id").parse::<Uuid>() else { return Ok(()) };
+        // A channel that is not there is refused as such, by the row.
+        let Some(row) = rows::get(tx, &caller.scope, &channels::TABLE, at(channel), None).await? else {
+            return Ok(());
+        };
+        let Some(kind) = ChannelKind::parse(&word(&fields(&row)?, "type")) else { return Ok(()) };
+        for name in ["external_id", "alt_external_id"] {
+            let typed = word(values, name);
+            let (address, alternative) = batch::spelled(kind, &typed);
+            if address == typed {
+                continue;
+            }
+            values.insert(name.to_owned(), json!(address));
+            let to = To::Address { address, alternative };
+            let known = batches::recipients(tx, &caller.scope, channel.into(), &[to]).await?;
+            if known.first().is_some_and(Option::is_some) {
+                let detail = format!("{name}: is taken: there is one with this number in another spelling");
+                return Err(ApiError::conflict("taken", detail).about(name));
+            }
+        }
+        Ok(())
+    })
+}
+
 async fn search(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {
     let (mut query, mut tags, mut page) = (String::new(), Vec::new(), Page::default());
     for (name, value) in query_pairs(&parts) {
@@ -237,7 +278,7 @@ async fn tag(
 /// The rows of a table that belong to a contact, all of them or an error: an export that leaves out the rest in silence
 /// would be taken for the whole.
 pub(super) async fn rows_of(
-    tx: &mut botbuilder_store::Tx,
+    tx: &mut Tx,
     caller: &Caller,
     table: &'static Table,
     column: &str,

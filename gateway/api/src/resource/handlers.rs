@@ -300,6 +300,9 @@ pub(super) async fn create(
     let mut tx = api.store.begin(&caller.scope).await?;
     parent_exists(&mut tx, caller, resource, &meant).await?;
     limits::room_for(&mut tx, &caller.scope, table).await?;
+    if let Some(complete) = resource.complete {
+        complete(&mut tx, caller, &mut values).await?;
+    }
     let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
         .await
         .map_err(|error| broken_rule(table, error))?;

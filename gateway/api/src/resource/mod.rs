@@ -19,13 +19,14 @@ pub mod order;
 mod query;
 mod schema;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use axum::{
     extract::Request,
     http::{Method, StatusCode},
 };
 use botbuilder_store::{
+    Tx,
     secret::Sealed,
     table::{Table, rows::Row},
 };
@@ -47,6 +48,13 @@ pub use schema::{of_column, of_input, of_row};
 /// What is done to the fields of a new row or a change before they are written, after they were checked.
 pub type Prepare = fn(&mut Map<String, Value>, Mode) -> Result<(), ApiError>;
 
+/// What is done to the fields of a new row in the transaction that writes it, where the database has to be asked.
+pub type Complete = for<'a> fn(
+    &'a mut Tx,
+    &'a Caller,
+    &'a mut Map<String, Value>,
+) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>>;
+
 /// What is done to a row before it is shown.
 pub type Show = fn(&Api, &Caller, &mut Row) -> Result<(), ApiError>;
 
@@ -67,6 +75,7 @@ pub(crate) struct Inner {
     /// The address of the collection. A parameter is the column that names the row above.
     pub path: &'static str,
     pub prepare: Option<Prepare>,
+    pub complete: Option<Complete>,
     pub show: Option<Show>,
     /// Columns that every new row gets, and by which lists are narrowed: one table, several collections.
     pub fixed: &'static [(&'static str, &'static str)],
@@ -146,6 +155,7 @@ impl Resource {
             area,
             path,
             prepare: None,
+            complete: None,
             show: None,
             fixed: &[],
             narrowed_by: None,
@@ -208,6 +218,13 @@ impl Resource {
     #[must_use]
     pub fn prepared(mut self, prepare: Prepare) -> Self {
         self.inner.prepare = Some(prepare);
+        self
+    }
+
+    /// Checks or completes the fields of a new row by what the database holds.
+    #[must_use]
+    pub fn completed(mut self, complete: Complete) -> Self {
+        self.inner.complete = Some(complete);
         self
     }
 
