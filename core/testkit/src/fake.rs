@@ -1,6 +1,7 @@
 //! Providers that speak real HTTP on this machine, keep what they accepted, and misbehave when told to.
 //!
-//! Each answers what the real one answers (limits, error shapes, ids) and has, beside it, `/__fake/`:
+//! Each answers what the real one answers (limits, error shapes, ids; rates and windows where [`Behaviour`] says so) and
+//! has, beside it, `/__fake/`:
 //!
 //! | Address | What it does |
 //! | --- | --- |
@@ -28,6 +29,7 @@ mod files;
 mod graph;
 pub mod instagram;
 mod journal;
+mod pace;
 pub mod receiver;
 mod server;
 pub mod slack;

@@ -55,6 +55,11 @@ pub struct Behaviour {
     pub refuse_word: Option<String>,
     /// Recipients that cannot be reached.
     pub unreachable: Vec<String>,
+    /// Whether messages that come faster than the provider allows are refused as it refuses them.
+    pub rates: bool,
+    /// WhatsApp: whether only who wrote within the day is inside the window, as is the case there. Otherwise everybody is
+    /// who was not said to be outside.
+    pub windows: bool,
     /// What happens to status callbacks.
     pub statuses: StatusBehaviour,
 }

@@ -80,6 +80,16 @@ impl Caller {
         content_type: &str,
         headers: &[(&str, &str)],
     ) -> Result<(), Error> {
+        self.post_answered(body, content_type, headers).await.map(|_| ())
+    }
+
+    /// The same, and gives the text that it is answered.
+    pub(super) async fn post_answered(
+        &self,
+        body: String,
+        content_type: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<String, Error> {
         let mut pause = PAUSE;
         let mut last = String::new();
         let body = axum::body::Bytes::from(body);
@@ -98,7 +108,7 @@ impl Caller {
             last = match request.send().await {
                 Ok(answer) if answer.status().is_success() => {
                     lock(&self.calls).taken += 1;
-                    return Ok(());
+                    return Ok(answer.text().await.unwrap_or_default());
                 }
                 Ok(answer) => format!("it answered {}", answer.status()),
                 Err(error) => error.without_url().to_string(),

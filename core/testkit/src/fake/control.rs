@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -23,6 +23,7 @@ use super::{
     caller::Caller,
     files::Files,
     journal::{Arrived, Journal},
+    pace::{Allowed, Pace, TooFast},
 };
 
 /// How many messages `GET /__fake/messages` shows where no limit is given.
@@ -37,6 +38,8 @@ pub struct Counters {
     pub accepted: u64,
     /// Requests refused because of what they held.
     pub refused: u64,
+    /// Messages refused because they came too fast.
+    pub too_fast: u64,
     /// Faults, by name.
     pub faults: BTreeMap<String, u64>,
     /// Typing indicators, read receipts, answered taps and the like.
@@ -63,6 +66,7 @@ pub(super) struct Control {
     journal: Mutex<Journal>,
     dice: Mutex<Dice>,
     counters: Mutex<Counters>,
+    pace: Pace,
     pub(super) caller: Caller,
     pub(super) files: Files,
 }
@@ -73,6 +77,7 @@ impl Control {
             journal: Mutex::default(),
             dice: Mutex::new(Dice::new(Behaviour::default())),
             counters: Mutex::default(),
+            pace: Pace::default(),
             caller,
             files: Files::default(),
         }
@@ -108,6 +113,15 @@ impl Control {
 
     pub(super) fn accept(&self, arrived: Arrived, name: impl FnOnce(u64, u64) -> String) -> Accepted {
         lock(&self.journal).accept(SystemClock.now(), arrived, name)
+    }
+
+    /// Whether a message to this recipient comes too fast, where that is minded. One that does not is counted.
+    pub(super) fn too_fast(&self, allowed: Allowed, to: &str) -> Option<TooFast> {
+        let minded = self.ask(|dice| dice.behaviour.rates);
+        let admitted = minded.then(|| self.pace.admit(allowed, to, Instant::now()));
+        let too_fast = admitted.and_then(Result::err)?;
+        self.count(|counters| counters.too_fast += 1);
+        Some(too_fast)
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How many messages are kept whole.
 const WHOLE_MAX: usize = 10_000;
@@ -112,6 +112,37 @@ impl Journal {
             message.sequence > after && to.is_none_or(|recipient| message.to == recipient)
         };
         self.whole.iter().filter(wanted).take(limit).cloned().collect()
+    }
+
+    /// The message of that id to a recipient, where it is still kept whole.
+    pub(super) fn find(&self, to: &str, id: &str) -> Option<&Accepted> {
+        self.whole.iter().rev().find(|message| message.id == id && message.to == to)
+    }
+
+    /// Changes the text and the request of a message, as an edit does.
+    pub(super) fn change(&mut self, to: &str, id: &str, text: Option<String>, fields: Map<String, Value>) {
+        let Some(message) = self.whole.iter_mut().rev().find(|one| one.id == id && one.to == to) else {
+            return;
+        };
+        if let Value::Object(body) = &mut message.body {
+            body.extend(fields);
+        }
+        let Some(text) = text else { return };
+        let kept = self.conversations.get_mut(to).and_then(|told| told.iter_mut().find(|one| one.id == id));
+        if let Some(kept) = kept {
+            kept.text = Some(text.chars().take(TEXT_MAX).collect());
+        }
+        message.text = Some(text);
+    }
+
+    /// Takes a message back. False if there is none.
+    pub(super) fn remove(&mut self, to: &str, id: &str) -> bool {
+        let before = self.whole.len();
+        self.whole.retain(|message| message.id != id || message.to != to);
+        if let Some(told) = self.conversations.get_mut(to) {
+            told.retain(|message| message.id != id);
+        }
+        self.whole.len() < before
     }
 
     pub(super) fn conversation(&self, to: &str) -> Vec<Delivered> {

@@ -11,6 +11,7 @@ use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -41,6 +42,7 @@ use super::{
     faults::{self, Worded},
     graph,
     journal::{Arrived, Journal},
+    pace::{Allowed, Limit, TooFast},
     server::{self, Server},
 };
 
@@ -92,7 +94,15 @@ struct Inner {
     templates: Templates,
     /// People who have not written for a day.
     lapsed: Mutex<HashSet<String>>,
+    /// People who wrote.
+    heard: Mutex<HashSet<String>>,
 }
+
+/// 80 messages a second for a number; one in 6 seconds to one person, and 45 of them at once.
+const ALLOWED: Allowed = Allowed {
+    account: Limit::new(Duration::from_micros(12_500), 80),
+    recipient: |_| Some(Limit::new(Duration::from_secs(6), 45)),
+};
 
 impl Fake {
     /// Starts one.
@@ -106,6 +116,7 @@ impl Fake {
             statuses,
             templates: Templates::default(),
             lapsed: Mutex::default(),
+            heard: Mutex::default(),
         });
         let people = graph::people(Arc::clone(&state));
         let router = Router::new()
@@ -228,10 +239,18 @@ impl Inner {
     /// A person as notifications name them; who writes has an open window again.
     fn who(&self, from: &str, without_number: bool) -> Who {
         lock(&self.lapsed).remove(from);
+        lock(&self.heard).insert(from.to_owned());
         Who {
             user_id: self.options.user_ids.then(|| user_id(from)),
             phone: (!(without_number && self.options.user_ids)).then(|| from.to_owned()),
         }
+    }
+
+    /// Whether only a template is taken for a person: they are said not to have written for a day, or never wrote, where
+    /// that is minded.
+    fn is_outside(&self, person: &str) -> bool {
+        let minded = self.control.ask(|dice| dice.behaviour.windows);
+        lock(&self.lapsed).contains(person) || (minded && !lock(&self.heard).contains(person))
     }
 
     async fn post(&self, who: &Who, message: Value) -> Result<(), Error> {
@@ -308,8 +327,15 @@ async fn send(
                 return refuse(control, StatusCode::BAD_REQUEST, code, &details);
             }
         }
-    } else if lock(&state.lapsed).contains(&to) {
+    } else if state.is_outside(&to) {
         return refuse(control, StatusCode::BAD_REQUEST, 131_047, "Re-engagement message");
+    }
+    if let Some(too_fast) = control.too_fast(ALLOWED, &to) {
+        let (code, details) = match too_fast {
+            TooFast::Account(_) => (130_429, "Rate limit hit"),
+            TooFast::Recipient(_) => (131_056, "(Business Account, Consumer Account) pair rate limit hit"),
+        };
+        return answer(StatusCode::BAD_REQUEST, code, details);
     }
     if !media::is_fit(&state, &kind, &body) {
         return refuse(control, StatusCode::BAD_REQUEST, 131_053, "Media upload error");
