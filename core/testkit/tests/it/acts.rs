@@ -148,7 +148,7 @@ async fn messages_that_come_too_fast_are_refused_as_each_network_refuses_them() 
             .unwrap()
     };
     let album = Content::Album { items: vec![file("a"), file("b")] };
-    for _ in 0..9 {
+    for _ in 0..20 {
         send(&Telegram, &account, &part(1, "-100", album.clone())).await.unwrap().ok();
     }
     assert!(fake.counters().too_fast > 1, "albums count by their files: {:?}", fake.counters());
