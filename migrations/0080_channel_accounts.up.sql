@@ -4,7 +4,7 @@ SET LOCAL ROLE bb_owner;
 -- each channel below, and found by the id whose subscription proved that the channel's token belongs there.
 ALTER TABLE channels
     ADD COLUMN provider_business_id text
-        CONSTRAINT ck_channels_16 CHECK (char_length(provider_business_id) <= 128);
+        CONSTRAINT ck_channels_17 CHECK (char_length(provider_business_id) <= 128);
 CREATE INDEX ix_channels_4 ON channels (type, provider_business_id)
     WHERE provider_business_id IS NOT NULL AND deleted_at IS NULL;
 
