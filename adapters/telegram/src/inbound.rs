@@ -135,7 +135,13 @@ impl Update<'_> {
         let at = instant(if edited { message.edit_date.or(message.date) } else { message.date });
         if is_echo(&message, chat) {
             // The address is the person it went to; `from` names the owner, or us.
-            let mut event = self.service(sender(chat, None, None)?, "message_echo", at);
+            let sender = sender(chat, None, None)?;
+            let mut event = match content::of(self.raw) {
+                Holds::Content(content) if !edited => {
+                    self.event(sender, at, Inbound::Echo { provider_id, content, may_be_ours: true })
+                }
+                _ => self.service(sender, "message_echo", at),
+            };
             event.thread = thread(&message);
             return Some(event);
         }
