@@ -189,7 +189,9 @@ impl Sender {
                 let until = (now + LOOK_AGAIN).min(just_after(message));
                 return Ok(Sent::Later { until, scheduled: false, whole_account: true });
             }
-            let rates = connected.as_ref().map_or_else(Rates::default, |connected| rates(channel, connected, &job.body.to));
+            let rates = connected
+                .as_ref()
+                .map_or_else(Rates::default, |connected| rates(channel, connected, &job.body.to));
             let account = connected.map(|connected| connected.account);
             let mut leave = Leave::Now(Box::new(Way::plain(&message.content)));
             if let Some(account) = &account
