@@ -381,8 +381,9 @@ async fn a_template_that_proves_who_somebody_is_goes_to_their_number() {
     let acme = platform.acme();
     // Somebody with both addresses is answered under the business-scoped one.
     let who = format!("US.{ADA}");
+    let now = SystemClock.now().timestamp().to_string();
     let message = json!({
-        "from": ADA, "from_user_id": who, "id": "wamid.1", "timestamp": "1700000000", "type": "text",
+        "from": ADA, "from_user_id": who, "id": "wamid.1", "timestamp": now, "type": "text",
         "text": { "body": "hello" },
     });
     let (body, signature) = acme.notification(&json!({ "messages": [message] }));
@@ -390,10 +391,12 @@ async fn a_template_that_proves_who_somebody_is_goes_to_their_number() {
     assert_eq!(platform.post(&acme.whatsapp_path(), &[(header, &signature)], body).await.status, 200);
     acme.whatsapp_replies(&who, 1).await;
     platform.settled().await;
-    for (name, category) in [("login_code", "authentication"), ("order_ready", "utility")] {
+    // Two that the fake has; what they are for is known here alone.
+    let templates = [("news", "en", "authentication"), ("hello_world", "en_US", "utility")];
+    for (name, language, category) in templates {
         let template = format!(
             "INSERT INTO channel_templates (organization_id, channel_id, name, language, category, body, status) \
-             SELECT organization_id, id, '{name}', 'en', '{category}', 'Ready', 'approved' \
+             SELECT organization_id, id, '{name}', '{language}', '{category}', 'Ready', 'approved' \
              FROM channels WHERE type = 'whatsapp'"
         );
         execute(&platform.pool, &template).await;
@@ -401,13 +404,13 @@ async fn a_template_that_proves_who_somebody_is_goes_to_their_number() {
     let conversation = platform.rows("SELECT id FROM conversations").await[0]["id"].clone();
     let path = format!("/v1/conversations/{}/messages", conversation.as_str().expect("an id"));
     let before = acme.whatsapp.conversation(&who).len();
-    for name in ["login_code", "order_ready"] {
-        let template = json!({ "content": { "kind": "template", "name": name, "language": "en" } });
+    for (name, language, _) in templates {
+        let template = json!({ "content": { "kind": "template", "name": name, "language": language } });
         let (status, body) = post(&platform, &path, &template).await;
         assert_eq!(status, 202, "{body}");
     }
     let proved = acme.whatsapp_replies(ADA, 1).await;
-    assert_eq!(proved[0].text.as_deref(), Some("login_code"));
+    assert_eq!(proved[0].text.as_deref(), Some("news"));
     let others = acme.whatsapp_replies(&who, before + 1).await;
-    assert_eq!(others[before].text.as_deref(), Some("order_ready"));
+    assert_eq!(others[before].text.as_deref(), Some("hello_world"));
 }

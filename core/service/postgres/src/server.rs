@@ -24,6 +24,10 @@ const START_SECONDS: u32 = 300;
 /// A fast stop ends sessions and writes a checkpoint.
 const STOP_SECONDS: u32 = 60;
 
+/// A lock that was given up is held for a moment longer where another thread of its process is just starting a program:
+/// the child has all open files until it runs that program.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
 /// The path of a Unix socket may have 107 bytes, `/.s.PGSQL.5432` included.
 const LONGEST_SOCKET_DIRECTORY: usize = 90;
 
@@ -310,7 +314,14 @@ fn lock(directory: &Path) -> Result<File, Error> {
     let doing = || format!("open {}", path.display());
     let file =
         File::options().write(true).create(true).truncate(false).open(&path).map_err(Error::io(doing()))?;
-    match file.try_lock() {
+    let mut tried = file.try_lock();
+    wait_until(LOCK_PATIENCE, || {
+        if matches!(tried, Err(TryLockError::WouldBlock)) {
+            tried = file.try_lock();
+        }
+        !matches!(tried, Err(TryLockError::WouldBlock))
+    });
+    match tried {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::InUse { path: directory.to_owned() }),
         Err(TryLockError::Error(error)) => Err(Error::io(format!("lock {}", path.display()))(error)),
