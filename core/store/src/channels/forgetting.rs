@@ -22,7 +22,8 @@ pub(super) async fn contact(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Res
     )
     .execute(&mut *tx.inner)
     .await?;
-    // An address stands in callbacks as a text, with Telegram as a number: in messages, edits, reactions and reports.
+    // An address stands in callbacks as a text, with Telegram as a number: in messages, edits, reactions and reports. None of
+    // what is looked for may be null, which would be found in callbacks of everybody.
     sqlx::query!(
         r#"
         UPDATE channel_webhooks w SET payload = '{}'
@@ -30,7 +31,8 @@ pub(super) async fn contact(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Res
         WHERE c.organization_id = $1 AND c.id = $2 AND w.organization_id = $1 AND w.channel_id = c.channel_id
           AND jsonb_path_exists(w.payload, '$.** ? (@ == $a || @ == $b || @ == $n)', jsonb_build_object(
                 'a', c.external_id, 'b', coalesce(c.alt_external_id, c.external_id),
-                'n', CASE WHEN c.external_id ~ '^-?[0-9]{1,18}$' THEN c.external_id::numeric END))
+                'n', CASE WHEN c.external_id ~ '^-?[0-9]{1,18}$' THEN to_jsonb(c.external_id::numeric)
+                          ELSE to_jsonb(c.external_id) END))
         "#,
         org,
         id,

@@ -286,3 +286,29 @@ async fn a_contact_is_found_blocked_exported_and_erased() {
     let read = "SELECT count(*) FROM nlu_logs WHERE text <> '' OR review_state = 'queued'";
     assert_eq!(server.count(read).await, 0);
 }
+
+#[tokio::test]
+async fn erasing_somebody_leaves_the_callbacks_of_others() {
+    let server = Server::start().await;
+    let channel = server.acme.telegram.to_string();
+    let contact = json!({ "channel_id": channel, "external_id": "U0ADA", "display_name": "Ada" });
+    let contact = server.post("/v1/contacts", contact).await.expect(201).id();
+    let callbacks = format!(
+        r#"
+        INSERT INTO channel_webhooks (organization_id, channel_id, event_type, dedupe_key, signature_valid, payload,
+                                      payload_hash, status)
+        SELECT '{}', '{channel}', 'message', said.person, true, said.payload::jsonb, sha256('x'), 'processed'
+        FROM (VALUES ('ada', '{{"user": "U0ADA", "text": "I am Ada", "thread": null}}'),
+                     ('bob', '{{"user": "U0BOB", "text": "I am Bob", "thread": null}}')) AS said(person, payload);
+        "#,
+        server.acme.org.uuid(),
+    );
+    sqlx::raw_sql(AssertSqlSafe(callbacks)).execute(&server.pool).await.expect("rows");
+    server.post(&format!("/v1/contacts/{contact}/erase"), json!({})).await.expect(200);
+    let kept = "SELECT count(*) FROM channel_webhooks WHERE payload ->> 'text' = 'I am Bob'";
+    assert_eq!(server.count(kept).await, 1);
+    assert_eq!(
+        server.count("SELECT count(*) FROM channel_webhooks WHERE payload::text LIKE '%Ada%'").await,
+        0
+    );
+}
