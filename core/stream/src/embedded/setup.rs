@@ -28,6 +28,9 @@ pub(super) const TOPICS: u64 = 1;
 pub(super) const REGION_SHIFT: u32 = 32;
 /// Key of a partition: its oldest offset, and the bytes before it.
 pub(super) const START: &[u8] = b"start";
+/// How often, and how far apart, a lock is tried for before the directory counts as in use.
+const LOCK_TRIES: u32 = 200;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
     fs::create_dir_all(&config.dir).map_err(|source| failed("create", &config.dir, source))?;
@@ -90,10 +93,10 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     let file = File::create(&path).map_err(|source| failed("create", &path, source))?;
     // A process that is being started from this one holds our files open until it has become another
     // program, and with them a lock that was just given up.
-    for _ in 0..50 {
+    for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
             Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
         }
     }
@@ -117,13 +120,23 @@ pub(super) fn open_engine(dir: &Path, file_bytes: u64, tracker: Tracker) -> Resu
         purge_rewrite_threshold: Some(ReadableSize(file_bytes * 4)),
         ..Config::default()
     };
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        Engine::open_with_listeners(engine_config, vec![Arc::new(tracker)])
-    }));
-    match opened {
-        Ok(Ok(engine)) => Ok(engine),
-        Ok(Err(error)) => Err(OpenError::Backend(error.to_string())),
-        Err(panic) => Err(OpenError::Backend(format!("engine refused its files: {}", panic_text(&panic)))),
+    // The engine takes a lock of its own. We hold ours, so nobody else is here: what still holds the
+    // engine's is a process being started, as in `lock`.
+    let mut tries = LOCK_TRIES;
+    loop {
+        let (config, listener) = (engine_config.clone(), Arc::new(tracker.clone()));
+        let opened = catch_unwind(AssertUnwindSafe(|| Engine::open_with_listeners(config, vec![listener])));
+        match opened {
+            Ok(Ok(engine)) => return Ok(engine),
+            Ok(Err(error)) if tries > 1 && error.to_string().contains("Failed to lock file") => {
+                tries -= 1;
+                std::thread::sleep(LOCK_WAIT);
+            }
+            Ok(Err(error)) => return Err(OpenError::Backend(error.to_string())),
+            Err(panic) => {
+                return Err(OpenError::Backend(format!("engine refused its files: {}", panic_text(&panic))));
+            }
+        }
     }
 }
 
