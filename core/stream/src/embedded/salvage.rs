@@ -64,7 +64,7 @@ pub(super) fn rebuild(dir: &Path, file_bytes: u64) -> Result<(), OpenError> {
         return Err(OpenError::Damaged { file: damaged, offset: 0, reason });
     }
     fs::create_dir_all(&rebuilt).map_err(|source| failed("create", &rebuilt, source))?;
-    let engine = open_engine(&rebuilt, file_bytes, Tracker::new([Ends::default(); 2]))?;
+    let engine = open_engine(&rebuilt, file_bytes, &Tracker::new([Ends::default(); 2]))?;
     for (number, region) in regions {
         write_region(&engine, &damaged, number, region)?;
     }

@@ -47,7 +47,7 @@ pub(super) fn open(config: &EmbeddedConfig) -> Result<EngineLog, OpenError> {
         other => other?,
     };
     let tracker = Tracker::new(ends);
-    let engine = open_engine(&dir, config.file_bytes, tracker.clone())?;
+    let engine = open_engine(&dir, config.file_bytes, &tracker)?;
     for (queue, ends) in tracker.mark().ends.into_iter().enumerate() {
         let path = check::path(&dir, queue, ends.file);
         File::open(&path).and_then(|file| file.sync_all()).map_err(|source| failed("sync", &path, source))?;
@@ -103,7 +103,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     Err(OpenError::InUse { dir: dir.to_owned() })
 }
 
-pub(super) fn open_engine(dir: &Path, file_bytes: u64, tracker: Tracker) -> Result<Engine, OpenError> {
+pub(super) fn open_engine(dir: &Path, file_bytes: u64, tracker: &Tracker) -> Result<Engine, OpenError> {
     let dir = dir.to_str().ok_or_else(|| OpenError::Config("data directory is not UTF-8".to_owned()))?;
     let engine_config = Config {
         dir: dir.to_owned(),
