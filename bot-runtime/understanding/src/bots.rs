@@ -8,9 +8,9 @@ use std::{
 
 use botbuilder_domain::BotId;
 use botbuilder_nlu::{
-    Decision, EmbedError, Embedders, Model, Reading, Recognition, Request, Understanding,
+    Corpus, Decision, EmbedError, Embedders, Model, Reading, Recognition, Request, Understanding,
     entities::Extractor,
-    intents::{Conflict, conflicts},
+    intents::{Conflict, Suggestion, conflicts, suggestions},
     text::Language,
 };
 use botbuilder_store::{
@@ -155,13 +155,33 @@ impl Understandings {
     /// Examples of different intents that are in each other's way, the most alike first. By meaning where the models can
     /// tell and there are not too many, else by words.
     pub async fn conflicts(&self, taught: Taught) -> Result<Vec<Conflict>, Error> {
+        self.compared(taught, 0, conflicts).await
+    }
+
+    /// What could be taught next, from messages that were not understood. By meaning or by words, as conflicts are found.
+    pub async fn suggestions(&self, taught: Taught, messages: Vec<String>) -> Result<Vec<Suggestion>, Error> {
+        let more = messages.len();
+        let work = move |corpus: &Corpus, embedders: Embedders<'_>| {
+            let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+            suggestions(corpus, &messages, embedders)
+        };
+        self.compared(taught, more, work).await
+    }
+
+    /// Work that compares all examples, and so many texts more, on a thread of its own.
+    async fn compared<T: Send + 'static>(
+        &self,
+        taught: Taught,
+        more: usize,
+        work: impl FnOnce(&Corpus, Embedders<'_>) -> Result<T, EmbedError> + Send + 'static,
+    ) -> Result<T, Error> {
         let _permit = self.at_work.acquire().await.map_err(|_| Error::GivenUp)?;
         let models = Arc::clone(&self.models);
         let work = move || {
-            let by_meaning =
-                taught.corpus.language.as_str() == "en" && taught.examples.len() <= COMPARED_BY_MEANING;
+            let texts = taught.examples.len() + more;
+            let by_meaning = taught.corpus.language.as_str() == "en" && texts <= COMPARED_BY_MEANING;
             let embedders = if by_meaning { models.embedders() } else { Embedders::default() };
-            conflicts(&taught.corpus, embedders)
+            work(&taught.corpus, embedders)
         };
         Ok(tokio::task::spawn_blocking(work).await.map_err(|_| Error::GivenUp)??)
     }

@@ -41,7 +41,10 @@ pub use error::Error;
 pub use pool::PoolOptions;
 pub use scope::OrgScope;
 
-use sqlx::{AssertSqlSafe, Executor as _, PgPool, Postgres, Transaction, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Executor as _, PgPool, Postgres, Transaction, pool::PoolConnection,
+    postgres::PgConnectOptions,
+};
 
 /// The pools, one for each database role the program acts as.
 #[derive(Clone)]
@@ -58,6 +61,11 @@ pub struct Tx {
     inner: Transaction<'static, Postgres>,
     /// The scope, if its transactions belong to a call under an `Idempotency-Key`.
     keyed: Option<OrgScope>,
+}
+
+/// A connection for a look-up of one statement, which needs no transaction: one trip to the server instead of three.
+pub struct LookUp {
+    inner: PoolConnection<Postgres>,
 }
 
 impl Store {
@@ -112,6 +120,11 @@ impl Store {
         Ok(Tx::of(self.auth.begin().await?))
     }
 
+    /// A connection for one look-up before a tenant is known. Every call of the API begins with one.
+    pub async fn look_up(&self) -> Result<LookUp, Error> {
+        Ok(LookUp { inner: self.auth.acquire().await? })
+    }
+
     /// Begins a transaction that removes what is over.
     pub async fn begin_purge(&self) -> Result<Tx, Error> {
         Ok(Tx::of(self.purge.begin().await?))
@@ -156,5 +169,11 @@ impl Tx {
             system::idempotency_keys::note_made(&mut self, &scope).await?;
         }
         Ok(self.inner.commit().await?)
+    }
+
+    /// Ends a transaction that only read. Nobody waits for its end, which goes to the server with the connection's return
+    /// to the pool.
+    pub fn done(self) {
+        drop(self.inner);
     }
 }

@@ -3,22 +3,24 @@
 //! Each function uses topics of its own, so that one stream can serve all of them; [`topics`] lists them.
 //! A function panics when the backend breaks a promise.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod acts;
+mod workers;
 
-use tokio::sync::{mpsc, watch};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+
+pub use acts::{
+    append_numbers, commit, number_of, numbers, partition_with, read, read_and_commit, record, within,
+};
+pub use workers::{Seen, SeenRecords, Worker};
 
 use crate::{
     AppendError, ConsumeError, DEFAULT_MAX_RECORD, Delivered, OFFSET, Partition, Position, REASON, Record,
     Stream, TOPIC, TopicConfig, dead_letter, partition_of,
 };
-
-/// How long anything may take before it counts as not happening.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The topics that the functions use.
 pub fn topics() -> Vec<TopicConfig> {
@@ -345,233 +347,4 @@ pub async fn unread_records_fill_the_topic(stream: &Arc<dyn Stream>) {
     assert_eq!(numbers(&next), [accepted]);
     let lag = stream.lag("single", "slow").await.expect("lag");
     assert!(lag[0].first > 0, "the oldest were dropped");
-}
-
-/// A record with a number as its payload.
-pub fn record(key: &str, number: usize) -> Record {
-    Record::new(key, number.to_string())
-}
-
-/// The number in the payload.
-pub fn number_of(delivered: &Delivered) -> usize {
-    let payload = std::str::from_utf8(&delivered.record.payload).expect("payload is text");
-    payload.parse().expect("payload is a number")
-}
-
-/// Appends numbers under one key.
-pub async fn append_numbers(
-    stream: &Arc<dyn Stream>,
-    topic: &str,
-    key: &str,
-    numbers: std::ops::Range<usize>,
-) {
-    let records = numbers.map(|number| record(key, number)).collect();
-    stream.append(topic, records).await.expect("append");
-}
-
-/// Reads so many records of a topic as a member of a group, without committing.
-pub async fn read(stream: &Arc<dyn Stream>, topic: &str, group: &str, count: usize) -> Vec<Delivered> {
-    consume(stream, topic, group, count, false).await
-}
-
-/// Reads and commits so many records of a topic as a member of a group.
-pub async fn read_and_commit(
-    stream: &Arc<dyn Stream>,
-    topic: &str,
-    group: &str,
-    count: usize,
-) -> Vec<Delivered> {
-    consume(stream, topic, group, count, true).await
-}
-
-async fn consume(
-    stream: &Arc<dyn Stream>,
-    topic: &str,
-    group: &str,
-    count: usize,
-    commit: bool,
-) -> Vec<Delivered> {
-    let mut member = stream.subscribe(topic, group).await.expect("subscribe");
-    let (found, mut records) = mpsc::unbounded_channel();
-    let mut tasks = JoinSet::new();
-    let mut delivered = Vec::new();
-    while delivered.len() < count {
-        tokio::select! {
-            partition = within("assignment or records", member.assigned()) => {
-                let partition = partition.expect("assigned").expect("open");
-                let found = found.clone();
-                tasks.spawn(async move { forward(partition, &found, commit).await });
-            }
-            batch = records.recv() => delivered.extend(batch.unwrap_or_else(Vec::new)),
-        }
-    }
-    tasks.shutdown().await;
-    assert_eq!(delivered.len(), count, "more records than expected in {topic}");
-    delivered
-}
-
-async fn forward(
-    mut partition: Box<dyn Partition>,
-    found: &mpsc::UnboundedSender<Vec<Delivered>>,
-    commit: bool,
-) {
-    while let Ok(records) = partition.next(64).await {
-        let next = records.last().map_or(0, |last| last.position.offset + 1);
-        if commit {
-            partition.commit(next).await.expect("commit");
-        }
-        if found.send(records).is_err() {
-            return;
-        }
-    }
-}
-
-/// Commits a position as a member of a group.
-pub async fn commit(stream: &Arc<dyn Stream>, topic: &str, group: &str, place: Position) {
-    let mut member = stream.subscribe(topic, group).await.expect("subscribe");
-    let mut partition = partition_with(&mut *member, place.partition).await;
-    partition.commit(place.offset).await.expect("commit");
-}
-
-/// Waits for the partition with that number and drops the others.
-pub async fn partition_with(member: &mut dyn crate::Subscription, id: u32) -> Box<dyn Partition> {
-    let mut others = Vec::new();
-    loop {
-        let partition = within("assignment", member.assigned()).await.expect("assigned").expect("open");
-        if partition.id() == id {
-            return partition;
-        }
-        others.push(partition);
-    }
-}
-
-/// The numbers in the payloads.
-pub fn numbers(delivered: &[Delivered]) -> Vec<usize> {
-    delivered.iter().map(number_of).collect()
-}
-
-/// Fails when something does not happen.
-pub async fn within<T>(what: &str, happening: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, happening).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
-}
-
-/// What workers have processed, in the order in which they did.
-#[derive(Clone)]
-pub struct Seen(Arc<(Mutex<SeenRecords>, watch::Sender<()>)>);
-
-/// What workers have processed.
-#[derive(Debug, Default)]
-pub struct SeenRecords {
-    /// Worker and position.
-    pub records: Vec<(String, Position)>,
-}
-
-impl SeenRecords {
-    /// How many records a worker has processed.
-    pub fn by(&self, worker: &str) -> usize {
-        self.records.iter().filter(|(by, _)| by == worker).count()
-    }
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Self(Arc::new((Mutex::default(), watch::Sender::new(()))))
-    }
-}
-
-impl Seen {
-    /// Looks at what was processed.
-    pub fn with<T>(&self, look: impl FnOnce(&SeenRecords) -> T) -> T {
-        look(&self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Waits until a condition holds.
-    pub async fn wait(&self, what: &str, holds: impl Fn(&SeenRecords) -> bool) {
-        let mut changed = self.0.1.subscribe();
-        let reached = async {
-            while !self.with(&holds) {
-                changed.changed().await.expect("the sender lives as long as this");
-            }
-        };
-        within(what, reached).await;
-    }
-
-    fn add(&self, worker: &str, records: &[Delivered]) {
-        let positions = records.iter().map(|record| (worker.to_owned(), record.position));
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).records.extend(positions);
-        self.0.1.send_replace(());
-    }
-}
-
-/// A consumer as the runtime has them: one task per partition, which processes, commits, and drops the
-/// partition when asked.
-pub struct Worker {
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Worker {
-    /// Joins the group and works until stopped.
-    pub async fn start(stream: &Arc<dyn Stream>, topic: &str, group: &str, name: &str, seen: &Seen) -> Self {
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let mut member = stream.subscribe(topic, group).await.expect("subscribe");
-        let (seen, name) = (seen.clone(), name.to_owned());
-        let task = tokio::spawn(async move {
-            let mut partitions = JoinSet::new();
-            loop {
-                tokio::select! {
-                    assigned = member.assigned() => match assigned.expect("assigned") {
-                        Some(partition) => {
-                            partitions.spawn(work(partition, name.clone(), seen.clone(), stopped.clone()));
-                        }
-                        None => break,
-                    },
-                    () = stopped.cancelled() => break,
-                }
-            }
-            partitions.join_all().await;
-        });
-        Self { stop, task }
-    }
-
-    /// Finishes what is in hand and leaves the group.
-    pub async fn stop(self) {
-        self.stop.cancel();
-        within("the worker to stop", self.task).await.expect("worker");
-    }
-}
-
-async fn work(mut partition: Box<dyn Partition>, name: String, seen: Seen, stopped: CancellationToken) {
-    loop {
-        let records = tokio::select! {
-            records = partition.next(5) => records,
-            () = stopped.cancelled() => return,
-        };
-        match records {
-            Ok(records) => {
-                let next = records.last().map_or(0, |last| last.position.offset + 1);
-                match commit_patiently(&mut *partition, next).await {
-                    Ok(()) => seen.add(&name, &records),
-                    Err(ConsumeError::Revoked) => return,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            Err(ConsumeError::Revoked) => return,
-            Err(error) => panic!("{error}"),
-        }
-    }
-}
-
-/// Commits again while the backend cannot take it.
-async fn commit_patiently(partition: &mut dyn Partition, next: u64) -> Result<(), ConsumeError> {
-    within("a commit", async {
-        loop {
-            match partition.commit(next).await {
-                Err(ConsumeError::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
-                other => return other,
-            }
-        }
-    })
-    .await
 }

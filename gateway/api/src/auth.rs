@@ -379,24 +379,29 @@ pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
 async fn token(api: &Api, presented: &Presented, client: &Client) -> Result<Arc<Bearer>, ApiError> {
     let now = api.clock.now();
     let ip = client.ip_text();
-    let mut tx = api.store.begin_auth().await?;
-    let bearer = api_tokens::authenticate(&mut tx, presented, ip.as_deref(), now).await?;
+    let mut look_up = api.store.look_up().await?;
+    let bearer = api_tokens::authenticate(&mut look_up, presented, ip.as_deref(), now).await?;
+    drop(look_up);
     let bearer = bearer.ok_or(ApiError::Unauthenticated)?;
     if bearer.last_used_at.is_none_or(|last| last + NOTED_EVERY <= now) {
+        let mut tx = api.store.begin_auth().await?;
         api_tokens::used(&mut tx, bearer.token, ip.as_deref(), now).await?;
+        tx.commit().await?;
     }
-    tx.commit().await?;
     Ok(Arc::new(bearer))
 }
 
 async fn session(api: &Api, access: &opaque::Hash, client: &Client) -> Result<Arc<Holder>, ApiError> {
     let now = api.clock.now();
-    let mut tx = api.store.begin_auth().await?;
-    let holder = user_sessions::authenticate(&mut tx, access, now).await?.ok_or(ApiError::Unauthenticated)?;
+    let mut look_up = api.store.look_up().await?;
+    let holder = user_sessions::authenticate(&mut look_up, access, now).await?;
+    drop(look_up);
+    let holder = holder.ok_or(ApiError::Unauthenticated)?;
     if holder.last_seen_at + NOTED_EVERY <= now {
+        let mut tx = api.store.begin_auth().await?;
         user_sessions::seen(&mut tx, holder.session, client.ip_text().as_deref(), now).await?;
+        tx.commit().await?;
     }
-    tx.commit().await?;
     Ok(Arc::new(holder))
 }
 

@@ -21,6 +21,9 @@ const MOST: f64 = 4_096.0;
 const FIRST: f64 = 512.0;
 /// So many times the usual is still as usual.
 const TOLERANCE: f64 = 2.0;
+/// Seconds that nobody minds, whatever is usual: a crowd after a quiet hour makes milliseconds into many times as many,
+/// while providers wait for seconds. Sending it away would make it later than letting it wait.
+const BEARABLE: f64 = 0.5;
 /// How much one callback moves the number.
 const STEP: f64 = 0.2;
 /// Over so many callbacks what is usual is taken.
@@ -85,7 +88,7 @@ impl State {
         let usual = if usual > TOLERANCE * now { usual * 0.95 } else { usual + (now - usual) / USUAL };
         self.usual = Some(usual);
         let inside = u32::try_from(inside).map_or(f64::MAX, f64::from);
-        let gradient = (TOLERANCE * usual / now).clamp(0.5, 1.0);
+        let gradient = ((TOLERANCE * usual).max(BEARABLE) / now).clamp(0.5, 1.0);
         // Nothing is learned about more room from callbacks that had enough of it.
         if gradient >= 1.0 && inside < self.limit / 2.0 {
             return;
@@ -152,6 +155,11 @@ mod tests {
         assert!(before > FIRST, "there was no room left and they were as fast as usual: {before}");
         for _ in 0..200 {
             state.learn(ms(100), 512);
+        }
+        assert!(state.limit >= before, "twenty times the usual, and still nobody minds: {}", state.limit);
+        let before = state.limit;
+        for _ in 0..200 {
+            state.learn(ms(2_000), 512);
         }
         let during = state.limit;
         assert!(during < before / 4.0, "{before} {during}");

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use botbuilder_testkit::{fake::whatsapp, seed::Seeded};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -109,7 +109,10 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let (sent_before, begun) = (loud_sink.strays().1, Instant::now());
     let broadcasting = measured(&bench, plan).await?;
     let sent = loud_sink.strays().1 - sent_before;
-    ensure!(sent > 0, "nothing of the broadcast was sent while it was measured");
+    if sent == 0 {
+        let stand = standing(&platform, &loud).await?;
+        bail!("nothing of the broadcast was sent while it was measured; its messages stand as {stand}");
+    }
     ensure!(loud_sink.strays().1 < plan.broadcast as u64, "the broadcast was over before the measurement");
     #[expect(clippy::cast_precision_loss, reason = "a number of messages that a run can send")]
     let sent_per_second = sent as f64 / begun.elapsed().as_secs_f64();
@@ -166,6 +169,20 @@ async fn broadcast(platform: &Platform, of: &Seeded, messages: usize) -> Result<
         ensure!(status == 202, "a batch was answered with {status}");
     }
     Ok(())
+}
+
+/// How many messages of an organization stand how, and why: for the error.
+async fn standing(platform: &Platform, of: &Seeded) -> Result<String> {
+    let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT status, error_code, count(*) FROM channel_messages WHERE organization_id = $1 GROUP BY 1, 2",
+    )
+    .bind(of.org.uuid())
+    .fetch_all(platform.database.pool())
+    .await?;
+    let parts = rows
+        .iter()
+        .map(|(status, code, count)| format!("{count} {status} {}", code.as_deref().unwrap_or("")));
+    Ok(parts.collect::<Vec<_>>().join(", "))
 }
 
 /// People write to an organization; its callbacks are answered, whatever its provider does.

@@ -29,8 +29,9 @@ use crate::{
 const AT_A_TIME: i64 = 50_000;
 /// How long after the last was due the program may still be at work.
 const REST: Duration = Duration::from_mins(2);
-/// How long before the first is due.
-const AHEAD_SECONDS: i64 = 3;
+/// How long before the first is due. It has to be in the table before that: to find the first of a million and to change
+/// them takes seconds.
+const AHEAD: Duration = Duration::from_secs(20);
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -85,8 +86,10 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let inserted_in = begun.elapsed();
     let mut running = platform.program.start(&[], &[])?;
     running.ready().await?;
+    let asked = Instant::now();
     come_due(pool, plan).await?;
-    let over = Instant::now() + Duration::from_secs(plan.seconds.into()) + REST;
+    ensure!(asked.elapsed() < AHEAD, "the first timers were due before they were in the table");
+    let over = Instant::now() + AHEAD + Duration::from_secs(plan.seconds.into()) + REST;
     while fired(pool).await? < i64::from(due) {
         ensure!(Instant::now() < over, "{} of {due} timers fired", fired(pool).await?);
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -181,7 +184,7 @@ async fn come_due(pool: &PgPool, plan: &Plan<'_>) -> Result<()> {
     )
     .bind(i64::from(plan.rate * plan.seconds))
     .bind(i64::from(plan.rate))
-    .bind(AHEAD_SECONDS)
+    .bind(AHEAD.as_secs_f64())
     .bind(INSTANT)
     .execute(pool)
     .await?;

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::alike::{Least, alike};
 use crate::corpus::Corpus;
-use crate::embedder::{EmbedError, Embedders, embed_all};
-use crate::features::Lexicon;
-use crate::heads::inner;
+use crate::embedder::{EmbedError, Embedders};
 use crate::matching::digest_of_words;
 use crate::text::normalise;
 
@@ -34,10 +33,8 @@ pub enum ConflictKind {
     Near,
 }
 
-/// Cosine of vectors from which two examples are in each other's way.
-const NEAR: f32 = 0.92;
-/// The same without vectors.
-const NEAR_WORDS: f32 = 0.75;
+/// From where on two examples are in each other's way.
+const NEAR: Least = Least { vectors: 0.92, words: 0.75 };
 /// Conflicts listed at most.
 const MOST: usize = 500;
 
@@ -52,9 +49,7 @@ pub fn conflicts(corpus: &Corpus, embedders: Embedders<'_>) -> Result<Vec<Confli
         }
     }
     let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let vectors = embedders.full.map(|full| embed_all(full, &borrowed)).transpose()?;
-    let pairs =
-        vectors.map_or_else(|| near_words(&borrowed, &intents), |vectors| near_vectors(&vectors, &intents));
+    let pairs = alike(&borrowed, embedders, NEAR, |left, right| intents[left] != intents[right])?;
 
     let mut found = Vec::new();
     let mut by_words: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -79,49 +74,4 @@ pub fn conflicts(corpus: &Corpus, embedders: Embedders<'_>) -> Result<Vec<Confli
         right: named(right),
     });
     Ok(conflicts.collect())
-}
-
-fn near_vectors(vectors: &[Vec<f32>], intents: &[usize]) -> Vec<(f32, usize, usize)> {
-    let mut pairs = Vec::new();
-    for (left, vector) in vectors.iter().enumerate() {
-        for right in left + 1..vectors.len() {
-            if intents[left] != intents[right] {
-                let cosine = inner(vector, &vectors[right]);
-                if cosine > NEAR {
-                    pairs.push((cosine, left, right));
-                }
-            }
-        }
-    }
-    pairs
-}
-
-/// By words and letters: an inverted index over the features.
-fn near_words(texts: &[&str], intents: &[usize]) -> Vec<(f32, usize, usize)> {
-    let lexicon = Lexicon::learn(texts.iter().copied(), 1);
-    let rows: Vec<_> = texts.iter().map(|text| lexicon.row(text)).collect();
-    let mut postings: Vec<Vec<(usize, f32)>> = vec![Vec::new(); lexicon.len()];
-    let mut pairs = Vec::new();
-    let mut sums = vec![0.0_f32; texts.len()];
-    for (right, row) in rows.iter().enumerate() {
-        let mut touched = Vec::new();
-        for (feature, value) in row {
-            for (left, other) in &postings[*feature as usize] {
-                if sums[*left] == 0.0 {
-                    touched.push(*left);
-                }
-                sums[*left] += value * other;
-            }
-        }
-        for left in touched {
-            let cosine = std::mem::take(&mut sums[left]);
-            if cosine > NEAR_WORDS && intents[left] != intents[right] {
-                pairs.push((cosine, left, right));
-            }
-        }
-        for (feature, value) in row {
-            postings[*feature as usize].push((right, *value));
-        }
-    }
-    pairs
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use self::ending::{Ended, OfProvider, end_of_provider, provider_of, revoke, revoke_others};
 use super::opaque::Hash;
 use crate::{
-    Error, Tx,
+    Error, LookUp, Tx,
     platform::admin_sessions,
     tenancy::standing::{self, OrgState, Standing},
 };
@@ -184,7 +184,11 @@ pub struct Impersonation {
 
 /// Who holds this access token, if it is valid now.
 #[tracing::instrument(level = "debug", name = "store.user_sessions.authenticate", skip_all)]
-pub async fn authenticate(tx: &mut Tx, access: &Hash, now: DateTime<Utc>) -> Result<Option<Holder>, Error> {
+pub async fn authenticate(
+    look_up: &mut LookUp,
+    access: &Hash,
+    now: DateTime<Utc>,
+) -> Result<Option<Holder>, Error> {
     let row = sqlx::query!(
         r#"
         SELECT s.id, s.user_id, s.created_at, s.mfa_passed_at, s.last_seen_at, u.email::text AS "email!",
@@ -216,7 +220,7 @@ pub async fn authenticate(tx: &mut Tx, access: &Hash, now: DateTime<Utc>) -> Res
         access.as_slice(),
         now,
     )
-    .fetch_optional(&mut *tx.inner)
+    .fetch_optional(&mut *look_up.inner)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let standing = match (row.org, row.org_status, row.member, row.role, row.permissions) {

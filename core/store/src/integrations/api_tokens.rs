@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Error, OrgScope, Tx,
+    Error, LookUp, OrgScope, Tx,
     secret::SealError,
     tenancy::{
         rights::Rights,
@@ -180,10 +180,10 @@ pub async fn create(
     Ok(())
 }
 
-/// Whose token this is, if it is valid now. `ip` is where it came from. Needs [`crate::Store::begin_auth`].
+/// Whose token this is, if it is valid now. `ip` is where it came from.
 #[tracing::instrument(level = "debug", name = "store.api_tokens.authenticate", skip_all)]
 pub async fn authenticate(
-    tx: &mut Tx,
+    look_up: &mut LookUp,
     presented: &Presented,
     ip: Option<&str>,
     now: DateTime<Utc>,
@@ -216,7 +216,7 @@ pub async fn authenticate(
         ip,
         now,
     )
-    .fetch_optional(&mut *tx.inner)
+    .fetch_optional(&mut *look_up.inner)
     .await?;
     let Some(row) = row else { return Ok(None) };
     let scopes = standing::stored_permissions(&row.scopes);

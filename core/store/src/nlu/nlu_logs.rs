@@ -1,6 +1,7 @@
 //! `nlu_logs`: what the recognizer decided for each inbound text.
 
 use botbuilder_domain::{BotId, ChannelId, ConversationId, MessageId};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -147,4 +148,40 @@ pub async fn queue(tx: &mut Tx, scope: &OrgScope, meant: &Meant) -> Result<(), E
     .execute(&mut *tx.inner)
     .await?;
     Ok(())
+}
+
+/// A message that was not understood.
+#[derive(Debug, Clone)]
+pub struct Unmatched {
+    /// The note of the recognition.
+    pub id: Uuid,
+    /// What was said, its sensitive values hidden.
+    pub text: String,
+}
+
+/// The newest messages since then that were not understood and nobody reviewed.
+#[tracing::instrument(level = "debug", name = "store.nlu_logs.unmatched", skip_all)]
+pub async fn unmatched(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    bot: BotId,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Unmatched>, Error> {
+    let rows = sqlx::query_as!(
+        Unmatched,
+        r#"
+        SELECT id, text FROM nlu_logs
+        WHERE organization_id = $1 AND bot_id = $2 AND created_at >= $3 AND NOT matched
+          AND review_state IN ('none', 'queued')
+        ORDER BY created_at DESC, id DESC LIMIT $4
+        "#,
+        scope.org().uuid(),
+        bot.uuid(),
+        since,
+        limit,
+    )
+    .fetch_all(&mut *tx.inner)
+    .await?;
+    Ok(rows)
 }

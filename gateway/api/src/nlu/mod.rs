@@ -9,6 +9,7 @@ pub mod intents;
 pub mod nlu_logs;
 pub mod nlu_trainings;
 pub mod standing;
+pub mod suggestions;
 
 use crate::routes::Routes;
 
@@ -19,6 +20,7 @@ pub fn routes() -> Routes {
         nlu_trainings::routes(),
         standing::routes(),
         conflicts::routes(),
+        suggestions::routes(),
         entities::routes(),
         entity_values::routes(),
         intent_examples::routes(),

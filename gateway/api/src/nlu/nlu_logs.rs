@@ -70,9 +70,29 @@ async fn label(
     if intent_id.is_some() == out_of_scope {
         return Err(ApiError::invalid("intent_id", "must be there, or else `out_of_scope` must be true"));
     }
-    let place = Place { parent: Some(bot), id };
     let mut tx = api.store.begin(&caller.scope).await?;
-    let before = rows::lock(&mut tx, &caller.scope, &TABLE, place).await?.ok_or(ApiError::NotFound)?;
+    let intent = match intent_id {
+        Some(intent) => {
+            of_bot(&mut tx, &caller, bot, "intent_id", intent).await?;
+            intent
+        }
+        None => fallback(&api, &mut tx, &caller, bot).await?,
+    };
+    let row = teach(&api, &mut tx, &caller, Place { parent: Some(bot), id }, intent, text).await?;
+    tx.commit().await?;
+    Ok(answer(row))
+}
+
+/// Makes a noted text, or what somebody wrote in its stead, an example of an intent of the bot.
+pub(super) async fn teach(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    place: Place,
+    intent: Uuid,
+    text: Option<String>,
+) -> Result<rows::Row, ApiError> {
+    let before = rows::lock(tx, &caller.scope, &TABLE, place).await?.ok_or(ApiError::NotFound)?;
     let noted = fields(&before)?;
     let word = |name: &str| noted.get(name).and_then(Value::as_str).unwrap_or_default();
     if word("review_state") == "labelled" {
@@ -83,37 +103,29 @@ async fn label(
     if text.trim().is_empty() || text.chars().count() > LONGEST {
         return Err(ApiError::invalid("text", format!("must have 1 to {LONGEST} characters")));
     }
-    let intent = match intent_id {
-        Some(intent) => {
-            of_bot(&mut tx, &caller, bot, "intent_id", intent).await?;
-            intent
-        }
-        None => fallback(&api, &mut tx, &caller, bot).await?,
-    };
     let language = Some(word("language")).filter(|language| !language.is_empty()).unwrap_or("en");
     let example = set([
         ("intent_id", json!(intent)),
-        ("bot_id", json!(bot)),
+        ("bot_id", json!(place.parent)),
         ("text_key", json!(text_key(&text))),
         ("text", json!(text)),
         ("language", json!(language)),
         ("source", json!("log")),
     ]);
-    intent_examples::insert_new(&mut tx, &caller.scope, vec![example]).await?;
-    intent_examples::counted(&mut tx, &caller.scope, intent).await?;
+    intent_examples::insert_new(tx, &caller.scope, vec![example]).await?;
+    intent_examples::counted(tx, &caller.scope, intent).await?;
     let change = set([
         ("review_state", json!("labelled")),
         ("labelled_intent_id", json!(intent)),
         ("labelled_by", json!(caller.user())),
         ("labelled_at", json!(api.clock.now())),
     ]);
-    let row = rows::update(&mut tx, &caller.scope, &TABLE, place, change)
+    let row = rows::update(tx, &caller.scope, &TABLE, place, change)
         .await
         .map_err(|error| broken_rule(&TABLE, error))?
         .ok_or(ApiError::NotFound)?;
-    changes::note(&api, &mut tx, &caller, &TABLE, "labelled", Some(&before), Some(&row)).await?;
-    tx.commit().await?;
-    Ok(answer(row))
+    changes::note(api, tx, caller, &TABLE, "labelled", Some(&before), Some(&row)).await?;
+    Ok(row)
 }
 
 /// The intent that stands for whatever fits no other, made if the bot has none.

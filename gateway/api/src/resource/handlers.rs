@@ -176,7 +176,7 @@ pub(super) async fn list(
         Error::Conflict { .. } => ApiError::invalid("cursor", "or a filter cannot be read"),
         other => other.into(),
     })?;
-    tx.commit().await?;
+    tx.done();
     let (mut rows, more) = asked.page.cut(rows);
     if let Some(show) = resource.show {
         rows.iter_mut().try_for_each(|row| show(api, caller, row))?;
@@ -259,7 +259,7 @@ pub(super) async fn get(
             .ok_or(ApiError::NotFound)?,
         None => row,
     };
-    tx.commit().await?;
+    tx.done();
     if let Some(show) = resource.show {
         show(api, caller, &mut row)?;
     }

@@ -168,26 +168,63 @@ async fn conflicts_are_shown_and_resolved() {
     server.post(&format!("{bot}/intents/{into}/merge"), json!({ "into_intent_id": into })).await.expect(400);
 }
 
+/// A note of a message that was not understood.
+async fn note(server: &Server, text: &str) -> Uuid {
+    let log: Uuid = id();
+    sqlx::query(
+        "INSERT INTO nlu_logs (id, created_at, organization_id, bot_id, text, language, engine)
+         VALUES ($1, app.uuid_v7_ts($1), $2, $3, $4, 'en', 'none')",
+    )
+    .bind(log)
+    .bind(server.acme.org.uuid())
+    .bind(server.bot())
+    .bind(text)
+    .execute(&server.pool)
+    .await
+    .expect("a note");
+    log
+}
+
+#[tokio::test]
+async fn what_many_ask_for_is_proposed_and_a_person_decides() {
+    let server = Server::start().await;
+    let bot = taught(&server).await;
+    for text in
+        ["can I pay by invoice", "Can I pay by invoice?", "can I pay with invoice", "hm", "track my orders"]
+    {
+        note(&server, text).await;
+    }
+    let path = format!("{bot}/nlu/suggestions");
+    let found = server.get(&path).await.expect(200);
+    let (new, more) = (&found.data()[0], &found.data()[1]);
+    assert_eq!(
+        (&new["kind"], &new["messages"], &new["intent_id"]),
+        (&json!("new_intent"), &json!(3), &Value::Null)
+    );
+    let order = intent(&server, &bot, "order_status").await;
+    assert_eq!((&more["kind"], &more["intent_id"]), (&json!("examples"), &json!(order)), "{found:?}");
+    assert_eq!(found.data().as_array().map(Vec::len), Some(2), "what one person said once is no intent");
+
+    let accept = format!("{path}/accept");
+    server.post(&accept, json!({ "log_ids": new["log_ids"] })).await.expect(400);
+    server.post(&accept, json!({ "log_ids": [], "name": "invoice" })).await.expect(400);
+    server.post(&accept, json!({ "log_ids": [id()], "name": "invoice" })).await.expect(404);
+    let made =
+        server.post(&accept, json!({ "log_ids": new["log_ids"], "name": "invoice" })).await.expect(200);
+    assert_eq!(made.data()["examples"], 3);
+    let invoice =
+        server.get(&format!("{bot}/intents/{}", intent(&server, &bot, "invoice").await)).await.expect(200);
+    assert_eq!(invoice.data()["example_count"], 3);
+    server.post(&accept, json!({ "log_ids": more["log_ids"], "intent_id": order })).await.expect(200);
+    assert_eq!(server.get(&path).await.expect(200).data(), &json!([]));
+}
+
 #[tokio::test]
 async fn what_was_not_understood_is_labelled() {
     let server = Server::start().await;
     let bot = taught(&server).await;
-    let note = async |text: &str| {
-        let log: Uuid = id();
-        sqlx::query(
-            "INSERT INTO nlu_logs (id, created_at, organization_id, bot_id, text, language, engine)
-             VALUES ($1, app.uuid_v7_ts($1), $2, $3, $4, 'en', 'none')",
-        )
-        .bind(log)
-        .bind(server.acme.org.uuid())
-        .bind(server.bot())
-        .bind(text)
-        .execute(&server.pool)
-        .await
-        .expect("a note");
-        log
-    };
-    let (first, second) = (note("my package did not come").await, note("sing a song").await);
+    let (first, second) =
+        (note(&server, "my package did not come").await, note(&server, "sing a song").await);
     let queue = format!("{bot}/nlu/logs?filter[matched]=false&filter[review_state]=none");
     assert_eq!(server.get(&queue).await.expect(200).data().as_array().map(Vec::len), Some(2));
 
