@@ -10,6 +10,7 @@ use botbuilder_api::{
     admin::resealing::Resealing,
     billing::notices::LimitNotices,
     outside::{Outside, Sender},
+    plugins::auto_updates::PluginUpdates,
     sso::domain_checks::DomainChecks,
 };
 use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
@@ -303,6 +304,7 @@ async fn build(
                     Arc::clone(&clock),
                     Arc::clone(&ids),
                 ));
+                supervisor.start(PluginUpdates::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
                 supervisor.start(Fanout::new(store.clone(), Arc::clone(&clock), Arc::clone(&ids)));
                 let client = http::Client::new(&config.outbound)?;
                 supervisor.start(Deliveries::new(store.clone(), client, root.clone(), clock, ids));

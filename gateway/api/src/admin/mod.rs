@@ -17,6 +17,7 @@ mod plans;
 mod plugin_reviews;
 mod queues;
 pub mod resealing;
+mod review_reports;
 mod session;
 mod users;
 
@@ -74,6 +75,7 @@ pub fn routes() -> Routes {
         .merge(users::routes())
         .merge(plans::routes())
         .merge(plugin_reviews::routes())
+        .merge(review_reports::routes())
         .merge(impersonation::routes())
         .merge(keys::routes())
         .merge(queues::routes())

@@ -1,5 +1,6 @@
 //! The plugin marketplace.
 
+pub mod auto_updates;
 pub mod plugin_categories;
 pub mod plugin_installations;
 pub mod plugin_reviews;

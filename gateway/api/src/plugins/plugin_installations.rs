@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use botbuilder_store::{
-    Tx,
+    OrgScope, Tx,
     plugins::{plugin_installations::TABLE, plugin_versions, plugins},
     table::rows::{self, Place, Row},
 };
@@ -96,8 +96,12 @@ fn require_installed(row: &Map<String, Value>) -> Result<(), ApiError> {
 }
 
 /// An installation that is held for a change.
-async fn held(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<(Row, Map<String, Value>), ApiError> {
-    let row = rows::lock(tx, &caller.scope, &TABLE, at(id)).await?.ok_or(ApiError::NotFound)?;
+pub(super) async fn held(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    id: Uuid,
+) -> Result<(Row, Map<String, Value>), ApiError> {
+    let row = rows::lock(tx, scope, &TABLE, at(id)).await?.ok_or(ApiError::NotFound)?;
     let known = fields(&row)?;
     require_installed(&known)?;
     Ok((row, known))
@@ -121,19 +125,19 @@ async fn written(
 }
 
 /// An id among the fields of a row.
-fn id_in(row: &Map<String, Value>, column: &str) -> Option<Uuid> {
+pub(super) fn id_in(row: &Map<String, Value>, column: &str) -> Option<Uuid> {
     row.get(column).and_then(Value::as_str).and_then(|id| id.parse().ok())
 }
 
 /// A release of an installation's plugin, where there is such a one that this organization sees.
-async fn release(
+pub(super) async fn release(
     tx: &mut Tx,
-    caller: &Caller,
+    scope: &OrgScope,
     installation: &Map<String, Value>,
     version: Uuid,
 ) -> Result<Option<Map<String, Value>>, ApiError> {
     let place = Place { parent: id_in(installation, "plugin_id"), id: version };
-    let release = rows::get(tx, &caller.scope, &plugin_versions::TABLE, place, None).await?;
+    let release = rows::get(tx, scope, &plugin_versions::TABLE, place, None).await?;
     release.as_ref().map(fields).transpose()
 }
 
@@ -151,13 +155,13 @@ async fn change(
     let wanted = if_match.demand()?;
     check(&TABLE, &values, Mode::Update, &[])?;
     let mut tx = api.store.begin(&caller.scope).await?;
-    let (before, known) = held(&mut tx, &caller, id).await?;
+    let (before, known) = held(&mut tx, &caller.scope, id).await?;
     if wanted.is_some_and(|wanted| before.version != Some(wanted)) {
         return Err(ApiError::Stale);
     }
     if let (Some(Value::Object(given)), Some(version)) = (values.get("settings"), id_in(&known, "version_id"))
     {
-        let release = release(&mut tx, &caller, &known, version).await?.ok_or_else(not_published)?;
+        let release = release(&mut tx, &caller.scope, &known, version).await?.ok_or_else(not_published)?;
         settings::check(release.get("manifest"), given)?;
     }
     let row = written(&api, &mut tx, &caller, &before, "updated", values).await?;
@@ -173,7 +177,7 @@ fn names(row: &Map<String, Value>, column: &str) -> Vec<String> {
 
 /// What becomes of an installation that another release is put into. Its settings must fit that one as they are: nobody
 /// is asked while the release changes.
-fn replaced(
+pub(super) fn replaced(
     installation: &Map<String, Value>,
     version: Uuid,
     release: &Map<String, Value>,
@@ -191,7 +195,35 @@ fn replaced(
         ("version_id", json!(version)),
         ("granted_permissions", json!(names(release, "permissions"))),
         ("update_version_id", Value::Null),
+        ("error_message", Value::Null),
     ]))
+}
+
+/// What is done about a release, and what becomes of the installation: where it asks for more than was granted, it waits.
+pub(super) fn granted_or_waiting(
+    installation: &Map<String, Value>,
+    version: Uuid,
+    release: &Map<String, Value>,
+    values: Map<String, Value>,
+) -> (&'static str, Map<String, Value>) {
+    let granted = names(installation, "granted_permissions");
+    if names(release, "permissions").iter().all(|name| granted.contains(name)) {
+        ("release_updated", values)
+    } else {
+        ("update_waits", set([("update_version_id", json!(version))]))
+    }
+}
+
+/// The newest release of an installation's plugin, if it has one.
+pub(super) async fn latest(
+    tx: &mut Tx,
+    scope: &OrgScope,
+    installation: &Map<String, Value>,
+) -> Result<Option<Uuid>, ApiError> {
+    let plugin = id_in(installation, "plugin_id").ok_or(ApiError::NotFound)?;
+    let plugin = rows::get(tx, scope, &plugins::TABLE, at(plugin), None).await?;
+    let plugin = plugin.as_ref().map(fields).transpose()?.unwrap_or_default();
+    Ok(id_in(&plugin, "latest_version_id"))
 }
 
 #[derive(Deserialize)]
@@ -207,28 +239,22 @@ async fn update(
     Body(Update { version_id }): Body<Update>,
 ) -> Result<Answer, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
-    let (before, known) = held(&mut tx, &caller, id).await?;
-    let plugin = id_in(&known, "plugin_id").ok_or(ApiError::NotFound)?;
-    let plugin = rows::get(&mut tx, &caller.scope, &plugins::TABLE, at(plugin), None).await?;
-    let plugin = plugin.as_ref().map(fields).transpose()?.unwrap_or_default();
-    let version = version_id.or_else(|| id_in(&plugin, "latest_version_id"));
+    let (before, known) = held(&mut tx, &caller.scope, id).await?;
+    let version = match version_id {
+        Some(version) => Some(version),
+        None => latest(&mut tx, &caller.scope, &known).await?,
+    };
     let version = version.ok_or_else(|| ApiError::conflict("no_release", "the plugin has no release now"))?;
     if id_in(&known, "version_id") == Some(version) {
         // It is there already: a repeat is no error.
         tx.commit().await?;
         return Ok(answer(before));
     }
-    let release = release(&mut tx, &caller, &known, version)
+    let release = release(&mut tx, &caller.scope, &known, version)
         .await?
         .ok_or_else(|| ApiError::invalid("version_id", "is no release of this plugin"))?;
     let values = replaced(&known, version, &release)?;
-    let granted = names(&known, "granted_permissions");
-    let is_granted = names(&release, "permissions").iter().all(|name| granted.contains(name));
-    let (verb, values) = if is_granted {
-        ("release_updated", values)
-    } else {
-        ("update_waits", set([("update_version_id", json!(version))]))
-    };
+    let (verb, values) = granted_or_waiting(&known, version, &release, values);
     let row = written(&api, &mut tx, &caller, &before, verb, values).await?;
     tx.commit().await?;
     Ok(answer(row))
@@ -247,12 +273,12 @@ async fn approve(
     Body(Approve { granted_permissions }): Body<Approve>,
 ) -> Result<Answer, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
-    let (before, known) = held(&mut tx, &caller, id).await?;
+    let (before, known) = held(&mut tx, &caller.scope, id).await?;
     let version = id_in(&known, "update_version_id").ok_or_else(|| {
         ApiError::conflict("nothing_waits", "no release waits for permissions; ask for an update first")
     })?;
-    let release = release(&mut tx, &caller, &known, version).await?.ok_or_else(not_published)?;
-    super::plugins::require_exactly(&names(&release, "permissions"), &granted_permissions)?;
+    let release = release(&mut tx, &caller.scope, &known, version).await?.ok_or_else(not_published)?;
+    super::plugins::require_exactly(&caller, &names(&release, "permissions"), &granted_permissions)?;
     let values = replaced(&known, version, &release)?;
     let row = written(&api, &mut tx, &caller, &before, "permissions_approved", values).await?;
     tx.commit().await?;

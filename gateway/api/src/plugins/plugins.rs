@@ -23,6 +23,7 @@ use crate::{
         broken_rule, changes, created, of_row,
     },
     routes::{Operation, Routes},
+    tenancy::{permissions, within},
 };
 
 /// The routes of this resource.
@@ -115,14 +116,19 @@ fn compared(asked: &[String], granted: &[String]) -> (Vec<String>, Vec<String>) 
 }
 
 /// Refuses grants that are more or less than what a release asks for.
-pub(super) fn require_exactly(wanted: &[String], granted: &[String]) -> Result<(), ApiError> {
+/// Nor does anybody grant what they may not do themselves.
+pub(super) fn require_exactly(
+    caller: &Caller,
+    wanted: &[String],
+    granted: &[String],
+) -> Result<(), ApiError> {
     let (missing, superfluous) = compared(wanted, granted);
     if let Some(name) = superfluous.first() {
         let detail = format!("{name} is none that the plugin asks for");
         return Err(ApiError::invalid("granted_permissions", detail));
     }
     if missing.is_empty() {
-        return Ok(());
+        return within(caller, &permissions("granted_permissions", granted)?, None);
     }
     let refused = ApiError::conflict("permissions_required", "the plugin needs more than is granted");
     Err(refused.about("granted_permissions").with(json!({ "permissions": wanted })))
@@ -153,7 +159,7 @@ async fn install(
     }
     let wanted: Vec<String> =
         serde_json::from_value(release.get("permissions").cloned().unwrap_or_default()).unwrap_or_default();
-    require_exactly(&wanted, &asked.granted_permissions)?;
+    require_exactly(&caller, &wanted, &asked.granted_permissions)?;
     settings::check(release.get("manifest"), &asked.settings)?;
     let values = set([
         ("plugin_id", json!(id)),

@@ -55,7 +55,7 @@ fn parts(version: &str) -> ([u64; 3], Option<&str>) {
 }
 
 /// Which of two versions comes later, by the rules of Semantic Versioning 2.0.0, section 11.
-fn compared(one: &str, other: &str) -> Ordering {
+pub(super) fn compared(one: &str, other: &str) -> Ordering {
     let ((one, one_before), (other, other_before)) = (parts(one), parts(other));
     one.cmp(&other).then_with(|| match (one_before, other_before) {
         (None, None) => Ordering::Equal,
@@ -128,7 +128,7 @@ pub(super) async fn publish_version(
     Ok(answer(row))
 }
 
-fn text<'r>(row: &'r Map<String, Value>, column: &str) -> &'r str {
+pub(super) fn text<'r>(row: &'r Map<String, Value>, column: &str) -> &'r str {
     row.get(column).and_then(Value::as_str).unwrap_or_default()
 }
 

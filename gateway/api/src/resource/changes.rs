@@ -25,12 +25,21 @@ pub async fn note(
     before: Option<&Row>,
     after: Option<&Row>,
 ) -> Result<(), ApiError> {
+    caller.audit(api, tx, act(table, verb, before, after)?).await
+}
+
+/// What is noted of a row that was made, changed or deleted.
+pub(crate) fn act(
+    table: &Table,
+    verb: &str,
+    before: Option<&Row>,
+    after: Option<&Row>,
+) -> Result<Act, ApiError> {
     let id: Option<Uuid> = after.or(before).map(|row| row.id);
     let (before, after) = (fields(before)?, fields(after)?);
-    let act = Act::new(format!("{}.{verb}", table.name), table.name, id)
+    Ok(Act::new(format!("{}.{verb}", table.name), table.name, id)
         .old(difference(before.as_ref(), after.as_ref()))
-        .new_values(difference(after.as_ref(), before.as_ref()));
-    caller.audit(api, tx, act).await
+        .new_values(difference(after.as_ref(), before.as_ref())))
 }
 
 fn fields(row: Option<&Row>) -> Result<Option<Map<String, Value>>, ApiError> {

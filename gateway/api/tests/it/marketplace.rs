@@ -1,8 +1,13 @@
 //! The marketplace: plugins are offered, found, installed, rated and updated.
 
+use std::sync::Arc;
+
 use axum::http::Method;
-use botbuilder_domain::{Clock as _, SystemClock};
+use botbuilder_api::plugins::auto_updates::PluginUpdates;
+use botbuilder_domain::{Clock as _, SystemClock, SystemIds};
+use botbuilder_store::platform::review_reports;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::harness::{Server, id, made, run};
@@ -118,6 +123,17 @@ async fn reviews_are_answered(server: &Server, reviews: &str, one: &str, plugin:
     post("report", None).await.expect(204);
     assert_eq!(server.call_as(&other, Method::GET, reviews, &[], None).await.expect(200).data(), &json!([]));
     post("report", None).await.expect(404);
+    // The platform looks at it, and finds nothing wrong with it.
+    let mut tx = server.store.begin_admin().await.expect("a transaction");
+    let page = botbuilder_store::page::Page::default();
+    let waiting = review_reports::list(&mut tx, page).await.expect("reports");
+    assert_eq!(waiting[0]["plugin"]["slug"], "weather");
+    let id = waiting[0]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    assert!(review_reports::decide(&mut tx, id, true).await.expect("a word").is_some());
+    assert!(review_reports::decide(&mut tx, id, false).await.expect("a word").is_none());
+    tx.commit().await.expect("a commit");
+    let again = server.call_as(&other, Method::GET, reviews, &[], None).await.expect(200);
+    assert_eq!(again.data()[0]["rating"], 4);
 }
 
 #[tokio::test]
@@ -230,6 +246,78 @@ async fn an_update_that_wants_more_waits_until_it_is_granted() {
     assert_eq!(nowhere.body["field"], "version_id");
     server.delete(&item).await.expect(204);
     server.post(&update, json!({})).await.expect(404);
+}
+
+/// Puts a release of these permissions into the marketplace, the newest of its plugin.
+async fn release(server: &Server, plugin: &str, number: &str, permissions: &[&str]) -> Uuid {
+    let version = id();
+    sqlx::query(
+        "INSERT INTO plugin_versions (id, plugin_id, version, runtime, permissions, status)
+         VALUES ($1, $2, $3, 'http', $4, 'published')",
+    )
+    .bind(version)
+    .bind(plugin.parse::<Uuid>().expect("an id"))
+    .bind(number)
+    .bind(permissions)
+    .execute(&server.pool)
+    .await
+    .expect("a release");
+    run(server, "UPDATE plugins SET latest_version_id = $1", &[version]).await;
+    version
+}
+
+#[tokio::test]
+async fn releases_are_put_in_place_by_themselves_unless_they_want_more() {
+    let server = Server::start().await;
+    let (plugin, _) = plugin(&server).await;
+    let install = format!("/v1/plugins/{plugin}/install");
+    let installed = made(&server, &install, json!({ "granted_permissions": ["conversation:read"] })).await;
+    let item = format!("/v1/installed-plugins/{installed}");
+    let clock = Arc::new(SystemClock);
+    let job = PluginUpdates::new(server.store.clone(), clock, Arc::new(SystemIds));
+    let once = async || job.once(&CancellationToken::new()).await.expect("a look");
+    let read = async || server.get(&item).await.expect(200).data().clone();
+    assert_eq!(once().await, 0);
+
+    let second = release(&server, &plugin, "1.1.0", &["conversation:read"]).await;
+    assert_eq!((once().await, once().await), (1, 0));
+    assert_eq!(read().await["version_id"], json!(second));
+    let log = server.get("/v1/audit?filter[action]=plugin_installations.release_updated").await.expect(200);
+    assert_eq!(log.data()[0]["actor_type"], "system");
+
+    let third = release(&server, &plugin, "1.2.0", &["conversation:read", "contact:read"]).await;
+    assert_eq!((once().await, once().await), (1, 0));
+    let waiting = read().await;
+    assert_eq!((&waiting["version_id"], &waiting["update_version_id"]), (&json!(second), &json!(third)));
+
+    // One that the settings do not fit is left alone, and says why.
+    run(&server, "UPDATE plugin_installations SET settings = '{\"town\": 1}'", &[]).await;
+    let newest = release(&server, &plugin, "2.0.0", &["conversation:read"]).await;
+    assert_eq!((once().await, once().await), (1, 0));
+    let held = read().await;
+    assert_eq!(held["version_id"], json!(second));
+    assert!(held["error_message"].as_str().expect("why").contains("2.0.0"), "{held}");
+    run(&server, "UPDATE plugin_installations SET settings = '{}'", &[]).await;
+    assert_eq!(once().await, 1);
+    let done = read().await;
+    assert_eq!((&done["version_id"], &done["error_message"]), (&json!(newest), &Value::Null));
+
+    // Whoever wants to stay says so.
+    server.patch(&item, "*", json!({ "auto_update": false })).await.expect(200);
+    release(&server, &plugin, "3.0.0", &["conversation:read"]).await;
+    assert_eq!(once().await, 0);
+}
+
+#[tokio::test]
+async fn nobody_grants_a_plugin_what_they_may_not_do() {
+    let server = Server::start().await;
+    let (plugin, _) = plugin(&server).await;
+    run(&server, "UPDATE api_tokens SET scopes = '{plugin:*}'", &[]).await;
+    let install = format!("/v1/plugins/{plugin}/install");
+    let granted = json!({ "granted_permissions": ["conversation:read"] });
+    assert_eq!(server.post(&install, granted.clone()).await.expect(403).code(), "exceeds_own_rights");
+    run(&server, "UPDATE api_tokens SET scopes = '{plugin:*,conversation:read}'", &[]).await;
+    server.post(&install, granted).await.expect(201);
 }
 
 /// What staff say of a release, as the platform's own surface writes it.
