@@ -1,40 +1,17 @@
 //! What happens over the API, told to whoever asked: every audited act of a caller is an event, written with it
-//! ([`of_act`] is called where the audit entry is made), so no handler can forget one.
+//! (`tell` is called where the audit entry is made), so no handler can forget one.
 
+pub use botbuilder_store::system::events::TYPES;
 use botbuilder_store::{
+    OrgScope, Tx,
     audit::audit_logs::{Act, Outcome},
-    system::events::{Activity, Batch, Event},
+    system::events::{self, Activity, Batch, Event},
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The types of events that webhooks can ask for, each with what it tells.
-pub const TYPES: &[(&str, &str)] = &[
-    ("bot.created", "a bot was made, imported or duplicated"),
-    ("bot.updated", "a bot was changed"),
-    ("bot.published", "a bot was published"),
-    ("bot.deleted", "a bot was deleted"),
-    ("flow.published", "a flow was published"),
-    ("message.received", "a contact wrote"),
-    ("message.sent", "the provider took a message"),
-    ("message.delivered", "a message arrived"),
-    ("message.read", "a message was seen"),
-    ("message.failed", "a message could not be sent"),
-    ("channel.stopped", "a provider stopped an account; nothing goes out by it until it is activated again"),
-    ("conversation.opened", "a conversation began"),
-    ("conversation.handed_over", "a bot handed a conversation to people"),
-    ("conversation.assigned", "a conversation was assigned to a member, or to nobody"),
-    ("conversation.closed", "a conversation was closed"),
-    ("conversation.reopened", "a conversation that was put aside or closed goes on"),
-    ("contact.created", "a contact was made by hand"),
-    ("contact.updated", "a contact was changed by hand"),
-    ("contact.opted_out", "a contact wants no campaigns"),
-    ("member.joined", "somebody joined the organization"),
-    ("member.removed", "somebody left the organization"),
-    ("webhook.disabled", "a webhook was switched off after too many failures"),
-    ("webhook.test", "a test, asked for by hand"),
-];
+use crate::{Api, error::ApiError};
 
 /// The acts that are events of a type of their own. Every other act is told under its own name, to live views only.
 const ACTS: &[(&str, &str)] = &[
@@ -47,14 +24,24 @@ const ACTS: &[(&str, &str)] = &[
     ("bot_flows.publish", "flow.published"),
     ("bot_flows.published", "flow.published"),
     ("conversations.assigned", "conversation.assigned"),
+    ("conversations.transferred", "conversation.assigned"),
     ("conversations.closed", "conversation.closed"),
     ("conversations.reopened", "conversation.reopened"),
     ("channel_contacts.created", "contact.created"),
     ("channel_contacts.updated", "contact.updated"),
     ("channel_contacts.opted_out", "contact.opted_out"),
+    ("ab_tests.decided", "experiment.decided"),
+    ("recovery_events.created", "recovery.event.detected"),
+    ("recovery_events.mark_recovered", "recovery.event.recovered"),
+    ("plugin_installations.installed", "plugin.installed"),
+    ("platform.subscription.assign", "subscription.changed"),
     ("member.join", "member.joined"),
     ("member.remove", "member.removed"),
 ];
+
+/// Acts that are events of a type of their own where a field of this name changes.
+const CHANGES: &[(&str, &str, &str)] =
+    &[("customer_health_scores.recalculated", "risk", "health.risk.changed")];
 
 /// Whether webhooks can ask for this: a type, or all that begin with a word (`message.*`).
 pub fn is_known(filter: &str) -> bool {
@@ -71,15 +58,38 @@ pub(crate) struct By {
     pub request: Option<Uuid>,
 }
 
+/// Whether an act is of those that only whoever looks after the organization sees in the feed: how people and programs
+/// come in and what they may do, and what platform staff did.
+fn is_for_admins(action: &str, resource_type: &str) -> bool {
+    const THINGS: [&str; 6] = ["api_token", "team_role", "grant", "audit", "session", "flow_secrets"];
+    THINGS.contains(&resource_type) || resource_type.starts_with("sso_") || action.starts_with("platform.")
+}
+
+/// Tells of an act in its own transaction.
+pub(crate) async fn tell(
+    api: &Api,
+    tx: &mut Tx,
+    scope: &OrgScope,
+    by: &By,
+    act: &Act,
+) -> Result<(), ApiError> {
+    let told = of_act(act, by, api.ids.next(), api.clock.now());
+    Ok(events::note(tx, scope, api.ids.next(), &told).await?)
+}
+
 /// What an act tells. Values stay out of it: whoever may read the thing reads it.
 pub(crate) fn of_act(act: &Act, by: &By, id: Uuid, now: DateTime<Utc>) -> Batch {
     if act.outcome != Outcome::Success {
         return Batch::default();
     }
     let action = act.action.as_ref();
-    let kind = ACTS.iter().find(|(known, _)| *known == action).map_or(action, |(_, kind)| kind);
     let fields: Vec<String> =
         act.new.as_ref().and_then(Value::as_object).into_iter().flat_map(|new| new.keys().cloned()).collect();
+    let changed =
+        CHANGES.iter().find(|(known, field, _)| *known == action && fields.iter().any(|name| name == field));
+    let kind = changed.map(|(_, _, kind)| *kind);
+    let kind = kind.or_else(|| ACTS.iter().find(|(known, _)| *known == action).map(|(_, kind)| *kind));
+    let kind = kind.unwrap_or(action);
     let value = |name: &str| {
         let of = |values: &Option<Value>| values.as_ref()?.get(name)?.as_str()?.parse::<Uuid>().ok();
         of(&act.new).or_else(|| of(&act.old))
@@ -106,6 +116,8 @@ pub(crate) fn of_act(act: &Act, by: &By, id: Uuid, now: DateTime<Utc>) -> Batch 
         entity_id,
         fields,
         request_id: by.request,
+        bot_id,
+        for_admins: is_for_admins(action, &act.resource_type),
     });
     Batch { events: vec![event], usage: Vec::new(), activity: activity.into_iter().collect() }
 }
@@ -116,7 +128,8 @@ mod tests {
 
     #[test]
     fn acts_become_events_that_are_known() {
-        for (_, kind) in ACTS {
+        let kinds = ACTS.iter().map(|(_, kind)| kind).chain(CHANGES.iter().map(|(_, _, kind)| kind));
+        for kind in kinds {
             assert!(is_known(kind), "{kind}");
         }
         for (filter, known) in
@@ -124,6 +137,17 @@ mod tests {
         {
             assert_eq!(is_known(filter), known, "{filter}");
         }
+    }
+
+    #[test]
+    fn a_score_that_moves_is_told_where_the_risk_changes_with_it() {
+        let by = By { user: None, source: "api", request: None };
+        let kind = |new: Value| {
+            let act = Act::new("customer_health_scores.recalculated", "customer_health_scores", None);
+            of_act(&act.new_values(new), &by, Uuid::nil(), DateTime::UNIX_EPOCH).events[0].kind.clone()
+        };
+        assert_eq!(kind(json!({ "score": 7, "risk": "high" })), "health.risk.changed");
+        assert_eq!(kind(json!({ "score": 7 })), "customer_health_scores.recalculated");
     }
 
     #[test]

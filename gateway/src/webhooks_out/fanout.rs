@@ -30,8 +30,6 @@ const MOST: i64 = 200;
 const SETTLED: TimeDelta = TimeDelta::seconds(30);
 /// How far back minutes are looked for at start: as long as the outbox keeps what was taken.
 const LOOK_BACK: TimeDelta = TimeDelta::hours(23);
-/// What webhooks can ask for begins with one of these; the rest is for live views.
-const PUBLIC: [&str; 7] = ["bot.", "flow.", "message.", "conversation.", "contact.", "member.", "webhook."];
 
 /// The job.
 pub struct Fanout {
@@ -152,7 +150,7 @@ fn wants(endpoint: &Endpoint, event: &Event) -> bool {
             Some(start) => event.kind.starts_with(start),
             None => event.kind == *filter,
         });
-    of_its_bot && of_its_types && PUBLIC.iter().any(|start| event.kind.starts_with(start))
+    of_its_bot && of_its_types && events::is_public(&event.kind)
 }
 
 #[async_trait]
@@ -219,6 +217,9 @@ mod tests {
         ] {
             assert_eq!(wants(&endpoint, &sent), wanted, "{endpoint:?}");
         }
-        assert!(!wants(&endpoint(None, &[]), &event("api_tokens.created", None)), "for live views only");
+        assert!(wants(&endpoint(None, &["channel.stopped"]), &event("channel.stopped", None)));
+        for kind in ["api_tokens.created", "member.invite"] {
+            assert!(!wants(&endpoint(None, &[]), &event(kind, None)), "{kind} is for live views only");
+        }
     }
 }

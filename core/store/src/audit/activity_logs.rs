@@ -26,15 +26,20 @@ pub async fn insert_many(
     let entities: Vec<Uuid> = activities.iter().map(|activity| activity.entity_id).collect();
     let changes: Vec<Value> =
         activities.iter().map(|activity| json!({ "fields": activity.fields })).collect();
+    let bots: Vec<Option<Uuid>> = activities.iter().map(|activity| activity.bot_id).collect();
+    let seen_by: Vec<&str> =
+        activities.iter().map(|activity| if activity.for_admins { "admins" } else { "members" }).collect();
     let requests: Vec<Option<Uuid>> = activities.iter().map(|activity| activity.request_id).collect();
     sqlx::query!(
         r#"
         INSERT INTO activity_logs
-            (id, organization_id, user_id, source, verb, entity_type, entity_id, changes, request_id, created_at)
-        SELECT k.id, $1, k.user_id, k.source, k.verb, left(k.type, 64), k.entity, k.changes, k.request,
-               app.uuid_v7_ts(k.id)
-        FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::jsonb[], $9::uuid[])
-             AS k(id, user_id, source, verb, type, entity, changes, request)
+            (id, organization_id, user_id, source, verb, entity_type, entity_id, changes, request_id, bot_id,
+             visibility, created_at)
+        SELECT k.id, $1, k.user_id, k.source, k.verb, left(k.type, 64), k.entity, k.changes, k.request, k.bot,
+               k.seen_by, app.uuid_v7_ts(k.id)
+        FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::jsonb[], $9::uuid[],
+                    $10::uuid[], $11::text[])
+             AS k(id, user_id, source, verb, type, entity, changes, request, bot, seen_by)
         "#,
         scope.org().uuid(),
         &new,
@@ -45,6 +50,8 @@ pub async fn insert_many(
         &entities,
         &changes,
         &requests as &[Option<Uuid>],
+        &bots as &[Option<Uuid>],
+        &seen_by as &[&str],
     )
     .execute(&mut *tx.inner)
     .await?;
@@ -72,12 +79,13 @@ pub struct Done {
     pub created_at: DateTime<Utc>,
 }
 
-/// What was done, the latest first; of one kind of thing, or of all.
+/// What was done, the latest first; of one kind of thing, or of all; with what only admins see, or without it.
 #[tracing::instrument(level = "debug", name = "store.activity_logs.list", skip_all)]
 pub async fn list(
     tx: &mut Tx,
     scope: &OrgScope,
     entity_type: Option<&str>,
+    with_admins: bool,
     page: &Page,
 ) -> Result<Vec<Done>, Error> {
     Ok(sqlx::query_as!(
@@ -86,12 +94,14 @@ pub async fn list(
         SELECT id, user_id, source, verb, entity_type, entity_id, changes, created_at FROM activity_logs
         WHERE organization_id = $1 AND ($2::text IS NULL OR entity_type = $2)
           AND ($3::uuid IS NULL OR (created_at, id) < (app.uuid_v7_ts($3), $3))
+          AND ($5 OR visibility = 'members')
         ORDER BY created_at DESC, id DESC LIMIT $4
         "#,
         scope.org().uuid(),
         entity_type,
         page.after,
         page.fetch(),
+        with_admins,
     )
     .fetch_all(&mut *tx.inner)
     .await?)

@@ -15,6 +15,44 @@ use crate::{Error, OrgScope, Tx, system::dedupe_keys};
 /// The topic of events in the outbox. The relay leaves it alone.
 pub const TOPIC: &str = "events";
 
+/// The types of events that webhooks can ask for, each with what it tells. Other events are for live views.
+pub const TYPES: &[(&str, &str)] = &[
+    ("bot.created", "a bot was made, imported or duplicated"),
+    ("bot.updated", "a bot was changed"),
+    ("bot.published", "a bot was published"),
+    ("bot.deleted", "a bot was deleted"),
+    ("flow.published", "a flow was published"),
+    ("message.received", "a contact wrote"),
+    ("message.sent", "the provider took a message"),
+    ("message.delivered", "a message arrived"),
+    ("message.read", "a message was seen"),
+    ("message.failed", "a message could not be sent"),
+    ("channel.stopped", "a provider stopped an account; nothing goes out by it until it is activated again"),
+    ("conversation.opened", "a conversation began"),
+    ("conversation.handed_over", "a bot handed a conversation to people"),
+    ("conversation.assigned", "a conversation was assigned to a member, or to nobody"),
+    ("conversation.closed", "a conversation was closed"),
+    ("conversation.reopened", "a conversation that was put aside or closed goes on"),
+    ("contact.created", "a contact was made by hand"),
+    ("contact.updated", "a contact was changed by hand"),
+    ("contact.opted_out", "a contact wants no campaigns"),
+    ("experiment.decided", "an experiment ended with a winner"),
+    ("recovery.event.detected", "something puts revenue at risk"),
+    ("recovery.event.recovered", "a customer bought after all"),
+    ("health.risk.changed", "a customer is likelier, or less likely, to leave"),
+    ("plugin.installed", "a plugin was installed"),
+    ("subscription.changed", "the organization is on another plan, or on other terms"),
+    ("member.joined", "somebody joined the organization"),
+    ("member.removed", "somebody left the organization"),
+    ("webhook.disabled", "a webhook was switched off after too many failures"),
+    ("webhook.test", "a test, asked for by hand"),
+];
+
+/// Whether webhooks can ask for events of this type.
+pub fn is_public(kind: &str) -> bool {
+    TYPES.iter().any(|(known, _)| *known == kind)
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -64,6 +102,12 @@ pub struct Activity {
     pub fields: Vec<String>,
     /// The request.
     pub request_id: Option<Uuid>,
+    /// The bot it was done in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_id: Option<Uuid>,
+    /// Whether only those see it who look after the organization.
+    #[serde(default)]
+    pub for_admins: bool,
 }
 
 /// What one transaction has to tell.

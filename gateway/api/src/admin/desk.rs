@@ -12,7 +12,12 @@ use botbuilder_store::{
 };
 use uuid::Uuid;
 
-use crate::{Api, auth::Client, error::ApiError};
+use crate::{
+    Api,
+    auth::Client,
+    error::ApiError,
+    events::{self, By},
+};
 
 /// A member of staff whom the guard let in. Taking one as an argument is what makes a handler refuse everybody else.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ impl Desk {
         if let (Some(reason), Some(metadata)) = (&act.reason, told.metadata.as_object_mut()) {
             metadata.insert("reason".to_owned(), reason.clone().into());
         }
+        let by = By { user: None, source: "system", request: self.client.request };
+        events::tell(api, tx, scope, &by, &told).await?;
         audit_logs::append(tx, Some(scope.org()), api.ids.next(), &self.actor(), told).await?;
         self.note(api, tx, act.within(scope.org().uuid())).await
     }

@@ -51,8 +51,10 @@ async fn list(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Js
             }
         }
     }
+    // Of tokens, roles and the like those are told who may read the audit log.
+    let sees_all = caller.rights().everywhere().has(read(Area::Audit));
     let mut tx = api.store.begin(&caller.scope).await?;
-    let rows = activity_logs::list(&mut tx, &caller.scope, entity_type.as_deref(), &piece).await?;
+    let rows = activity_logs::list(&mut tx, &caller.scope, entity_type.as_deref(), sees_all, &piece).await?;
     tx.commit().await?;
     Ok(Json(page(piece, rows, |row| row.id)))
 }

@@ -29,7 +29,7 @@ pub static TOPICS: &[Topic] = &[
     Topic { name: "contacts", area: Area::Contact, kinds: &["contact", "channel_contacts"] },
     Topic { name: "bots", area: Area::Bot, kinds: &["bot", "bots", "bot_messages"] },
     Topic { name: "flows", area: Area::Flow, kinds: &["flow", "bot_flows", "flow_orchestrations"] },
-    Topic { name: "channels", area: Area::Channel, kinds: &["channels", "channel_templates"] },
+    Topic { name: "channels", area: Area::Channel, kinds: &["channel", "channels", "channel_templates"] },
     Topic { name: "executions", area: Area::Agent, kinds: &["workflow_executions", "agent_tasks"] },
     Topic { name: "jobs", area: Area::Model, kinds: &["fine_tune_jobs", "model_versions"] },
     Topic { name: "nlu", area: Area::Nlu, kinds: &["intents", "intent_examples", "entities", "nlu"] },

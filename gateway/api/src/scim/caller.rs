@@ -15,7 +15,12 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::answer::Refused;
-use crate::{Api, auth::Client, error::ApiError};
+use crate::{
+    Api,
+    auth::Client,
+    error::ApiError,
+    events::{self, By},
+};
 
 /// How often it is noted that a token was used.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -38,7 +43,13 @@ impl Provisioner {
         OrgScope::of_service(self.connection.org)
     }
 
-    /// Writes an audit entry in the transaction of the act.
+    /// Tells of something that follows of an act that is audited.
+    pub async fn tell(&self, api: &Api, tx: &mut Tx, act: &Act) -> Result<(), ApiError> {
+        let by = By { user: None, source: "api", request: self.client.request };
+        events::tell(api, tx, &self.scope(), &by, act).await
+    }
+
+    /// Writes an audit entry in the transaction of the act, and tells of it.
     pub async fn audit(&self, api: &Api, tx: &mut Tx, act: Act) -> Result<(), ApiError> {
         let actor = Actor {
             kind: "scim",
@@ -46,6 +57,7 @@ impl Provisioner {
             label: Some(self.name.clone()),
             ..self.client.nobody()
         };
+        self.tell(api, tx, &act).await?;
         Ok(audit_logs::append(tx, Some(self.connection.org), api.ids.next(), &actor, act).await?)
     }
 }
