@@ -16,7 +16,7 @@ use tracing::info;
 
 use crate::{
     Api,
-    auth::{Caller, acting::Acting, rate::Rate},
+    auth::{Caller, acting::Acting, bot_of, rate::Rate},
     error::{ApiError, Code},
     idempotency,
     routes::{Access, Operation, Table},
@@ -102,7 +102,10 @@ async fn admit(guard: &Guard, mut request: Request) -> Result<Admitted, ApiError
         Access::Caller => Some(caller(&guard.api, &mut request).await?),
         Access::Permission(permission) => {
             let caller = caller(&guard.api, &mut request).await?;
-            if let Err(refusal) = caller.require_at(request.uri().path(), permission) {
+            let path = request.uri().path();
+            if let Err(refusal) = caller.require_at(path, permission)
+                && !bot_of::allows(&guard.api, &caller, path, permission).await?
+            {
                 guard.api.identity.refusals.note(&guard.api, &caller, &operation, &refusal).await;
                 return Err(refusal);
             }

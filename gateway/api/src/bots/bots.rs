@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use botbuilder_store::{
+    audit::audit_logs::Act,
     bots::bots::{self, TABLE},
     integrations::webhook_logs,
     secret::{Place, new_secret},
@@ -13,6 +14,7 @@ use botbuilder_store::{
     tenancy::organizations,
 };
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::document;
 use crate::{
@@ -142,9 +144,21 @@ async fn test_webhook(State(api): State<Api>, caller: Caller, Id(id): Id) -> Res
     Ok((StatusCode::ACCEPTED, axum::Json(json!({ "data": { "delivery_id": delivery } }))).into_response())
 }
 
+/// Refuses whoever may not read all that the document of a bot holds.
+fn reads_all(caller: &Caller, bot: Uuid) -> Result<(), ApiError> {
+    document::areas().try_for_each(|area| caller.require_in(bot.into(), read(area)))
+}
+
+/// Refuses whoever may not write all that the document of a bot holds.
+fn writes_all(caller: &Caller) -> Result<(), ApiError> {
+    document::areas().try_for_each(|area| caller.require(write(area)))
+}
+
 async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<axum::Json<Value>, ApiError> {
+    reads_all(&caller, id)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let document = document::export(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    caller.audit(&api, &mut tx, Act::new("bots.exported", "bots", Some(id))).await?;
     tx.commit().await?;
     Ok(axum::Json(json!({ "data": document })))
 }
@@ -154,6 +168,7 @@ async fn import(
     caller: Caller,
     Body(document): Body<Map<String, Value>>,
 ) -> Result<Answer, ApiError> {
+    writes_all(&caller)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = document::import(&api, &mut tx, &caller, &document, None).await?;
     changes::note(&api, &mut tx, &caller, &TABLE, "imported", None, Some(&row)).await?;
@@ -171,6 +186,8 @@ async fn duplicate(
     if let Some(other) = name.keys().find(|key| !["name", "slug"].contains(&key.as_str())) {
         return Err(ApiError::invalid(other.clone(), "is taken from the bot that is duplicated"));
     }
+    reads_all(&caller, id)?;
+    writes_all(&caller)?;
     let mut tx = api.store.begin(&caller.scope).await?;
     let document = document::export(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
     let row = document::import(&api, &mut tx, &caller, &document, Some(&name)).await?;

@@ -20,6 +20,7 @@ use crate::{
     auth::Caller,
     billing::limits,
     error::{ApiError, FieldError},
+    permission::Area,
     resource::{Mode, broken_rule, check},
 };
 
@@ -34,6 +35,7 @@ const LOCAL: [&str; 2] = ["webhook_url", "webhook_events"];
 struct Part {
     /// Its name in the document.
     name: &'static str,
+    area: Area,
     table: &'static Table,
     /// The columns by which its rows hang below a bot or a row of an earlier part.
     above: &'static [&'static str],
@@ -43,26 +45,58 @@ struct Part {
 
 /// In the order in which they are made.
 static PARTS: &[Part] = &[
-    Part { name: "messages", table: &bot_messages::TABLE, above: &["bot_id"], carried: &[] },
-    Part { name: "flows", table: &bot_flows::TABLE, above: &["bot_id"], carried: &["is_default"] },
-    Part { name: "entities", table: &entities::TABLE, above: &["bot_id"], carried: &[] },
-    Part { name: "entity_values", table: &entity_values::TABLE, above: &["entity_id"], carried: &[] },
-    Part { name: "intents", table: &intents::TABLE, above: &["bot_id"], carried: &[] },
+    Part { name: "messages", area: Area::Bot, table: &bot_messages::TABLE, above: &["bot_id"], carried: &[] },
+    Part {
+        name: "flows",
+        area: Area::Flow,
+        table: &bot_flows::TABLE,
+        above: &["bot_id"],
+        carried: &["is_default"],
+    },
+    Part { name: "entities", area: Area::Nlu, table: &entities::TABLE, above: &["bot_id"], carried: &[] },
+    Part {
+        name: "entity_values",
+        area: Area::Nlu,
+        table: &entity_values::TABLE,
+        above: &["entity_id"],
+        carried: &[],
+    },
+    Part { name: "intents", area: Area::Nlu, table: &intents::TABLE, above: &["bot_id"], carried: &[] },
     Part {
         name: "examples",
+        area: Area::Nlu,
         table: &intent_examples::TABLE,
         above: &["intent_id"],
         carried: &["text_key", "bot_id"],
     },
-    Part { name: "orchestrations", table: &flow_orchestrations::TABLE, above: &["bot_id"], carried: &[] },
-    Part { name: "transitions", table: &flow_transitions::TABLE, above: &["orchestration_id"], carried: &[] },
+    Part {
+        name: "orchestrations",
+        area: Area::Flow,
+        table: &flow_orchestrations::TABLE,
+        above: &["bot_id"],
+        carried: &[],
+    },
+    Part {
+        name: "transitions",
+        area: Area::Flow,
+        table: &flow_transitions::TABLE,
+        above: &["orchestration_id"],
+        carried: &[],
+    },
     Part {
         name: "variables",
+        area: Area::Flow,
         table: &flow_variables::TABLE,
         above: &["flow_id", "orchestration_id"],
         carried: &[],
     },
 ];
+
+/// The areas whose things are in a document beside the bot. Whoever takes them out reads them, whoever makes a bot of one
+/// writes them.
+pub fn areas() -> impl Iterator<Item = Area> {
+    PARTS.iter().map(|part| part.area)
+}
 
 /// Most rows of one part.
 const MOST: i64 = 100_000;

@@ -11,6 +11,7 @@ use botbuilder_store::{
         Table, Write,
         rows::{self, Place, Row},
     },
+    tenancy::rights::Bots,
     voice::voice_bots,
     widget::widget_configs,
 };
@@ -21,11 +22,15 @@ use uuid::Uuid;
 use super::diff::difference;
 use crate::{
     Api,
-    auth::Caller,
+    auth::{Caller, bot_of::bot_in},
     error::ApiError,
     input::{Body, Id, Paging, query_pairs, unknown},
     permission::{Area, Permission, Verb},
-    resource::{Answer, Mode, act::set, answer, broken_rule, changes, created, digest, of_row},
+    resource::{
+        Answer, Mode,
+        act::{fields, set},
+        answer, broken_rule, changes, created, digest, of_row,
+    },
     routes::{Access, Operation, Routes},
 };
 
@@ -184,9 +189,19 @@ impl Kind {
         id: Uuid,
         verb: Verb,
     ) -> Result<Row, ApiError> {
-        caller.require(Permission::new(self.area, verb))?;
+        let permission = Permission::new(self.area, verb);
         let place = Place { parent: None, id };
-        rows::lock(tx, &caller.scope, self.table, place).await?.ok_or(ApiError::NotFound)
+        let Err(refusal) = caller.require(permission) else {
+            return rows::lock(tx, &caller.scope, self.table, place).await?.ok_or(ApiError::NotFound);
+        };
+        if matches!(caller.bots(permission), Bots::Only(bots) if bots.is_empty()) {
+            return Err(refusal);
+        }
+        // Somebody who has the right in single bots.
+        let Some(row) = rows::lock(tx, &caller.scope, self.table, place).await? else { return Err(refusal) };
+        let bot = if self.name == "bot" { Some(id.into()) } else { bot_in(&fields(&row)?) };
+        caller.require_in(bot.ok_or(refusal)?, permission)?;
+        Ok(row)
     }
 }
 

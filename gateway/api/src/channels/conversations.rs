@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use botbuilder_store::{
     channels::{channel_messages, conversations::TABLE},
     table::rows,
+    tenancy::organization_members,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use crate::{
     resource::{
         Answer, Resource,
         act::{act, at, fields, set},
-        of_row,
+        changes, of_row,
     },
     routes::{Operation, Routes},
 };
@@ -99,12 +100,24 @@ struct Assign {
     member_id: Option<Uuid>,
 }
 
+/// Refuses to hand something to somebody who is no active member.
+async fn require_member(api: &Api, caller: &Caller, member: Option<Uuid>) -> Result<(), ApiError> {
+    let Some(id) = member else { return Ok(()) };
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let member = organization_members::get(&mut tx, &caller.scope, id).await?;
+    // Nothing was written: a call under a key is made with what follows.
+    drop(tx);
+    let is_active = member.is_some_and(|member| member.status == "active");
+    if is_active { Ok(()) } else { Err(ApiError::invalid("member_id", "must be an active member")) }
+}
+
 async fn assign(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id,
     Body(Assign { member_id }): Body<Assign>,
 ) -> Result<Answer, ApiError> {
+    require_member(&api, &caller, member_id).await?;
     act(&api, &caller, &TABLE, at(id), "assigned", |before| {
         not_closed(before)?;
         Ok(set([("assigned_member_id", json!(member_id))]))
@@ -119,6 +132,7 @@ async fn transfer(
     Id(id): Id,
     Body(Assign { member_id }): Body<Assign>,
 ) -> Result<Answer, ApiError> {
+    require_member(&api, &caller, member_id).await?;
     act(&api, &caller, &TABLE, at(id), "transferred", |before| {
         not_closed(before)?;
         Ok(set([("assigned_member_id", json!(member_id)), ("mode", json!("human"))]))
@@ -224,6 +238,7 @@ async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Js
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
     let messages = rows_of(&mut tx, &caller, &channel_messages::TABLE, "conversation_id", id).await?;
+    changes::note(&api, &mut tx, &caller, &TABLE, "exported", Some(&row), Some(&row)).await?;
     tx.commit().await?;
     Ok(Json(json!({ "data": { "conversation": fields(&row)?, "messages": messages } })))
 }

@@ -12,6 +12,7 @@ use botbuilder_nlu::{
     Corpus,
     exchange::{self, File, Format, Note},
 };
+use botbuilder_store::audit::audit_logs::Act;
 use botbuilder_understanding::Taught;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,6 +47,13 @@ pub enum Part {
 }
 
 impl Part {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Entities => "entities",
+        }
+    }
+
     /// A corpus without what is not carried over.
     fn of(self, corpus: Corpus) -> Corpus {
         match self {
@@ -171,8 +179,10 @@ async fn export(
     let mut tx = api.store.begin(&caller.scope).await?;
     let standing = standing(&mut tx, &caller, bot).await?;
     let taught = Taught::read(&mut tx, &caller.scope, BotId::new(bot), &standing.language).await?;
-    tx.commit().await?;
     let format = asked.ok_or_else(|| ApiError::invalid("format", "must be there"))?;
+    let act = Act::new("nlu.exported", "bots", Some(bot)).metadata(json!({ "what": part.as_str() }));
+    caller.audit(&api, &mut tx, act).await?;
+    tx.commit().await?;
     let corpus = part.of(taught.corpus);
     let written = tokio::task::spawn_blocking(move || exchange::export(format, &corpus)).await;
     let written = written.map_err(ApiError::defect)?;

@@ -277,7 +277,18 @@ async fn a_grant_holds_in_its_bot_and_until_its_date() {
         let viewer = &team.viewer.access;
         async move { world.post(viewer, &path, json!({ "name": name })).await }
     };
-    intents(&mine, "one").await.expect(201);
+    let intent = intents(&mine, "one").await.expect(201).id();
+    // It holds below what is the bot's, too, and below nothing of others.
+    let text = json!({ "text": "good morning" });
+    let examples = format!("/v1/intents/{intent}/examples");
+    world.post(&team.viewer.access, &examples, text.clone()).await.expect(201);
+    let foreign = format!("/v1/bots/{theirs}/intents");
+    let other = world.post(&team.owner.access, &foreign, json!({ "name": "one" })).await.expect(201).id();
+    for other in [other, world.id().to_string()] {
+        let examples = format!("/v1/intents/{other}/examples");
+        let refused = world.post(&team.viewer.access, &examples, text.clone()).await.expect(403);
+        assert_eq!(refused.body["permission"], "nlu:write");
+    }
     assert_eq!(intents(&theirs, "one").await.expect(403).body["permission"], "nlu:write");
     let me = world.get(&team.viewer.access, "/v1/me").await.expect(200);
     assert_eq!(me.data()["organization"]["bots"][0]["bot_id"], mine);
