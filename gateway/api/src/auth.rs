@@ -5,6 +5,7 @@
 //! person, in whatever organization; [`Caller`] is whoever acts in one, and asks for rights with [`Caller::require`].
 
 pub(crate) mod acting;
+pub(crate) mod bot_of;
 mod client;
 pub mod rate;
 pub mod refusals;
@@ -24,7 +25,6 @@ use botbuilder_store::{
         user_sessions::{self, Holder},
     },
     integrations::api_tokens::{self, Bearer, Presented},
-    system::events,
     tenancy::{
         rights::{Bots, Permissions, Rights, Verb},
         standing::OrgState,
@@ -37,7 +37,7 @@ pub use self::client::Client;
 use crate::{
     Api,
     error::ApiError,
-    events::{By, of_act},
+    events::{self, By},
     idempotency::Keyed,
     permission::Permission,
 };
@@ -92,7 +92,8 @@ impl Caller {
         self.check(&self.rights.in_bot(bot), permission)
     }
 
-    /// Refuses a caller without this right where the address points to: in the bot of `/v1/bots/{id}…`, else wherever.
+    /// Refuses a caller without this right where the address points to: in the bot of `/v1/bots/{id}…`, else wherever
+    /// (the guard looks up more bots).
     pub fn require_at(&self, path: &str, permission: Permission) -> Result<(), ApiError> {
         let bot = path.strip_prefix("/v1/bots/").and_then(|rest| rest.split('/').next()?.parse().ok());
         bot.map_or_else(|| self.require(permission), |bot| self.require_in(bot, permission))
@@ -152,6 +153,14 @@ impl Caller {
         }
     }
 
+    /// What the caller is called: a person's address, a token's name.
+    pub fn label(&self) -> &str {
+        match &self.identity {
+            Identity::Session(holder) => &holder.email,
+            Identity::Token(bearer) => &bearer.name,
+        }
+    }
+
     /// The account that acts, if one does.
     pub fn user(&self) -> Option<Uuid> {
         match &self.identity {
@@ -194,9 +203,8 @@ impl Caller {
             source: if self.token().is_some() { "api" } else { "ui" },
             request: self.client.request,
         };
-        let told = of_act(&act, &by, api.ids.next(), api.clock.now());
-        audit_logs::append(tx, Some(self.scope.org()), api.ids.next(), &actor, act).await?;
-        Ok(events::note(tx, &self.scope, api.ids.next(), &told).await?)
+        events::tell(api, tx, &self.scope, &by, &act).await?;
+        Ok(audit_logs::append(tx, Some(self.scope.org()), api.ids.next(), &actor, act).await?)
     }
 }
 
@@ -236,11 +244,16 @@ fn require_fresh(holder: &Holder, now: DateTime<Utc>) -> Result<(), ApiError> {
     if shown.is_some_and(|shown| shown + FRESH > now) {
         return Ok(());
     }
-    Err(ApiError::refused(
+    Err(step_up_required())
+}
+
+/// What asks for a factor that was shown to us.
+pub(crate) fn step_up_required() -> ApiError {
+    ApiError::refused(
         StatusCode::FORBIDDEN,
         "step_up_required",
         "show your password or second factor again at /v1/auth/step-up, then repeat this",
-    ))
+    )
 }
 
 fn session_required() -> ApiError {

@@ -125,6 +125,18 @@ pub(super) fn render(template: &str, variables: &Value, token: Option<&str>, bas
                 ),
             )
         }
+        "organization_notice" => {
+            let (subject, sentence) = matter(variables["what"].as_str()?)?;
+            let at = variables["at"].as_str().unwrap_or("just now");
+            let by = variables["by"].as_str()?;
+            (
+                subject.to_owned(),
+                format!(
+                    "{sentence}\n\nThis was at {at}, by {by}. The audit log of the organization has the details.\n\n\
+                     If nobody of you meant this, end that person's sessions and tokens at once, and take it back.\n"
+                ),
+            )
+        }
         _ => return None,
     };
     Some(Text { subject, body })
@@ -142,6 +154,25 @@ fn limit(name: &str) -> Option<(&'static str, &'static str)> {
         }
         "voice_minutes_month" => ("minutes of calls of this month", "They begin anew with the next month."),
         "storage_mb" => ("megabytes of documents", "Beyond them further documents are refused."),
+        _ => return None,
+    })
+}
+
+/// What owners and admins are told of.
+fn matter(what: &str) -> Option<(&'static str, &'static str)> {
+    Some(match what {
+        "sso_changed" => (
+            "Single sign-on of your organization was changed",
+            "How people of your organization sign in by their provider was changed, or a token to provision them was made.",
+        ),
+        "owner_added" => (
+            "Your organization has another owner",
+            "Somebody was made an owner of your organization, or invited as one.",
+        ),
+        "ownership_transferred" => (
+            "Your organization was given to somebody else",
+            "The ownership of your organization was transferred to another member.",
+        ),
         _ => return None,
     })
 }
@@ -259,5 +290,9 @@ mod tests {
             assert!(render("security_notice", &json!({ "what": what }), None, "").is_some(), "{what}");
         }
         assert_eq!(render("security_notice", &json!({ "what": "x" }), None, ""), None);
+        for what in ["sso_changed", "owner_added", "ownership_transferred"] {
+            let text = render("organization_notice", &json!({ "what": what, "by": "a@b.example" }), None, "");
+            assert!(text.is_some_and(|text| text.body.contains("by a@b.example")), "{what}");
+        }
     }
 }

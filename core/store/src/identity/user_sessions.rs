@@ -276,6 +276,20 @@ pub async fn minutes_of(tx: &mut Tx, id: Uuid) -> Result<Option<i32>, Error> {
     .await?)
 }
 
+/// The organization whose identity provider vouched for the person of a session, where one did.
+#[tracing::instrument(level = "debug", name = "store.user_sessions.vouched_by", skip_all)]
+pub async fn vouched_by(tx: &mut Tx, id: Uuid) -> Result<Option<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"
+        SELECT c.organization_id FROM user_sessions s JOIN sso_configurations c ON c.id = s.sso_configuration_id
+        WHERE s.id = $1
+        "#,
+        id
+    )
+    .fetch_optional(&mut *tx.inner)
+    .await?)
+}
+
 /// What a refresh token leads to.
 #[derive(Debug, Clone)]
 pub enum Refreshing {

@@ -222,7 +222,7 @@ pub struct Administrator {
     pub locale: String,
 }
 
-/// The active owners and admins of an organization, at most twenty.
+/// The active owners and admins of an organization, owners first, at most twenty.
 #[tracing::instrument(level = "debug", name = "store.organization_members.administrators", skip_all)]
 pub async fn administrators(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Administrator>, Error> {
     Ok(sqlx::query_as!(
@@ -231,7 +231,7 @@ pub async fn administrators(tx: &mut Tx, scope: &OrgScope) -> Result<Vec<Adminis
         SELECT u.id AS user, u.email::text AS "email!", u.locale
         FROM organization_members m JOIN roles r ON r.id = m.role_id AND r.code IN ('owner', 'admin')
         JOIN users u ON u.id = m.user_id AND u.status = 'active' AND u.deleted_at IS NULL
-        WHERE m.organization_id = $1 AND m.status = 'active' ORDER BY r.rank, m.id LIMIT 20
+        WHERE m.organization_id = $1 AND m.status = 'active' ORDER BY r.rank DESC, m.id LIMIT 20
         "#,
         scope.org().uuid(),
     )

@@ -13,14 +13,13 @@ const HEADER: HeaderName = HeaderName::from_static("x-impersonated-by");
 pub(crate) struct Acting(pub Impersonation);
 
 impl Acting {
-    /// Refuses changes while the session of staff is not elevated, and changes of the person's own account always.
+    /// Refuses changes while the session of staff is not elevated, and what is the person's own always.
     /// Ending the session is allowed.
     pub(super) fn check(&self, method: &Method, path: &str) -> Result<(), ApiError> {
         if method.is_safe() || path == "/v1/auth/logout" {
             return Ok(());
         }
-        let is_account = path.starts_with("/v1/me") || path.starts_with("/v1/auth/");
-        if is_account {
+        if is_personal(path) {
             return Err(personal());
         }
         if self.0.may_write { Ok(()) } else { Err(read_only()) }
@@ -33,6 +32,14 @@ impl Acting {
             headers.insert(HEADER, text);
         }
     }
+}
+
+/// Whether something is the person's own: the account, and where they belong.
+fn is_personal(path: &str) -> bool {
+    let is_account = path == "/v1/me" || path.starts_with("/v1/me/") || path.starts_with("/v1/auth/");
+    let organizations = path.strip_prefix("/v1/organizations");
+    let is_belonging = organizations.is_some_and(|rest| rest.is_empty() || rest.ends_with("/switch"));
+    is_account || is_belonging || path == "/v1/invitations/accept"
 }
 
 fn read_only() -> ApiError {
@@ -74,6 +81,11 @@ mod tests {
             (Method::PATCH, "/v1/me", false, false),
             (Method::POST, "/v1/auth/step-up", false, false),
             (Method::POST, "/v1/auth/logout", true, true),
+            (Method::POST, "/v1/organizations", false, false),
+            (Method::POST, "/v1/organizations/7/switch", false, false),
+            (Method::POST, "/v1/invitations/accept", false, false),
+            (Method::PATCH, "/v1/organizations/7", false, true),
+            (Method::POST, "/v1/messages/batch", false, true),
         ] {
             assert_eq!(acting(false).check(&method, path).is_ok(), reading, "{method} {path}");
             assert_eq!(acting(true).check(&method, path).is_ok(), writing, "{method} {path}");

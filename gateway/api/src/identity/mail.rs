@@ -9,12 +9,17 @@ use botbuilder_store::{
         users::Credentials,
     },
     integrations::email_notifications::{self, Category, New},
+    tenancy::organization_members,
 };
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{Api, auth::Client, error::ApiError};
+use crate::{
+    Api,
+    auth::{Caller, Client},
+    error::ApiError,
+};
 
 /// To whom a mail goes.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +119,43 @@ pub(crate) async fn notice(
 ) -> Result<(), ApiError> {
     let variables = json!({ "what": what.as_str(), "at": api.clock.now(), "ip": client.ip_text() });
     queue(api, tx, to, ("security_notice", Category::Security), variables, None).await
+}
+
+/// What those who run an organization are told of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Matter {
+    /// How people sign in by a provider.
+    SsoChanged,
+    /// Somebody is an owner who was none.
+    OwnerAdded,
+    /// The organization is somebody else's.
+    OwnershipTransferred,
+}
+
+impl Matter {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SsoChanged => "sso_changed",
+            Self::OwnerAdded => "owner_added",
+            Self::OwnershipTransferred => "ownership_transferred",
+        }
+    }
+}
+
+/// Tells owners and admins of something that matters to the organization's security, and who did it.
+pub(crate) async fn to_administrators(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    what: Matter,
+) -> Result<(), ApiError> {
+    let variables = json!({ "what": what.as_str(), "by": caller.label(), "at": api.clock.now() });
+    for person in organization_members::administrators(tx, &caller.scope).await? {
+        let to = To::person(person.user, &person.email, &person.locale);
+        let to = To { org: Some(caller.scope.org()), ..to };
+        queue(api, tx, to, ("organization_notice", Category::Security), variables.clone(), None).await?;
+    }
+    Ok(())
 }
 
 /// Begins the token of a link.

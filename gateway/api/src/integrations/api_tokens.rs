@@ -222,7 +222,7 @@ async fn create(
         .audit(&api, &mut tx, Act::new("token.create", "api_token", Some(made.id)).new_values(&made))
         .await?;
     tx.commit().await?;
-    tell(&api, &caller).await?;
+    tell(&api, &caller, made.user_id).await?;
     Ok(shown(&made, &issued))
 }
 
@@ -233,14 +233,21 @@ async fn issue(api: &Api, tx: &mut Tx, caller: &Caller, new: &New<'_>) -> Result
     Ok((found(tx, caller, id).await?, issued))
 }
 
-/// The mail to its owner. It lies in the account's own queue, which the organization's transaction cannot write.
-async fn tell(api: &Api, caller: &Caller) -> Result<(), ApiError> {
-    let Some(user) = caller.user() else { return Ok(()) };
+/// The mails to whoever made it and to its owner. They lie in the accounts' own queue, which the organization's transaction cannot write.
+async fn tell(api: &Api, caller: &Caller, owner: Option<Uuid>) -> Result<(), ApiError> {
     let mut tx = api.store.begin_auth().await?;
-    if let Some(account) = users::credentials_of(&mut tx, user, None).await? {
-        mail::notice(api, &mut tx, To::from(&account), Notice::TokenCreated, &caller.client).await?;
+    let people = caller.user().into_iter().chain(owner.filter(|owner| Some(*owner) != caller.user()));
+    for user in people {
+        tell_one(api, &mut tx, caller, user).await?;
     }
     Ok(tx.commit().await?)
+}
+
+async fn tell_one(api: &Api, tx: &mut Tx, caller: &Caller, user: Uuid) -> Result<(), ApiError> {
+    if let Some(account) = users::credentials_of(tx, user, None).await? {
+        mail::notice(api, tx, To::from(&account), Notice::TokenCreated, &caller.client).await?;
+    }
+    Ok(())
 }
 
 fn shown(made: &Token, issued: &Issued) -> Response {
@@ -340,6 +347,16 @@ async fn rotate(
     if caller.token() != Some(id) {
         caller.require_fresh(now)?;
     }
+    if before.kind == "scim" {
+        let detail =
+            "make another for its connection at /v1/sso/configurations/{id}/scim-token, and end this one";
+        return Err(ApiError::conflict("wrong_kind", detail));
+    }
+    // What is done with a personal token is done in that person's name.
+    if before.kind == "personal" && before.user_id != caller.user() {
+        let detail = "a personal token is replaced by the person it belongs to; others may end it";
+        return Err(ApiError::refused(StatusCode::FORBIDDEN, "not_yours", detail));
+    }
     let grace = TimeDelta::try_seconds(body.grace_seconds)
         .filter(|grace| (TimeDelta::zero()..=LONGEST_GRACE).contains(grace));
     let grace = grace.ok_or_else(|| ApiError::invalid("grace_seconds", "must be 0 to 604800, seven days"))?;
@@ -364,7 +381,7 @@ async fn rotate(
         .metadata(json!({ "successor_id": made.id, "grace_seconds": body.grace_seconds }));
     caller.audit(&api, &mut tx, act).await?;
     tx.commit().await?;
-    tell(&api, &caller).await?;
+    tell(&api, &caller, made.user_id).await?;
     Ok(shown(&made, &issued))
 }
 

@@ -38,6 +38,7 @@ pub fn routes() -> Routes {
         Operation::post(format!("{PATH}/{{id}}/{name}"), manage(area), text).gives(of_row(&TABLE))
     };
     let plain = Resource::new(&TABLE, "integration", area, PATH)
+        .without(&[("category", "webhook")])
         .log()
         .updatable()
         .deletable()
@@ -74,12 +75,14 @@ pub fn routes() -> Routes {
         .add(action("disable", "does not use it for now"), disable)
 }
 
-/// Webhooks have secrets of their own making, so they are made at their own address.
+/// Whether a row is a webhook. Webhooks have rights of their own and secrets of their own making: they are made and kept
+/// at their own address, and are not there at this one.
+fn is_webhook(row: &Map<String, Value>) -> bool {
+    row.get("category").and_then(Value::as_str) == Some("webhook")
+}
+
 fn refuse_webhook(row: &Map<String, Value>) -> Result<(), ApiError> {
-    if row.get("category").and_then(Value::as_str) == Some("webhook") {
-        return Err(ApiError::invalid("category", "webhooks are made and kept at /v1/webhooks"));
-    }
-    Ok(())
+    if is_webhook(row) { Err(ApiError::NotFound) } else { Ok(()) }
 }
 
 async fn create(
@@ -92,7 +95,9 @@ async fn create(
         return Err(ApiError::invalid("credentials", "must be an object"));
     }
     check(&TABLE, &values, Mode::Create, &[])?;
-    refuse_webhook(&values)?;
+    if is_webhook(&values) {
+        return Err(ApiError::invalid("category", "webhooks are made and kept at /v1/webhooks"));
+    }
     values.retain(|_, value| !value.is_null());
     let id = api.ids.next();
     values.insert("created_by".to_owned(), json!(caller.user()));

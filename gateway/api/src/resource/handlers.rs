@@ -11,7 +11,7 @@ use axum::{
 use botbuilder_store::{
     Error,
     table::{
-        Table,
+        Kind, Table,
         rows::{self, Condition, Place, Row, Test},
     },
 };
@@ -156,6 +156,14 @@ pub(super) async fn list(
             asked.query.conditions.push(Condition { column, test: Test::Among(vec![(*value).to_owned()]) });
         }
     }
+    for (name, value) in resource.but {
+        if let Some(column) = resource.table.column(name)
+            && let Kind::Choice(words) = column.kind
+        {
+            let others = words.iter().filter(|word| *word != value).map(|word| (*word).to_owned());
+            asked.query.conditions.push(Condition { column, test: Test::Among(others.collect()) });
+        }
+    }
     let narrow = resource.narrowed_by.and_then(|name| resource.table.column(name)).zip(meant.narrowed);
     let of_one = || narrow.map(|(column, id)| Condition { column, test: Test::Among(vec![id.to_string()]) });
     asked.query.conditions.extend(of_one());
@@ -230,13 +238,33 @@ fn belongs(resource: &Inner, caller: &Caller, row: &Row) -> Result<(), ApiError>
     if let Some(owner) = resource.owner.filter(|owner| resource.table.has(owner)) {
         return if is_mine(caller, row, owner) { Ok(()) } else { Err(ApiError::NotFound) };
     }
-    if resource.fixed.is_empty() {
+    if resource.fixed.is_empty() && resource.but.is_empty() {
         return Ok(());
     }
     let row: Value = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
-    let fits =
-        resource.fixed.iter().all(|(name, value)| row.get(name).and_then(Value::as_str) == Some(value));
+    let has = |(name, value): &(&str, &str)| row.get(name).and_then(Value::as_str) == Some(*value);
+    let fits = resource.fixed.iter().all(has) && !resource.but.iter().any(has);
     if fits { Ok(()) } else { Err(ApiError::NotFound) }
+}
+
+/// Asks of a caller what the resource asks beside the right, for a row and the fields that change in it; none where it
+/// goes.
+async fn ask(
+    api: &Api,
+    tx: &mut botbuilder_store::Tx,
+    caller: &Caller,
+    resource: &Inner,
+    row: Option<&Row>,
+    change: Option<&Map<String, Value>>,
+) -> Result<(), ApiError> {
+    let Some(ask) = resource.ask else { return Ok(()) };
+    let mut fields: Map<String, Value> = match row {
+        Some(row) => serde_json::from_str(&row.json).map_err(ApiError::defect)?,
+        None => Map::new(),
+    };
+    let changes = change.into_iter().flatten();
+    fields.extend(changes.map(|(name, value)| (name.clone(), value.clone())));
+    ask(api, tx, caller, &fields, change.is_some()).await
 }
 
 pub(super) async fn get(
@@ -303,6 +331,7 @@ pub(super) async fn create(
     if let Some(complete) = resource.complete {
         complete(&mut tx, caller, &mut values).await?;
     }
+    ask(api, &mut tx, caller, resource, None, Some(&values)).await?;
     let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
         .await
         .map_err(|error| broken_rule(table, error))?;
@@ -332,6 +361,7 @@ pub(super) async fn update(
     let before = rows::lock(&mut tx, &caller.scope, table, place).await?.ok_or(ApiError::NotFound)?;
     belongs(resource, caller, &before)?;
     fits(&before, wanted)?;
+    ask(api, &mut tx, caller, resource, Some(&before), Some(&values)).await?;
     let row = rows::update(&mut tx, &caller.scope, table, place, values)
         .await
         .map_err(|error| broken_rule(table, error))?
@@ -373,6 +403,7 @@ pub(super) async fn delete(
     if table.is_versioned() {
         fits(&before, meant.if_match.allow()?)?;
     }
+    ask(api, &mut tx, caller, resource, Some(&before), None).await?;
     rows::delete(&mut tx, &caller.scope, table, place).await.map_err(|error| match error {
         Error::Conflict { .. } => ApiError::conflict("in_use", "something still refers to it"),
         other => other.into(),
@@ -398,6 +429,7 @@ pub(super) async fn restore(
         .map_err(|error| broken_rule(resource.table, error))?
         .ok_or(ApiError::NotFound)?;
     belongs(resource, caller, &row)?;
+    ask(api, &mut tx, caller, resource, Some(&row), Some(&Map::new())).await?;
     changes::note(api, &mut tx, caller, resource.table, "restored", None, Some(&row)).await?;
     tx.commit().await?;
     tell(api, resource.table);

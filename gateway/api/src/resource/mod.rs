@@ -55,6 +55,16 @@ pub type Complete = for<'a> fn(
     &'a mut Map<String, Value>,
 ) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>>;
 
+/// What is asked of a caller beside the right: of whoever makes, changes or restores a row, with its fields as they will
+/// be and `true`; of whoever deletes one, with those it has and `false`.
+pub type Ask = for<'a> fn(
+    &'a Api,
+    &'a mut Tx,
+    &'a Caller,
+    &'a Map<String, Value>,
+    bool,
+) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>>;
+
 /// What is done to a row before it is shown.
 pub type Show = fn(&Api, &Caller, &mut Row) -> Result<(), ApiError>;
 
@@ -76,9 +86,12 @@ pub(crate) struct Inner {
     pub path: &'static str,
     pub prepare: Option<Prepare>,
     pub complete: Option<Complete>,
+    pub ask: Option<Ask>,
     pub show: Option<Show>,
     /// Columns that every new row gets, and by which lists are narrowed: one table, several collections.
     pub fixed: &'static [(&'static str, &'static str)],
+    /// Values of rows that are of another collection, and are not there in this one.
+    pub but: &'static [(&'static str, &'static str)],
     /// The column that a parameter of the address names, where no table stands behind it.
     pub narrowed_by: Option<&'static str>,
     /// The column that names the organization whose row it is, or whose row is above it, where others can read it too.
@@ -156,6 +169,8 @@ impl Resource {
             path,
             prepare: None,
             complete: None,
+            ask: None,
+            but: &[],
             show: None,
             fixed: &[],
             narrowed_by: None,
@@ -228,6 +243,13 @@ impl Resource {
         self
     }
 
+    /// Asks more of whoever makes, changes, deletes or restores a row than the right.
+    #[must_use]
+    pub fn asking(mut self, ask: Ask) -> Self {
+        self.inner.ask = Some(ask);
+        self
+    }
+
     /// Completes rows before they are listed or read.
     #[must_use]
     pub fn shown(mut self, show: Show) -> Self {
@@ -246,6 +268,13 @@ impl Resource {
     #[must_use]
     pub fn only(mut self, fixed: &'static [(&'static str, &'static str)]) -> Self {
         self.inner.fixed = fixed;
+        self
+    }
+
+    /// Without the rows that have this value of a choice: they have a collection of their own.
+    #[must_use]
+    pub fn without(mut self, but: &'static [(&'static str, &'static str)]) -> Self {
+        self.inner.but = but;
         self
     }
 

@@ -15,7 +15,7 @@ use botbuilder_store::{
         domains, people,
         scim_users::{self, ScimUser, Which, Written},
     },
-    tenancy::organization_members,
+    tenancy::{organization_members, organizations},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -235,8 +235,12 @@ async fn stand(api: &Api, tx: &mut Tx, by: &Provisioner, user: &ScimUser) -> Res
             organization_members::set_suspended(tx, &scope, member.id, false).await?;
         }
         _ => {
+            if !organizations::can_create(tx, &scope, "members").await? {
+                return Err(ScimError::status(403, "every seat of the plan is taken").into());
+            }
             let role = by.connection.default_role;
-            people::join(tx, &scope, api.ids.next(), user.user, role, "scim", now).await?;
+            let id = people::join(tx, &scope, api.ids.next(), user.user, role, "scim", now).await?;
+            by.tell(api, tx, &Act::new("member.join", "member", Some(id))).await?;
         }
     }
     Ok(())
@@ -248,7 +252,9 @@ async fn leave(api: &Api, tx: &mut Tx, by: &Provisioner, user: &ScimUser) -> Res
     let now = api.clock.now();
     if let Some(member) = people::membership(tx, &scope, user.user).await? {
         if by.connection.scim_deprovision == "remove" {
-            organization_members::remove(tx, &scope, member.id, now).await?;
+            if organization_members::remove(tx, &scope, member.id, now).await? {
+                by.tell(api, tx, &Act::new("member.remove", "member", Some(member.id))).await?;
+            }
         } else if member.status == "active" {
             organization_members::set_suspended(tx, &scope, member.id, true).await?;
         }

@@ -21,7 +21,7 @@ use botbuilder_store::{
     tenancy::organizations,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{entry::Failure, log_out, oidc, own_keys, saml};
@@ -29,12 +29,13 @@ use crate::{
     Api,
     auth::Caller,
     error::ApiError,
+    identity::mail::{self, Matter},
     input::{Body, Id},
     permission::{Area, Permission, Verb},
     resource::{
         Answer,
-        act::{act, at, set},
-        answer, changes, of_row,
+        act::{act, at, fields, set},
+        answer, broken_rule, changes, of_row,
     },
     routes::{Operation, Routes},
     shape,
@@ -130,6 +131,9 @@ async fn client_secret(
     let row =
         rows::update(&mut tx, &caller.scope, &TABLE, at(id), change).await?.ok_or(ApiError::NotFound)?;
     changes::note(&api, &mut tx, &caller, &TABLE, "client_secret_set", Some(&before), Some(&row)).await?;
+    if fields(&row)?.get("status") == Some(&json!("enabled")) {
+        mail::to_administrators(&api, &mut tx, &caller, Matter::SsoChanged).await?;
+    }
     tx.commit().await?;
     Ok(answer(row))
 }
@@ -149,7 +153,9 @@ async fn asked(api: &Api, connection: &Connection) -> Result<Value, Failure> {
     serde_json::to_value(&*known.provider).map_err(|error| Failure::Other(ApiError::defect(error)))
 }
 
+/// One that was tested lets people in who know its address.
 async fn test(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
+    fresh(&api, &caller)?;
     let connection = found(&api, &caller, id).await?;
     let result = match asked(&api, &connection).await {
         _ if connection.protocol == "saml" => {
@@ -197,24 +203,36 @@ async fn enable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Res
         return Err(ApiError::conflict("incomplete", "it needs certificates that can be read")
             .about("idp_certificates"));
     }
-    act(&api, &caller, &TABLE, at(id), "enabled", |row| {
-        if row.get("status") == Some(&json!("enabled")) {
-            return Err(ApiError::conflict("wrong_state", "it is enabled already"));
-        }
-        Ok(set([("status", json!("enabled"))]))
-    })
-    .await
+    switched(&api, &caller, id, "enabled", set([("status", json!("enabled"))])).await
 }
 
 async fn disable(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Answer, ApiError> {
     fresh(&api, &caller)?;
-    act(&api, &caller, &TABLE, at(id), "disabled", |row| {
-        if row.get("status") == Some(&json!("disabled")) {
-            return Err(ApiError::conflict("wrong_state", "it is disabled already"));
-        }
-        Ok(set([("status", json!("disabled")), ("is_enforced", json!(false))]))
-    })
-    .await
+    let change = set([("status", json!("disabled")), ("is_enforced", json!(false))]);
+    switched(&api, &caller, id, "disabled", change).await
+}
+
+/// Switches a connection on or off, and tells those who run the organization.
+async fn switched(
+    api: &Api,
+    caller: &Caller,
+    id: Uuid,
+    to: &str,
+    change: Map<String, Value>,
+) -> Result<Answer, ApiError> {
+    let mut tx = api.store.begin(&caller.scope).await?;
+    let before = rows::lock(&mut tx, &caller.scope, &TABLE, at(id)).await?.ok_or(ApiError::NotFound)?;
+    if fields(&before)?.get("status") == Some(&json!(to)) {
+        return Err(ApiError::conflict("wrong_state", format!("it is {to} already")));
+    }
+    let row = rows::update(&mut tx, &caller.scope, &TABLE, at(id), change)
+        .await
+        .map_err(|error| broken_rule(&TABLE, error))?
+        .ok_or(ApiError::NotFound)?;
+    changes::note(api, &mut tx, caller, &TABLE, to, Some(&before), Some(&row)).await?;
+    mail::to_administrators(api, &mut tx, caller, Matter::SsoChanged).await?;
+    tx.commit().await?;
+    Ok(answer(row))
 }
 
 async fn metadata(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Value>, ApiError> {
@@ -270,6 +288,7 @@ async fn scim_token(
     let act = Act::new("token.create", "api_token", Some(token))
         .metadata(json!({ "kind": "scim", "sso_configuration_id": id }));
     caller.audit(&api, &mut tx, act).await?;
+    mail::to_administrators(&api, &mut tx, &caller, Matter::SsoChanged).await?;
     tx.commit().await?;
     let data = json!({
         "id": token, "name": name, "token": issued.token.expose(),

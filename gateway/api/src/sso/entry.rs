@@ -14,6 +14,7 @@ use botbuilder_store::{
         domains,
         people::{self, Membership},
     },
+    tenancy::organizations,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,6 +24,7 @@ use crate::{
     Api,
     auth::Client,
     error::ApiError,
+    events::{self, By},
     identity::session::{self, Device, Method},
 };
 
@@ -81,9 +83,10 @@ pub(crate) async fn enter(
     let account = people::account(&mut tx, user).await?;
     let account = account.filter(|account| account.status == "active");
     let account = account.ok_or_else(|| Failure::new("user_disabled", "the account cannot be used"))?;
-    let member = membership(api, &mut tx, connection, &scope, user).await?;
+    let by = Newcomer { user, email: &account.email, client };
+    let member = membership(api, &mut tx, connection, &scope, &by).await?;
     if let Some(groups) = &person.groups {
-        group_roles::apply(&mut tx, connection, &member, groups).await?;
+        group_roles::apply(api, &mut tx, connection, &member, groups, client).await?;
     }
     let groups = person.groups.clone().unwrap_or_default();
     people::signed_in(&mut tx, link, &person.subject, person.email.as_deref(), &groups, now).await?;
@@ -162,14 +165,22 @@ async fn linked(
     Ok((id, user))
 }
 
+/// Whoever comes in, and from where.
+struct Newcomer<'a> {
+    user: Uuid,
+    email: &'a str,
+    client: &'a Client,
+}
+
 /// The membership; made, or made again, where that is allowed.
 async fn membership(
     api: &Api,
     tx: &mut Tx,
     connection: &Connection,
     scope: &OrgScope,
-    user: Uuid,
+    newcomer: &Newcomer<'_>,
 ) -> Result<Membership, Failure> {
+    let Newcomer { user, email, client } = *newcomer;
     match people::membership(tx, scope, user).await? {
         Some(member) if member.status == "active" => return Ok(member),
         Some(member) if member.status == "suspended" => {
@@ -180,9 +191,18 @@ async fn membership(
         }
         _ => {}
     }
+    if !organizations::can_create(tx, scope, "members").await? {
+        return Err(Failure::new("not_provisioned", "every seat of the plan is taken"));
+    }
     let now = api.clock.now();
     let role = connection.default_role;
-    people::join(tx, scope, api.ids.next(), user, role, "sso", now).await?;
+    let id = people::join(tx, scope, api.ids.next(), user, role, "sso", now).await?;
+    let act = Act::new("member.join", "member", Some(id))
+        .metadata(json!({ "sso_configuration_id": connection.id }));
+    let by = By { user: Some(user), source: "ui", request: client.request };
+    events::tell(api, tx, scope, &by, &act).await?;
+    let actor = client.account(user, email);
+    audit_logs::append(tx, Some(connection.org), api.ids.next(), &actor, act).await?;
     let member = people::membership(tx, scope, user).await?;
     member.ok_or_else(|| Failure::Other(ApiError::defect("a membership that was just made is not there")))
 }

@@ -10,7 +10,10 @@ use botbuilder_store::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::domain_checks::{Found, look_up, verdict};
+use super::{
+    connection::fresh,
+    domain_checks::{Found, look_up, verdict},
+};
 use crate::{
     Api,
     auth::Caller,
@@ -29,6 +32,7 @@ pub fn routes() -> Routes {
         .creatable()
         .deletable()
         .prepared(challenged)
+        .asking(|api, _, caller, _, _| Box::pin(async move { fresh(api, caller) }))
         .routes()
         .add(
             Operation::post(

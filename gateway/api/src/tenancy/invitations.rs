@@ -26,14 +26,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{branding, members::paging_with_status, within};
+use super::{
+    branding,
+    members::{OWNER, paging_with_status},
+    within,
+};
 use crate::{
     Api,
     auth::{Account, Caller, Client},
     billing::limits,
     error::ApiError,
+    events::{self, By},
     identity::{
-        mail::{self, To},
+        mail::{self, Matter, To},
         sign_in::{bad_link, check_email},
     },
     input::{Body, Id, page},
@@ -162,6 +167,10 @@ async fn create(
     let role = roles::by_code(&mut tx, body.role.as_deref().unwrap_or("member")).await?;
     let role = role.ok_or_else(|| ApiError::invalid("role", "must be owner, admin, member or viewer"))?;
     within(&caller, &role.permissions(), None)?;
+    let is_owner = role.code == OWNER;
+    if is_owner {
+        caller.require_fresh(now)?;
+    }
     if let Some(id) = body.team_role_id {
         let granted = team_roles::get(&mut tx, &caller.scope, id).await?;
         let granted = granted.ok_or_else(|| ApiError::invalid("team_role_id", "there is no such role"))?;
@@ -188,6 +197,9 @@ async fn create(
     team_invitations::insert(&mut tx, &caller.scope, &new, now).await.map_err(refused)?;
     let made = found(&api, &mut tx, &caller, new.id).await?;
     send(&api, &mut tx, &caller, &made, &organization, &token).await?;
+    if is_owner {
+        mail::to_administrators(&api, &mut tx, &caller, Matter::OwnerAdded).await?;
+    }
     caller
         .audit(&api, &mut tx, Act::new("member.invite", "invitation", Some(new.id)).new_values(&made))
         .await?;
@@ -320,6 +332,8 @@ async fn accept(
     }
     let act = Act::new("member.join", "member", Some(member)).metadata(json!({ "invitation_id": offer.id }));
     let actor = account.client.person(holder);
+    let by = By { user: Some(user), source: "ui", request: account.client.request };
+    events::tell(&api, &mut tx, &scope, &by, &act).await?;
     audit_logs::append(&mut tx, Some(offer.org), api.ids.next(), &actor, act).await?;
     tx.commit().await?;
     Ok(Json(json!({ "data": { "organization_id": offer.org, "member_id": member } })))

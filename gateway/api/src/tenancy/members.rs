@@ -26,12 +26,18 @@ use crate::{
     Api,
     auth::Caller,
     error::ApiError,
-    identity::sign_in::check_length,
+    identity::{
+        mail::{self, Matter},
+        sign_in::check_length,
+    },
     input::{Body, Cursor, Id, limit, page, query_pairs, unknown},
     permission::{Area, delete, manage, read, write},
     routes::{Access, Operation, Routes},
     shape,
 };
+
+/// The role of those whose organization it is. It is given and taken by whoever has just shown who they are.
+pub(super) const OWNER: &str = "owner";
 
 /// The routes of members.
 pub fn routes() -> Routes {
@@ -99,6 +105,11 @@ async fn below(tx: &mut Tx, caller: &Caller, member: &Member) -> Result<(), ApiE
     within(caller, &role.permissions(), None)
 }
 
+/// An owner goes, or rests, by the word of whoever has just shown who they are.
+fn owners_ask_for_a_factor(api: &Api, caller: &Caller, member: &Member) -> Result<(), ApiError> {
+    if member.role == OWNER { caller.require_fresh(api.clock.now()) } else { Ok(()) }
+}
+
 async fn get(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Result<Json<Value>, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
     let member = found(&mut tx, &caller, id).await?;
@@ -135,7 +146,13 @@ async fn update(
         let role = roles::by_code(&mut tx, code).await?;
         let role = role.ok_or_else(|| ApiError::invalid("role", "must be owner, admin, member or viewer"))?;
         within(&caller, &role.permissions(), None)?;
+        if role.code != before.role && (role.code == OWNER || before.role == OWNER) {
+            caller.require_fresh(api.clock.now())?;
+        }
         organization_members::set_role(&mut tx, &caller.scope, id, role.id).await?;
+        if role.code == OWNER && before.role != OWNER {
+            mail::to_administrators(&api, &mut tx, &caller, Matter::OwnerAdded).await?;
+        }
     }
     if body.title.is_change() {
         let title = body.title.into_value();
@@ -154,14 +171,19 @@ async fn remove(State(api): State<Api>, caller: Caller, Id(id): Id<Uuid>) -> Res
     let now = api.clock.now();
     let mut tx = api.store.begin(&caller.scope).await?;
     let member = organization_members::get(&mut tx, &caller.scope, id).await?;
-    let is_own = member.as_ref().is_some_and(|member| Some(member.user_id) == caller.user());
-    if !is_own {
+    let is_theirs = member.as_ref().is_some_and(|member| Some(member.user_id) == caller.user());
+    // A program does not leave for its owner, nor platform staff for the person they act as.
+    let is_own = is_theirs && caller.token().is_none();
+    if is_own {
+        caller.require_person()?;
+    } else {
         caller.require(delete(Area::Member))?;
     }
     let member = member.ok_or(ApiError::NotFound)?;
     if !is_own {
         below(&mut tx, &caller, &member).await?;
     }
+    owners_ask_for_a_factor(&api, &caller, &member)?;
     if !organization_members::remove(&mut tx, &caller.scope, id, now).await? {
         return Err(ApiError::NotFound);
     }
@@ -195,6 +217,7 @@ async fn set_suspended(
     let mut tx = api.store.begin(&caller.scope).await?;
     let member = found(&mut tx, caller, id).await?;
     below(&mut tx, caller, &member).await?;
+    owners_ask_for_a_factor(api, caller, &member)?;
     if !organization_members::set_suspended(&mut tx, &caller.scope, id, suspended).await? {
         return Err(ApiError::conflict("wrong_state", format!("the membership is {}", member.status)));
     }

@@ -25,10 +25,13 @@ use uuid::Uuid;
 use super::keep_owner;
 use crate::{
     Api,
-    auth::{Account, Caller},
+    auth::{Account, Caller, step_up_required},
     error::ApiError,
     etag::{IfMatch, etag},
-    identity::sign_in::{check_email, check_length, found},
+    identity::{
+        mail::{self, Matter},
+        sign_in::{check_email, check_length, found},
+    },
     input::{Body, Id, Paging, page},
     permission::{Area, delete, read, write},
     routes::{Access, Operation, Routes},
@@ -287,6 +290,11 @@ async fn cancel_closing(
 
 async fn switch(State(api): State<Api>, account: Account, Id(id): Id<Uuid>) -> Result<Json<Value>, ApiError> {
     let mut tx = api.store.begin_auth().await?;
+    // A provider speaks for its own organization: into another one leads what the person shows to us.
+    let vouched = user_sessions::vouched_by(&mut tx, account.holder.session).await?;
+    if vouched.is_some_and(|organization| organization != id) && account.holder.mfa_passed_at.is_none() {
+        return Err(step_up_required());
+    }
     if !user_sessions::switch(&mut tx, account.holder.session, account.user(), id).await? {
         return Err(ApiError::NotFound);
     }
@@ -332,6 +340,7 @@ async fn transfer(
         .old(json!({ "owner_id": before.owner_id }))
         .new_values(json!({ "owner_id": after.owner_id }));
     caller.audit(&api, &mut tx, act).await?;
+    mail::to_administrators(&api, &mut tx, &caller, Matter::OwnershipTransferred).await?;
     tx.commit().await.map_err(keep_owner)?;
     Ok(Json(json!({ "data": after })))
 }

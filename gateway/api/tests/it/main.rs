@@ -28,6 +28,7 @@ mod saml;
 mod saml_keys;
 mod scim;
 mod second_factors;
+mod sensitive;
 mod sso;
 mod tenancy;
 mod tokens;
