@@ -119,7 +119,8 @@ impl Platform {
     }
 
     /// Makes another organization beside the first; the program must not run yet. Its WhatsApp is at this address.
-    pub async fn another(&self, slug: &str, whatsapp_url: String) -> Result<(Seeded, Secrets)> {
+    pub async fn another(&mut self, slug: &str, whatsapp_url: String) -> Result<(Seeded, Secrets)> {
+        self.program.allow(whatsapp_url.clone())?;
         let telegram = telegram::Options::default();
         let secrets = Secrets {
             app_secret: format!("the secret of {slug}"),

@@ -115,23 +115,38 @@ impl Program {
         }
         let [public, internal] = free_addresses()?;
         let config = directory.join("botbuilder.toml");
+        let program =
+            Self { binary: own, directory: directory.to_owned(), config, settings, public, internal };
+        program.configure()?;
+        Ok(program)
+    }
+
+    /// Lets it call one more provider. It must not run yet.
+    pub fn allow(&mut self, provider: String) -> Result<()> {
+        self.settings.providers.push(provider);
+        self.configure()
+    }
+
+    /// Writes the configuration.
+    fn configure(&self) -> Result<()> {
+        let Self { directory, config, settings, public, internal, .. } = self;
         let data = directory.join("data");
         let data_dir = data.display().to_string();
         fs::create_dir_all(&data)?;
-        let Settings { database_url, root_key, providers, log, kafka } = &settings;
+        let Settings { database_url, root_key, providers, log, kafka } = settings;
         let stream = kafka.as_ref().map_or_else(
             || "backend = \"embedded\"".to_owned(),
             |brokers| format!("backend = \"kafka\"\npartitions = 8\n[stream.kafka]\nbrokers = [{brokers:?}]"),
         );
         fs::write(
-            &config,
+            config,
             format!(
                 "data_dir = {data_dir:?}\n[database]\nurl = {database_url:?}\n[stream]\n{stream}\n\
                  [listen]\npublic = \"{public}\"\ninternal = \"{internal}\"\n\
                  [secrets]\nroot_key = {root_key:?}\n[log]\nfilter = {log:?}\n[outbound]\nallow = {providers:?}\n"
             ),
         )?;
-        Ok(Self { binary: own, directory: directory.to_owned(), config, settings, public, internal })
+        Ok(())
     }
 
     /// The same over brokers, which share the work out among all processes that use them. It must not run yet.

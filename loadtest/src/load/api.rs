@@ -92,7 +92,7 @@ pub struct Round {
 
 /// Measures.
 pub async fn run(plan: &Plan<'_>) -> Result<Report> {
-    let platform = Platform::assemble(Parts {
+    let mut platform = Platform::assemble(Parts {
         purpose: "api",
         server: plan.server,
         binary: plan.binary,
@@ -102,12 +102,12 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
         log: "warn",
     })
     .await?;
-    let database = &platform.database;
     let mut organizations = Vec::with_capacity(ORGANIZATIONS);
     for number in 0..ORGANIZATIONS {
         let (seeded, _) = platform.another(&format!("load{number}"), "http://127.0.0.1:9".to_owned()).await?;
         organizations.push(seeded);
     }
+    let database = &platform.database;
     sqlx::query("UPDATE api_tokens SET rate_per_minute = 60000").execute(database.pool()).await?;
     fill(database.pool(), &platform.seeded, plan.rows, &organizations).await?;
     let places = places(database.pool(), &platform.seeded, plan.rows).await?;

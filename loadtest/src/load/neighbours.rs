@@ -83,7 +83,7 @@ pub async fn run(plan: &Plan<'_>) -> Result<Report> {
     let loud_provider = Sink::start(Arc::clone(&loud_sink)).await?;
     // It takes connections and never answers; the system accepts for it.
     let dead_provider = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let platform = Platform::assemble(Parts {
+    let mut platform = Platform::assemble(Parts {
         purpose: "neighbours",
         server: plan.server,
         binary: plan.binary,
@@ -174,7 +174,7 @@ async fn broadcast(platform: &Platform, of: &Seeded, messages: usize) -> Result<
 /// How many messages of an organization stand how, and why: for the error.
 async fn standing(platform: &Platform, of: &Seeded) -> Result<String> {
     let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
-        "SELECT status, error_code, count(*) FROM channel_messages WHERE organization_id = $1 GROUP BY 1, 2",
+        "SELECT status, error_code || $$: $$ || error_message, count(*) FROM channel_messages WHERE organization_id = $1 GROUP BY 1, 2",
     )
     .bind(of.org.uuid())
     .fetch_all(platform.database.pool())
