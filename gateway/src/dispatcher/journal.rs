@@ -32,6 +32,9 @@ use crate::Gateway;
 const BATCH: usize = 512;
 /// Writers at once: while one waits for the disk another collects.
 const WRITERS: usize = 2;
+/// Most writes about broadcasts of one transaction. They have a queue and a writer of their own, so that a reply never
+/// waits for hundreds of them, and so that they get no more of the database than one writer asks for.
+const BROADCAST_BATCH: usize = 64;
 /// Most writes that wait. Beyond it senders wait in turn.
 const QUEUE: usize = 4096;
 /// The pause while the database is not available.
@@ -77,37 +80,41 @@ pub(super) struct Refused(String);
 /// A handle to the journal.
 #[derive(Clone)]
 pub(super) struct Journal {
-    requests: mpsc::Sender<Request>,
+    replies: mpsc::Sender<Request>,
+    broadcasts: mpsc::Sender<Request>,
 }
 
 /// Starts the writers. They end when the last handle is dropped.
 pub(super) fn start(gateway: &Gateway) -> (Journal, JoinSet<()>) {
-    let (requests, receiver) = mpsc::channel(QUEUE);
+    let (replies, receiver) = mpsc::channel(QUEUE);
     let receiver = Arc::new(Mutex::new(receiver));
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
-        writers.spawn(write_until_closed(gateway.clone(), Arc::clone(&receiver)));
+        writers.spawn(write_until_closed(gateway.clone(), Arc::clone(&receiver), BATCH));
     }
-    (Journal { requests }, writers)
+    let (broadcasts, receiver) = mpsc::channel(QUEUE);
+    writers.spawn(write_until_closed(gateway.clone(), Arc::new(Mutex::new(receiver)), BROADCAST_BATCH));
+    (Journal { replies, broadcasts }, writers)
 }
 
 impl Journal {
     /// Asks for the right to send a message.
     pub(super) async fn claim(&self, org: OrgId, wanted: Wanted) -> Result<Claim, Refused> {
-        match self.ask(org, Entry::Claim(wanted)).await? {
+        match self.ask(org, wanted.campaign, Entry::Claim(wanted)).await? {
             Answer::Claimed(claim) => Ok(claim),
             Answer::Settled | Answer::Shown(_) => Err(Refused("journal answered another question".into())),
         }
     }
 
-    /// Writes how an attempt ended. Durable when it resolves.
+    /// Writes how an attempt ended. Durable when it resolves. `campaign` says whether the message belongs to a broadcast.
     pub(super) async fn settle(
         &self,
         org: OrgId,
+        campaign: bool,
         outcome: Outcome,
         trail: Vec<TrailEvent>,
     ) -> Result<(), Refused> {
-        self.ask(org, Entry::Settle { outcome, trail }).await.map(|_| ())
+        self.ask(org, campaign, Entry::Settle { outcome, trail }).await.map(|_| ())
     }
 
     /// Adds a frame to a visitor's history and its message's state, in one. None if it was there, or the visitor gets
@@ -118,24 +125,29 @@ impl Journal {
         frame: NewFrame,
         showing: Showing,
     ) -> Result<Option<Shown>, Refused> {
-        match self.ask(org, Entry::Show { frame, showing }).await? {
+        match self.ask(org, showing.campaign, Entry::Show { frame, showing }).await? {
             Answer::Shown(shown) => Ok(shown),
             Answer::Claimed(_) | Answer::Settled => Err(Refused("journal answered another question".into())),
         }
     }
 
-    async fn ask(&self, org: OrgId, entry: Entry) -> Result<Answer, Refused> {
+    async fn ask(&self, org: OrgId, campaign: bool, entry: Entry) -> Result<Answer, Refused> {
         let closed = || Refused("journal is closed".into());
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { org, entry, answer }).await.map_err(|_| closed())?;
+        let requests = if campaign { &self.broadcasts } else { &self.replies };
+        requests.send(Request { org, entry, answer }).await.map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 }
 
-async fn write_until_closed(gateway: Gateway, requests: Arc<Mutex<mpsc::Receiver<Request>>>) {
+async fn write_until_closed(
+    gateway: Gateway,
+    requests: Arc<Mutex<mpsc::Receiver<Request>>>,
+    at_a_time: usize,
+) {
     loop {
         let mut batch = Vec::new();
-        let taken = requests.lock().await.recv_many(&mut batch, BATCH).await;
+        let taken = requests.lock().await.recv_many(&mut batch, at_a_time).await;
         if taken == 0 {
             return;
         }
@@ -146,6 +158,8 @@ async fn write_until_closed(gateway: Gateway, requests: Arc<Mutex<mpsc::Receiver
                 None => by_org.push((request.org, vec![request])),
             }
         }
+        // Who has little to write waits for nobody who has much.
+        by_org.sort_by_key(|(_, requests)| requests.len());
         for (org, requests) in by_org {
             write_all(&gateway, org, requests).await;
         }

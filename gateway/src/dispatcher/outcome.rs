@@ -132,7 +132,7 @@ impl Sender {
         }
         trail.push(last);
         let outcome = Outcome { id: message.message, channel: job.channel, result, contact, at: now };
-        self.journal.settle(job.org, outcome, trail).await.map_err(|error| error.to_string())
+        self.journal.settle(job.org, message.bulk, outcome, trail).await.map_err(|error| error.to_string())
     }
 
     /// Puts a record aside whose outcome the database refuses. Returns whether that is durable.
