@@ -36,13 +36,62 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         // PostgreSQL's texts cannot hold it. A backslash before it makes it harmless, which is rare enough to refuse.
         return Err(ApiError::invalid("body", "must not hold the character U+0000"));
     }
-    serde_json::from_slice(bytes).map_err(|error| of_json(&error))
+    serde_json::from_slice(bytes).map_err(|error| of_json(&error, bytes))
+}
+
+/// The member of a JSON object at which a place in its text is, by the lines and columns that serde counts.
+fn member_at(text: &[u8], line: usize, column: usize) -> Option<String> {
+    let before: usize =
+        text.split_inclusive(|byte| *byte == b'\n').take(line.checked_sub(1)?).map(<[u8]>::len).sum();
+    let (mut depth, mut is_object, mut is_key, mut member) = (0_usize, false, false, None);
+    let mut bytes = text.iter().enumerate().take(before + column);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                if depth == 1 {
+                    is_object = *byte == b'{';
+                }
+                is_key = is_object && depth == 1;
+            }
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            b',' if depth == 1 => is_key = is_object,
+            b'"' => {
+                let mut end = None;
+                while let Some((inside, byte)) = bytes.next() {
+                    match byte {
+                        b'\\' => {
+                            bytes.next();
+                        }
+                        b'"' => {
+                            end = Some(inside);
+                            break;
+                        }
+                        _ => {}
+                    }
+                }
+                if std::mem::take(&mut is_key) && depth == 1 {
+                    member = serde_json::from_slice(text.get(at..=end?)?).ok();
+                }
+            }
+            _ => {}
+        }
+    }
+    member
 }
 
 /// What serde says, with the field it means. Its messages quote names in backticks: first the one at fault, then those
-/// that are known.
-fn of_json(error: &serde_json::Error) -> ApiError {
+/// that are known. A value of a wrong type is named by where it stands.
+fn of_json(error: &serde_json::Error, document: &[u8]) -> ApiError {
     let text = error.to_string();
+    let is_named = text.starts_with("missing field") || text.starts_with("unknown field");
+    if error.is_data()
+        && !is_named
+        && let Some(member) = member_at(document, error.line(), error.column())
+    {
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        return ApiError::invalid(member, what.to_owned());
+    }
     let mut names = text.split('`').skip(1).step_by(2);
     let Some(field) = names.next().map(str::to_owned) else {
         return ApiError::invalid("body", format!("is not the JSON that is asked for: {text}"));
@@ -187,6 +236,25 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_value_of_a_wrong_type_is_named_wherever_it_stands(
+            before in prop::collection::btree_map("[a-m]{1,4}", "[ -~]{0,12}", 0..4), space in "[ \n]{0,3}", number in any::<i32>(),
+        ) {
+            #[derive(Debug, Deserialize)]
+            struct Loose {
+                #[serde(rename = "name")]
+                _name: String,
+            }
+            let mut members: Vec<String> =
+                before.iter().map(|(name, value)| format!("{name:?}:{space}{}", serde_json::json!(value))).collect();
+            members.push(format!("\"name\":{space}{number}"));
+            let text = format!("{{{}}}", members.join(&format!(",{space}")));
+            let error = serde_json::from_slice::<Loose>(text.as_bytes()).unwrap_err();
+            prop_assert_eq!(member_at(text.as_bytes(), error.line(), error.column()), Some("name".to_owned()));
+        }
+    }
+
     #[test]
     fn an_unknown_or_missing_field_is_named() {
         assert_eq!(fault(r#"{"nmae":"a"}"#).0, "nmae");
@@ -194,6 +262,10 @@ mod tests {
         assert_eq!(fault("{}"), ("name".to_owned(), "must be there".to_owned()));
         assert_eq!(fault("").0, "name");
         assert_eq!(fault("[").0, "body");
+        assert_eq!(fault("[1]").0, "body");
+        assert_eq!(fault(r#"{"name": 7}"#).0, "name");
+        assert!(!fault(r#"{"name": 7}"#).1.contains("line"));
+        assert_eq!(fault("{\n \"name\":\n {\"a\": \"b, {\"}}").0, "name");
         assert_eq!(fault(r#"{"name":"\u0000"}"#).0, "body");
     }
 

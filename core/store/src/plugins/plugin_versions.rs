@@ -28,14 +28,14 @@ pub static TABLE: Table = Table {
     ],
     internal: &["artifact_sha256", "signature"],
     rules: &[
-        Rule::new("ck_plugin_versions_1", "version", "does not fit the other fields"),
+        Rule::new("ck_plugin_versions_1", "version", "must be a semantic version like 1.2.3"),
         Rule::new("ck_plugin_versions_13", "manifest", "has an unknown key, or a value of a wrong type"),
         Rule::new(
             "ck_plugin_versions_14",
             "runtime",
             "must keep to: (runtime <> 'wasm') OR (status = 'draft') OR ((artifact_sha256 IS NOT NULL) AND (signature IS NOT NULL))",
         ),
-        Rule::new("ck_plugin_versions_9", "min_platform_version", "does not fit the other fields"),
+        Rule::new("ck_plugin_versions_9", "min_platform_version", "must be a semantic version like 1.2.3"),
         Rule::new("uq_plugin_versions_1", "version", "is taken: there is one like it already"),
     ],
     tenancy: Tenancy::Policy,

@@ -97,6 +97,8 @@ fn not_closed(before: &Map<String, Value>) -> Result<(), ApiError> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Assign {
+    /// Nobody is said, not left out.
+    #[serde(deserialize_with = "Option::deserialize")]
     member_id: Option<Uuid>,
 }
 

@@ -6,7 +6,7 @@ use botbuilder_store::{
     recovery::customer_health_scores::TABLE,
     table::rows::{self, Condition, Query, Test},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Api,
@@ -14,7 +14,7 @@ use crate::{
     error::ApiError,
     input::{Cursor, limit, query_pairs, unknown},
     permission::{Area, read},
-    resource::{Resource, act::fields, of_row},
+    resource::{Mode, Resource, act::fields, of_row},
     routes::{Operation, Routes},
 };
 
@@ -24,7 +24,8 @@ const SORT: &str = "-churn_probability";
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
-    Resource::new(&TABLE, "customer health score", Area::Health, PATH).log().updatable().routes().add(
+    let plain = Resource::new(&TABLE, "customer health score", Area::Health, PATH).prepared(checked);
+    plain.log().updatable().routes().add(
         Operation::get(
             "/v1/health/customers/at-risk",
             read(Area::Health),
@@ -33,6 +34,19 @@ pub fn routes() -> Routes {
         .lists(of_row(&TABLE)),
         at_risk,
     )
+}
+
+/// Refuses factors that no score could be made of.
+fn checked(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
+    let inputs = values.get("inputs").and_then(Value::as_object);
+    for name in ["engagement", "financial", "satisfaction", "tenure", "activity"] {
+        let given = inputs.and_then(|inputs| inputs.get(name)).filter(|given| !given.is_null());
+        let fits = |given: &Value| given.as_f64().is_some_and(|given| (0.0..=100.0).contains(&given));
+        if given.is_some_and(|given| !fits(given)) {
+            return Err(ApiError::invalid(format!("inputs.{name}"), "must be a number from 0 to 100"));
+        }
+    }
+    Ok(())
 }
 
 async fn at_risk(State(api): State<Api>, caller: Caller, parts: Parts) -> Result<Json<Value>, ApiError> {

@@ -192,7 +192,9 @@ async fn a_conversation_is_taken_over_released_closed_and_reopened() {
     );
     step("assign", json!({ "member_id": id() })).await.expect(400);
     step("assign", json!({ "member_id": null })).await.expect(200);
-    step("transfer", json!({ "member_id": id() })).await.expect(400);
+    for body in [json!({}), json!({ "member_id": "x" }), json!({ "member_id": id() })] {
+        assert_eq!(step("transfer", body).await.expect(400).body["field"], "member_id");
+    }
     let member: String = sqlx::query_scalar("SELECT id::text FROM organization_members LIMIT 1")
         .fetch_one(&server.pool)
         .await

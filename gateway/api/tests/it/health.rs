@@ -101,6 +101,9 @@ async fn a_score_is_made_anew_of_inputs_signs_and_the_past() {
     // Whoever told a score alone told nothing of which it could be made again.
     let refused = server.post(&format!("{second}/recalculate"), json!({})).await.expect(409);
     assert_eq!(refused.code(), "no_factors");
+    let beyond = json!({ "inputs": { "engagement": 500 } });
+    let refused = server.call(axum::http::Method::PATCH, &first, &[], Some(beyond)).await.expect(400);
+    assert_eq!(refused.body["field"], "inputs.engagement");
 
     server
         .call(axum::http::Method::PATCH, &first, &[], Some(json!({ "inputs": { "engagement": 16 } })))
