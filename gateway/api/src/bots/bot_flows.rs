@@ -44,6 +44,7 @@ pub fn routes() -> Routes {
     Resource::new(&TABLE, "flow", Area::Flow, PATH)
         .full()
         .prepared(prepare)
+        .completed(flow_checks::reported)
         .up_to(DEFINITION_LIMIT)
         .moving(Transition::new("unpublish", &["published"], "draft").needing(Verb::Publish))
         .moving(Transition::new("archive", &["draft", "published"], "archived"))
@@ -101,8 +102,8 @@ pub fn routes() -> Routes {
         )
 }
 
-/// A draft is kept with its digest and with everything that is wrong with it by itself. Whether what it uses is there, and
-/// how channels show it, may change while it lies there: `validate` and `publish` tell that.
+/// A draft is kept with its digest and with everything that is wrong with it by itself. [`flow_checks::reported`] adds what
+/// is around it at that moment.
 pub(crate) fn prepare(values: &mut Map<String, Value>, _: Mode) -> Result<(), ApiError> {
     let Some(definition) = values.get("draft_definition") else { return Ok(()) };
     let text = definition.to_string();
@@ -145,7 +146,7 @@ async fn validate(
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, place, None).await?.ok_or(ApiError::NotFound)?;
     let fields: Value = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
-    let report = flow_checks::report(&api, &mut tx, &caller, place, &fields["draft_definition"]).await?;
+    let report = flow_checks::report_on(&api, &mut tx, &caller, place, &fields["draft_definition"]).await?;
     tx.commit().await?;
     Ok(Json(json!({ "data": report })))
 }
@@ -184,7 +185,7 @@ pub(crate) async fn publish_definition(
     definition: &Value,
     source: Source,
 ) -> Result<Row, ApiError> {
-    let report = flow_checks::report(api, tx, caller, place, definition).await?;
+    let report = flow_checks::report_on(api, tx, caller, place, definition).await?;
     if report["valid"] != true {
         let count = report["problems"].as_array().map_or(0, Vec::len);
         return Err(ApiError::refused(

@@ -361,11 +361,7 @@ async fn merge(
     } else {
         None
     };
-    let place = Place { parent: None, id };
-    let after = rows::update(&mut tx, &caller.scope, kind.table, place, kind.restored(definition)?)
-        .await
-        .map_err(|error| broken_rule(kind.table, error))?
-        .ok_or(ApiError::NotFound)?;
+    let after = kind.restore(&api, &mut tx, &caller, &before, definition).await?;
     let row = branch
         .set(
             &mut tx,

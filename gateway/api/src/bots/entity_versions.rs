@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::diff::difference;
+use super::{diff::difference, flow_checks::reported};
 use crate::{
     Api,
     auth::{Caller, bot_of::bot_in},
@@ -27,7 +27,7 @@ use crate::{
     input::{Body, Id, Paging, query_pairs, unknown},
     permission::{Area, Permission, Verb},
     resource::{
-        Answer, Mode,
+        Answer, Mode, Writing,
         act::{fields, set},
         answer, broken_rule, changes, created, digest, of_row,
     },
@@ -137,7 +137,7 @@ impl Kind {
     }
 
     /// The fields that make the thing what it was.
-    pub(super) fn restored(&self, data: Value) -> Result<Map<String, Value>, ApiError> {
+    fn restored(&self, data: Value) -> Result<Map<String, Value>, ApiError> {
         match (self.name, data) {
             ("bot_flow", data) => {
                 let mut values = set([("draft_definition", data)]);
@@ -152,6 +152,26 @@ impl Kind {
             }
             _ => Err(ApiError::defect("a version that is no object")),
         }
+    }
+
+    /// Makes the thing what it was: the row as it is then.
+    pub(super) async fn restore(
+        &self,
+        api: &Api,
+        tx: &mut Tx,
+        caller: &Caller,
+        before: &Row,
+        data: Value,
+    ) -> Result<Row, ApiError> {
+        let mut values = self.restored(data)?;
+        if self.name == "bot_flow" {
+            reported(Writing { api, tx, caller, before: Some(before), values: &mut values }).await?;
+        }
+        let place = Place { parent: None, id: before.id };
+        rows::update(tx, &caller.scope, self.table, place, values)
+            .await
+            .map_err(|error| broken_rule(self.table, error))?
+            .ok_or(ApiError::NotFound)
     }
 
     /// Writes the next version of it.
@@ -307,11 +327,7 @@ async fn rollback(
     let before = kind.held(&mut tx, &caller, id, Verb::Write).await?;
     let data = entity_versions::data(&mut tx, &caller.scope, kind.name, id, version).await?;
     let data = data.ok_or_else(|| ApiError::invalid("version", "there is no such version"))?;
-    let place = Place { parent: None, id };
-    let row = rows::update(&mut tx, &caller.scope, kind.table, place, kind.restored(data)?)
-        .await
-        .map_err(|error| broken_rule(kind.table, error))?
-        .ok_or(ApiError::NotFound)?;
+    let row = kind.restore(&api, &mut tx, &caller, &before, data).await?;
     changes::note(&api, &mut tx, &caller, kind.table, "rolled_back", Some(&before), Some(&row)).await?;
     tx.commit().await?;
     Ok(answer(row))

@@ -1,6 +1,6 @@
 //! What is said of a flow in its place: whether what it uses is there, and what the bot's channels show otherwise.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::Pin};
 
 use botbuilder_adapter_kit::plan;
 use botbuilder_domain::{BotId, Capabilities, ChannelKind, FlowId};
@@ -23,7 +23,12 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::flow_simulation::bot_of;
-use crate::{Api, auth::Caller, error::ApiError, resource::act::fields};
+use crate::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    resource::{Writing, act::fields},
+};
 
 /// Most rows that are looked at of one kind.
 const MOST: i64 = 10_000;
@@ -31,21 +36,21 @@ const MOST: i64 = 10_000;
 const SHOWN: usize = 200;
 
 /// Everything that is wrong with a definition (`problems`), what the bot's channels cannot show as it is written
-/// (`findings`), and what they show instead (`previews`). The last two hinder nobody from publishing.
+/// (`findings`), and what they show instead (`previews`). The last two hinder nobody from publishing. `own` is the id of
+/// the flow; none where it is new.
 pub(super) async fn report(
     api: &Api,
     tx: &mut Tx,
     caller: &Caller,
-    place: Place,
+    bot: BotId,
+    own: Option<Uuid>,
     definition: &Value,
 ) -> Result<Value, ApiError> {
     let (flow, mut problems) = Flow::draft(definition);
     let (mut findings, mut previews) = (Vec::new(), Vec::new());
     if let Some(flow) = flow {
-        let row = rows::get(tx, &caller.scope, &bot_flows::TABLE, place, None).await?;
-        let bot = bot_of(&fields(&row.ok_or(ApiError::NotFound)?)?)?;
         let looking = Looking { tx, caller, bot };
-        let (known, channels) = looking.around(api, &flow, place.id).await?;
+        let (known, channels) = looking.around(api, &flow, own).await?;
         problems.extend(flow.check_references(&known));
         findings = flow.lint(&channels);
         findings.truncate(SHOWN);
@@ -54,6 +59,37 @@ pub(super) async fn report(
     Ok(json!({
         "valid": problems.is_empty(), "problems": problems, "findings": findings, "previews": previews,
     }))
+}
+
+/// The report on a flow that is there.
+pub(super) async fn report_on(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    place: Place,
+    definition: &Value,
+) -> Result<Value, ApiError> {
+    let row = rows::get(tx, &caller.scope, &bot_flows::TABLE, place, None).await?;
+    let bot = bot_of(&fields(&row.ok_or(ApiError::NotFound)?)?)?;
+    report(api, tx, caller, bot, Some(place.id), definition).await
+}
+
+/// Gives a draft that is saved its report. Nothing in it keeps a draft from being saved.
+pub(super) fn reported(
+    writing: Writing<'_>,
+) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + '_>> {
+    Box::pin(async move {
+        let Writing { api, tx, caller, before, values } = writing;
+        let Some(definition) = values.get("draft_definition").cloned() else { return Ok(()) };
+        let bot = match before {
+            Some(before) => bot_of(&fields(before)?)?,
+            None => bot_of(values)?,
+        };
+        let own = before.map(|before| before.id);
+        let report = report(api, tx, caller, bot, own, &definition).await?;
+        values.insert("validation_report".to_owned(), report);
+        Ok(())
+    })
 }
 
 /// What channels show in the place of what the flow says, exactly as the dispatcher would send it.
@@ -92,7 +128,7 @@ impl Looking<'_> {
         mut self,
         api: &Api,
         flow: &Flow,
-        own: Uuid,
+        own: Option<Uuid>,
     ) -> Result<(Known, Vec<(ChannelKind, Capabilities)>), ApiError> {
         let needs = flow.needs();
         let bot = ("bot_id", self.bot.to_string());
@@ -134,12 +170,12 @@ impl Looking<'_> {
     async fn declared(
         &mut self,
         flow: &Flow,
-        own: Uuid,
+        own: Option<Uuid>,
         id: &str,
     ) -> Result<Option<BTreeSet<String>>, ApiError> {
         let variables = |flow: &Flow| flow.variables().map(str::to_owned).collect();
         let Ok(called) = id.parse::<FlowId>() else { return Ok(None) };
-        if called.uuid() == own {
+        if Some(called.uuid()) == own {
             return Ok(Some(variables(flow)));
         }
         let found = bot_flows::published(self.tx, &self.caller.scope, self.bot, called).await?;

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::bot_flows;
+use super::{bot_flows, flow_checks};
 use crate::{
     Api,
     auth::Caller,
     error::ApiError,
     input::{Body, Id},
     permission::{Area, write},
-    resource::{Mode, broken_rule, changes},
+    resource::{Mode, Writing, broken_rule, changes},
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -107,6 +107,9 @@ async fn import(
         fields.insert("draft_definition".to_owned(), flow.definition.clone());
         fields.insert("created_by".to_owned(), json!(caller.user()));
         bot_flows::prepare(&mut fields, Mode::Create)?;
+        let writing =
+            Writing { api: &api, tx: &mut tx, caller: &caller, before: None, values: &mut fields };
+        flow_checks::reported(writing).await?;
         let row = rows::insert(&mut tx, &caller.scope, &FLOWS, id, fields)
             .await
             .map_err(|error| broken_rule(&FLOWS, error))?;

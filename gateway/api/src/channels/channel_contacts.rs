@@ -33,7 +33,7 @@ use crate::{
     input::{Body, Cursor, Id, limit, query_pairs, unknown},
     permission::{Area, delete, read, write},
     resource::{
-        Answer, Resource,
+        Answer, Resource, Writing,
         act::{act, at, fields, retagged, set},
         answer, changes, of_row,
     },
@@ -151,12 +151,9 @@ impl Tags {
 }
 
 /// Writes a new contact's addresses as contacts are kept, and refuses one that is known in another spelling.
-fn spelled<'a>(
-    tx: &'a mut Tx,
-    caller: &'a Caller,
-    values: &'a mut Map<String, Value>,
-) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>> {
+fn spelled(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + '_>> {
     Box::pin(async move {
+        let Writing { tx, caller, before: None, values, .. } = writing else { return Ok(()) };
         let word = |values: &Map<String, Value>, name: &str| {
             values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };

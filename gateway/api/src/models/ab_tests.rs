@@ -1,5 +1,7 @@
 //! `/v1/experiments`.
 
+use std::pin::Pin;
+
 use botbuilder_store::{models::ab_tests::TABLE, secret::new_secret};
 use serde_json::{Map, Value, json};
 
@@ -7,9 +9,13 @@ use super::experiment_apply::check;
 use crate::{
     error::ApiError,
     permission::{Area, Verb, write},
-    resource::{Mode, Resource, Transition, duplicate::duplicable},
+    resource::{Mode, Resource, Transition, Writing, act::fields, duplicate::duplicable},
     routes::Routes,
 };
+
+/// What holds from the start to the end of an experiment: with other weights or another goal the numbers before and after
+/// could not be told together.
+const FROZEN: [&str; 4] = ["variants", "goal_kind", "goal_event", "secondary_goals"];
 
 const PATH: &str = "/v1/experiments";
 
@@ -19,6 +25,7 @@ pub fn routes() -> Routes {
     let plain = Resource::new(&TABLE, "experiment", Area::Experiment, PATH)
         .full()
         .prepared(prepare)
+        .completed(frozen)
         .moving(
             Transition::new("start", &["draft"], "running").needing(Verb::Publish).noting(&["started_at"]),
         )
@@ -53,4 +60,23 @@ fn prepare(values: &mut Map<String, Value>, mode: Mode) -> Result<(), ApiError> 
         values.insert("salt".to_owned(), json!(salt.expose().get(..32)));
     }
     Ok(())
+}
+
+/// Refuses other variants, weights or goals once the experiment has begun.
+fn frozen(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + '_>> {
+    Box::pin(async move {
+        let Writing { before: Some(before), values, .. } = writing else { return Ok(()) };
+        let before = fields(before)?;
+        let state = before.get("status").and_then(Value::as_str).unwrap_or_default();
+        let changed = FROZEN.into_iter().find(|name| {
+            values.get(*name).is_some_and(|value| before.get(*name).unwrap_or(&Value::Null) != value)
+        });
+        match changed {
+            Some(name) if state != "draft" => {
+                let detail = format!("{name}: cannot be changed once the experiment has begun");
+                Err(ApiError::conflict("wrong_state", detail).about(name).with(json!({ "state": state })))
+            }
+            _ => Ok(()),
+        }
+    })
 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use uuid::Uuid;
 
 use super::{
-    Inner, Transition, changes,
+    Inner, Transition, Writing, changes,
     fields::{self, Mode},
     query,
 };
@@ -329,7 +329,7 @@ pub(super) async fn create(
     parent_exists(&mut tx, caller, resource, &meant).await?;
     limits::room_for(&mut tx, &caller.scope, table).await?;
     if let Some(complete) = resource.complete {
-        complete(&mut tx, caller, &mut values).await?;
+        complete(Writing { api, tx: &mut tx, caller, before: None, values: &mut values }).await?;
     }
     ask(api, &mut tx, caller, resource, None, Some(&values)).await?;
     let row = rows::insert(&mut tx, &caller.scope, table, api.ids.next(), values)
@@ -362,6 +362,10 @@ pub(super) async fn update(
     belongs(resource, caller, &before)?;
     fits(&before, wanted)?;
     ask(api, &mut tx, caller, resource, Some(&before), Some(&values)).await?;
+    if let Some(complete) = resource.complete {
+        let before = Some(&before);
+        complete(Writing { api, tx: &mut tx, caller, before, values: &mut values }).await?;
+    }
     let row = rows::update(&mut tx, &caller.scope, table, place, values)
         .await
         .map_err(|error| broken_rule(table, error))?

@@ -48,12 +48,24 @@ pub use schema::{of_column, of_input, of_row};
 /// What is done to the fields of a new row or a change before they are written, after they were checked.
 pub type Prepare = fn(&mut Map<String, Value>, Mode) -> Result<(), ApiError>;
 
-/// What is done to the fields of a new row in the transaction that writes it, where the database has to be asked.
-pub type Complete = for<'a> fn(
-    &'a mut Tx,
-    &'a Caller,
-    &'a mut Map<String, Value>,
-) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>>;
+/// A row that is about to be written.
+pub struct Writing<'a> {
+    /// What the handlers work with.
+    pub api: &'a Api,
+    /// The transaction that writes it.
+    pub tx: &'a mut Tx,
+    /// Who writes it.
+    pub caller: &'a Caller,
+    /// The row as it stands; none where it is new.
+    pub before: Option<&'a Row>,
+    /// The fields that are written.
+    pub values: &'a mut Map<String, Value>,
+}
+
+/// What is done to the fields of a new row or a change in the transaction that writes it, where the database, or the row as
+/// it stands, has to be asked.
+pub type Complete =
+    for<'a> fn(Writing<'a>) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + 'a>>;
 
 /// What is asked of a caller beside the right: of whoever makes, changes or restores a row, with its fields as they will
 /// be and `true`; of whoever deletes one, with those it has and `false`.
