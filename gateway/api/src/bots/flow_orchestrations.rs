@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{flow_events::queue, flow_simulation::bot_of};
+use super::{flow_events::queue, flow_simulation::bot_of, orchestration_checks::can_begin};
 use crate::{
     Api,
     auth::Caller,
@@ -31,7 +31,11 @@ const PAYLOAD: usize = 256;
 pub fn routes() -> Routes {
     Resource::new(&TABLE, "orchestration", Area::Flow, "/v1/orchestrations")
         .full()
-        .moving(Transition::new("activate", &["draft", "paused"], "active").needing(Verb::Publish))
+        .moving(
+            Transition::new("activate", &["draft", "paused"], "active")
+                .needing(Verb::Publish)
+                .checked(can_begin),
+        )
         .moving(Transition::new("pause", &["active"], "paused").needing(Verb::Publish))
         .routes()
         .add(

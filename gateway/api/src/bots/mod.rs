@@ -18,6 +18,7 @@ pub mod flow_simulation;
 pub mod flow_transitions;
 pub mod flow_variables;
 pub mod import;
+mod orchestration_checks;
 
 use crate::routes::Routes;
 

@@ -478,6 +478,10 @@ pub(super) async fn transition(
     for column in transition.clear {
         change.insert((*column).to_owned(), Value::Null);
     }
+    if let Some(check) = transition.check {
+        let before = Some(&before);
+        check(Writing { api, tx: &mut tx, caller, before, values: &mut change }).await?;
+    }
     let row = rows::update(&mut tx, &caller.scope, table, place, change)
         .await
         .map_err(|error| broken_rule(table, error))?

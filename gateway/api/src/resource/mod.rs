@@ -140,12 +140,14 @@ pub struct Transition {
     pub now: &'static [&'static str],
     /// Columns that are emptied.
     pub clear: &'static [&'static str],
+    /// What refuses it, or adds to what is written, where the database has to be asked.
+    pub check: Option<Complete>,
 }
 
 impl Transition {
     /// An action that moves `status`.
     pub const fn new(action: &'static str, from: &'static [&'static str], to: &'static str) -> Self {
-        Self { action, verb: Verb::Write, column: "status", from, to, now: &[], clear: &[] }
+        Self { action, verb: Verb::Write, column: "status", from, to, now: &[], clear: &[], check: None }
     }
 
     /// It needs this right.
@@ -159,6 +161,13 @@ impl Transition {
     #[must_use]
     pub const fn noting(mut self, columns: &'static [&'static str]) -> Self {
         self.now = columns;
+        self
+    }
+
+    /// It is refused, or more is written, by what the database holds.
+    #[must_use]
+    pub const fn checked(mut self, check: Complete) -> Self {
+        self.check = Some(check);
         self
     }
 

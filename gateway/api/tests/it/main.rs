@@ -19,6 +19,7 @@ mod map;
 mod marketplace;
 mod nlu;
 mod openapi;
+mod orchestrations;
 mod others;
 mod people;
 mod plugin_releases;

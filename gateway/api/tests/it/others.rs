@@ -17,8 +17,19 @@ async fn an_experiment_has_a_salt_and_runs_through_its_states() {
     let made = server.post("/v1/experiments", new).await.expect(201);
     assert_eq!(made.data()["salt"].as_str().map(str::len), Some(32));
     let item = format!("/v1/experiments/{}", made.id());
+    server.patch(&item, "*", json!({ "goal_event": "order" })).await.expect(200);
     let started = server.post(&format!("{item}/start"), json!({})).await.expect(200);
     assert!(started.data()["started_at"].is_string());
+    // From now on only what changes no numbers can be changed.
+    for change in [
+        json!({ "goal_event": "visit" }),
+        json!({ "goal_kind": "mean" }),
+        json!({ "secondary_goals": ["visit"] }),
+        json!({ "variants": [variant("a", false), variant("b", true)] }),
+    ] {
+        assert_eq!(server.patch(&item, "*", change).await.expect(409).code(), "wrong_state");
+    }
+    server.patch(&item, "*", json!({ "hypothesis": "shorter is better", "goal_event": "order" })).await.expect(200);
     assert!(
         server.post(&format!("{item}/pause"), json!({})).await.expect(200).data()["paused_at"].is_string()
     );

@@ -292,6 +292,12 @@ async fn an_orchestration_is_played_and_started_in_a_conversation() {
     let start = json!({ "conversation_id": conversation, "payload": "from-the-campaign" });
     let early = server.post(&format!("{item}/execute"), start.clone()).await.expect(409);
     assert_eq!((early.code(), &early.body["state"]), ("wrong_state", &json!("draft")));
+    let refused = server.post(&format!("{item}/activate"), json!({})).await.expect(422);
+    assert_eq!(
+        (refused.code(), &refused.body["problems"][0]["field"]),
+        ("orchestration_invalid", &json!("to_flow_id"))
+    );
+    server.post(&format!("{path}/{second}/publish"), json!({})).await.expect(200);
     server.post(&format!("{item}/activate"), json!({})).await.expect(200);
     let run = server.post(&format!("{item}/execute"), start).await.expect(202);
     assert_eq!((&run.data()["status"], &run.data()["orchestration_id"]), (&json!("running"), &json!(id)));
