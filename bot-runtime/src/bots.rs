@@ -169,15 +169,25 @@ impl Bots {
         let Some(known) = botbuilder_bots::known(tx, scope, bot).await? else { return Ok(None) };
         let orchestration = flow_orchestrations::active(tx, scope, bot).await?;
         let mut orchestration = orchestration.map(|active| orchestration_of(bot, active));
-        if orchestration.is_none() && known.settings.flows().next().is_some() {
-            // A conversation in a flow that an intent started begins anew with the default flow.
+        let shows_flows = known.settings.experiments.values().any(|experiment| experiment.flow.is_some());
+        if orchestration.is_none() && (shows_flows || known.settings.flows().next().is_some()) {
+            // A conversation in a flow that an intent started, or that an experiment shows, begins anew with the default
+            // flow.
             let entry = bot_flows::default(tx, scope, bot).await?.unwrap_or(id);
             orchestration = Some(Orchestration::none(entry.to_string()));
         }
         let mut open: Vec<String> = flow.calls().map(str::to_owned).collect();
         open.extend(known.settings.flows().map(str::to_owned));
         open.extend(orchestration.iter().flat_map(Orchestration::flows).map(str::to_owned));
-        let library = self.library(tx, scope, bot, open).await?;
+        let shown: Vec<VersionId> = known.settings.versions().collect();
+        let mut variants = Library::default();
+        for version in shown {
+            if let Some(variant) = self.flow(tx, scope, bot, version).await? {
+                open.extend(variant.flow.calls().map(str::to_owned));
+                variants.add(version, variant.flow);
+            }
+        }
+        let library = self.library(tx, scope, bot, open, variants).await?;
         let limits = budget(self.limits, known.stored.get("budget"));
         let bot = Bot::of(version, flow, known.settings).with_limits(limits).with_library(library);
         Ok(Some(match orchestration {
@@ -186,15 +196,15 @@ impl Bots {
         }))
     }
 
-    /// These flows, and those that they may come to call.
+    /// These flows, and those that they may come to call, beside what is there.
     async fn library(
         &self,
         tx: &mut Tx,
         scope: &OrgScope,
         bot: BotId,
         mut open: Vec<String>,
+        mut library: Library,
     ) -> Result<Library, Error> {
-        let mut library = Library::default();
         let mut seen = Vec::new();
         while let Some(id) = open.pop() {
             if seen.contains(&id) || seen.len() >= CALLED_MAX {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use botbuilder_domain::{ChannelKind, ContactId, ConversationId, Ids, Inbound, MessageId, Outbound, Sender};
 use botbuilder_flow::{
-    Context, Effect, Email, Event, Input, Next, Session, Sprint, experiment::Experiment, step,
+    Context, Effect, Email, Event, Input, Next, Session, Sprint,
+    experiment::{Experiment, Unit},
+    step,
 };
 use botbuilder_store::{
     channels::{
@@ -42,16 +44,17 @@ pub(crate) fn converse(
 ) -> Result<(), Error> {
     let envelope = &job.envelope;
     let mut contact = contact(job, loaded, ids);
+    let message = MessageId::new(ids.next());
+    let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
+    let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
     let context = Context {
         contact: Some(contact.id.to_string()),
+        conversation: tells_conversations_apart(loaded).then(|| conversation.to_string()),
         contact_name: contact.display_name.clone(),
         locale: contact.locale.clone(),
         channel: envelope.kind,
         attributes: attributes(loaded),
     };
-    let message = MessageId::new(ids.next());
-    let open = loaded.known.as_ref().and_then(|known| known.conversation.as_ref());
-    let conversation = open.map_or_else(|| ConversationId::new(ids.next()), |open| open.id);
     contact.inbound = i32::from(received.is_some());
     if received.is_some() {
         // From when it was written, not from when it got here. A provider's clock that is ahead opens no longer window.
@@ -164,7 +167,8 @@ pub(crate) fn converse(
         turn.trail.push(over_whole(job, *message, conversation, sprint, now));
     }
     if let (Some(sprint), Some(bot)) = (&sprint, &loaded.bot) {
-        turn.conversions = reached(&bot.settings.experiments, &envelope.body.what, sprint, contact.id);
+        let experiments = &bot.settings.experiments;
+        turn.conversions = reached(experiments, &envelope.body.what, sprint, contact.id, conversation);
         if bot.orchestration.is_some() && sprint.session.has_ended() {
             turn.ended = Some((conversation, failure(&sprint.events)));
         }
@@ -196,9 +200,14 @@ pub(crate) fn converse(
                 Effect::Tag { add, remove } => turn.tags.push(Tags { contact: contact.id, add, remove }),
                 Effect::Exposed { experiment, variant } => {
                     let id = ids.next();
+                    let subject = match unit_of(loaded, &experiment) {
+                        Unit::Contact => contact.id.uuid(),
+                        Unit::Conversation => conversation.uuid(),
+                    };
                     turn.exposures.extend(experiment.parse().ok().map(|experiment| Exposure {
                         id,
                         experiment,
+                        subject,
                         contact: contact.id,
                         variant,
                     }));
@@ -256,14 +265,27 @@ const fn shows_seen(kind: ChannelKind) -> bool {
     }
 }
 
+/// Whether an experiment counts each conversation of a contact by itself.
+fn tells_conversations_apart(loaded: &Loaded) -> bool {
+    let experiments = loaded.bot.iter().flat_map(|bot| bot.settings.experiments.values());
+    experiments.into_iter().any(|experiment| experiment.unit == Unit::Conversation)
+}
+
+/// Who counts once in an experiment.
+fn unit_of(loaded: &Loaded, experiment: &str) -> Unit {
+    let found = loaded.bot.as_ref().and_then(|bot| bot.settings.experiments.get(experiment));
+    found.map(|experiment| experiment.unit).unwrap_or_default()
+}
+
 /// The goals of experiments that the contact reached in this turn: an event of that name, a node by `node:` and its id.
 fn reached(
     experiments: &BTreeMap<String, Experiment>,
     what: &Inbound,
     sprint: &Sprint,
     contact: ContactId,
+    conversation: ConversationId,
 ) -> Vec<Conversion> {
-    let mut goals: Vec<&str> = experiments.values().map(|experiment| experiment.goal.as_str()).collect();
+    let mut goals: Vec<&str> = experiments.values().flat_map(Experiment::goals).collect();
     goals.sort_unstable();
     goals.dedup();
     let entered = |goal: &str| {
@@ -278,7 +300,8 @@ fn reached(
         Inbound::Happened { name, data } if name == goal => Some((goal, data["value"].as_f64())),
         _ => entered(goal).then_some((goal, None)),
     });
-    reached.map(|(goal, value)| Conversion { contact, goal: goal.to_owned(), value }).collect()
+    let counted = reached.map(|(goal, value)| Conversion { contact, conversation, goal: goal.to_owned(), value });
+    counted.collect()
 }
 
 /// Why the flow ended, where that is because it failed.

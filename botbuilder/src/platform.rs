@@ -288,6 +288,7 @@ async fn build(
                 supervisor.start(jobs::bulk::Bulk::new(runtime.clone()));
                 supervisor.start(jobs::held::Held::new(runtime.clone()));
                 supervisor.start(jobs::snoozed::Snoozed::new(runtime.clone()));
+                supervisor.start(jobs::experiments::Decisions::new(runtime.clone()));
                 supervisor.start(jobs::timers::Timers::new(runtime.clone()));
                 supervisor.start(jobs::retention::Retention::new(runtime.clone()));
                 supervisor.start(jobs::audit_heads::AuditHeads::new(runtime.clone()));

@@ -3,15 +3,16 @@
 //! The runtime keeps what comes of it; the management API makes it anew for each simulation. Rows that cannot be read are
 //! left out, and the log says which: a bot that says less is better than one that is silent.
 
+pub mod experiments;
 mod messages;
 mod orchestration;
 
 use botbuilder_domain::BotId;
-use botbuilder_flow::{Settings, Value, experiment::Experiment, hours::BusinessHours};
+use botbuilder_flow::{Settings, Value, hours::BusinessHours};
 use botbuilder_store::{
     Error, OrgScope, Tx,
     bots::{bot_messages, bots},
-    experiments,
+    experiments as stored,
     nlu::taught,
 };
 use serde::Deserialize as _;
@@ -32,7 +33,7 @@ pub struct Known {
 pub async fn known(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<Known>, Error> {
     let Some(row) = bots::for_turns(tx, scope, bot).await? else { return Ok(None) };
     let written = bot_messages::for_turns(tx, scope, bot).await?;
-    let running = experiments::running(tx, scope, bot).await?;
+    let running = stored::running(tx, scope, bot).await?;
     let answered = taught::answered(tx, scope, bot).await?;
     let (mut messages, keywords) = messages::sorted(bot, written);
     if row.fallback.is_none() {
@@ -45,35 +46,13 @@ pub async fn known(tx: &mut Tx, scope: &OrgScope, bot: BotId) -> Result<Option<K
         keywords,
         intents: answered.into_iter().filter_map(|row| messages::intent_answer(bot, row)).collect(),
         language: row.language,
-        experiments: running.into_iter().filter_map(|row| experiment_of(bot, row)).collect(),
+        experiments: running.into_iter().filter_map(|row| experiments::running(bot, row)).collect(),
         handoff: row.handoff,
         hours: hours.and_then(|hours| hours_of(bot, hours)),
         constants: row.settings.get("constants").and_then(Value::from_json).unwrap_or_default(),
         ..Settings::with_fallback(row.fallback)
     };
     Ok(Some(Known { settings, stored: row.settings }))
-}
-
-/// An experiment as the engine has it, with its id.
-fn experiment_of(bot: BotId, row: experiments::Running) -> Option<(String, Experiment)> {
-    let variants = serde_json::from_value(row.variants)
-        .inspect_err(
-            |error| warn!(bot.id = %bot, experiment.id = %row.id, %error, "experiment cannot be read"),
-        )
-        .ok()?;
-    let traffic_bp = u32::try_from(row.traffic_bp).unwrap_or_default();
-    let about_message = row.target_type == "message";
-    let mut experiment = Experiment {
-        salt: row.salt,
-        traffic_bp,
-        variants,
-        goal: row.goal_event,
-        message: row.target_id.filter(|_| about_message).map(|id| id.to_string()),
-    };
-    if about_message {
-        messages::fill(bot, &mut experiment);
-    }
-    Some((row.id.to_string(), experiment))
 }
 
 fn hours_of(bot: BotId, json: &serde_json::Value) -> Option<BusinessHours> {

@@ -4,7 +4,6 @@ use botbuilder_domain::{BotId, ChannelKind};
 use botbuilder_flow::{
     Authored, IntentAnswer, Keyword, KeywordMatch, Messages,
     authored::{Pattern, read_content},
-    experiment::Experiment,
 };
 use botbuilder_store::{bots::bot_messages::Written, nlu::taught::Answered};
 use tracing::warn;
@@ -69,17 +68,6 @@ fn keyword(bot: BotId, mode: &str, words: Vec<String>, reply: Authored) -> Keywo
     };
     let patterns = words.into_iter().filter_map(read).collect();
     Keyword { words: Vec::new(), matches: KeywordMatch::Exact, patterns, reply }
-}
-
-/// Gives the variants of an experiment on a message what they say. One that cannot be read says what the message does.
-pub(crate) fn fill(bot: BotId, experiment: &mut Experiment) {
-    for variant in &mut experiment.variants {
-        let Some(content) = variant.config.get("content") else { continue };
-        match read_content(content) {
-            Ok(parts) => variant.parts = parts,
-            Err(error) => warn!(bot.id = %bot, variant = variant.key, error, "variant cannot be said"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,12 @@ impl Settings {
         self.intents.iter().filter_map(|answer| answer.flow.as_deref())
     }
 
+    /// The versions of flows that experiments show.
+    pub fn versions(&self) -> impl Iterator<Item = VersionId> + '_ {
+        let variants = self.experiments.values().flat_map(|experiment| &experiment.variants);
+        variants.filter_map(|variant| variant.version)
+    }
+
     /// With this fallback, or our own where the bot has none, and no keywords.
     pub fn with_fallback(fallback: Option<String>) -> Self {
         let own = Self::default();

@@ -96,6 +96,11 @@ impl Circumstances {
         mut find: impl FnMut(VersionId) -> Option<Arc<Flow>>,
     ) -> Bot {
         let mut library = Library::default();
+        for version in self.settings.versions() {
+            if let Some(flow) = find(version) {
+                library.add(version, flow);
+            }
+        }
         for (id, version) in self.flows {
             if let Some(flow) = find(version) {
                 library.publish(id, version, flow);

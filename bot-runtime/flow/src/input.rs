@@ -16,6 +16,9 @@ pub struct Context {
     /// What stands for the contact in this product: the same in every turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// What stands for the conversation, where somebody tells conversations of a contact apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
     /// The name the network shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact_name: Option<String>,
@@ -38,6 +41,7 @@ impl Default for Context {
     fn default() -> Self {
         Self {
             contact: None,
+            conversation: None,
             contact_name: None,
             locale: None,
             channel: ChannelKind::Web,
@@ -196,6 +200,7 @@ impl Input {
         let context = self.context();
         Facts {
             contact_id: text(context.contact.as_deref()),
+            conversation_id: text(context.conversation.as_deref()),
             contact_attributes: context.attributes.clone(),
             event_name,
             event_data,

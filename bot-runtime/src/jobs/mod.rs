@@ -3,6 +3,7 @@
 pub mod audit_heads;
 pub mod bulk;
 pub mod email;
+pub mod experiments;
 pub mod held;
 pub mod relay;
 pub mod retention;

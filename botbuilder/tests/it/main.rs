@@ -6,6 +6,7 @@ mod connecting;
 mod conversation;
 mod dead_letters;
 mod duplicates;
+mod experiments;
 mod flows;
 mod live;
 mod networks;

@@ -7,7 +7,7 @@ pub mod statistics;
 
 use std::collections::BTreeMap;
 
-use botbuilder_domain::Content;
+use botbuilder_domain::{Content, VersionId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -27,9 +27,23 @@ pub(crate) fn bucket(salt: &str, subject: &str) -> u64 {
     first % BUCKETS
 }
 
+/// Who is shown a variant, and counts once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// The contact, in all its conversations.
+    #[default]
+    Contact,
+    /// Each conversation by itself.
+    Conversation,
+}
+
 /// An experiment that is running.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
+    /// Who its subjects are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unit: Unit,
     /// Spreads subjects over the variants.
     pub salt: String,
     /// How many of 10 000 subjects take part.
@@ -38,13 +52,23 @@ pub struct Experiment {
     pub variants: Vec<Variant>,
     /// What counts as success: the name of an event, or `node:` and the id of a node.
     pub goal: String,
+    /// Goals that are counted beside it, written alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary: Vec<String>,
     /// The message that its variants stand in for, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The flow that its variants stand in for, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What a subject may be shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
     /// Its name for programs.
     pub key: String,
@@ -59,6 +83,9 @@ pub struct Variant {
     /// What is said instead of the message that the experiment is about; that message itself where this is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Content>,
+    /// The version that runs instead of the flow that the experiment is about; that flow itself where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionId>,
 }
 
 impl Experiment {
@@ -73,6 +100,11 @@ impl Experiment {
             below += u64::from(variant.weight_bp);
             bucket < below
         })
+    }
+
+    /// Everything that counts as success, the goal first.
+    pub fn goals(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.goal.as_str()).chain(self.secondary.iter().map(String::as_str))
     }
 
     /// The variant that the others are compared with.
@@ -324,8 +356,7 @@ mod tests {
             key: key.to_owned(),
             weight_bp,
             is_control,
-            config: serde_json::Value::Null,
-            parts: Vec::new(),
+            ..Variant::default()
         };
         vec![variant("a", 5_000, true), variant("b", 5_000, false)]
     }
@@ -395,7 +426,7 @@ mod tests {
             traffic_bp: 5_000,
             variants: variants(),
             goal: "order.paid".to_owned(),
-            message: None,
+            ..Experiment::default()
         };
         let shown = |key: &str| {
             let is_shown = |subject: &i32| {

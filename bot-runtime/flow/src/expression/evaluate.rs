@@ -84,6 +84,8 @@ pub struct Facts {
     pub contact_locale: Value,
     /// `contact.id`.
     pub contact_id: Value,
+    /// What stands for the conversation, where that is known; no expression sees it.
+    pub conversation_id: Value,
     /// What is kept with the contact, by name.
     pub contact_attributes: Value,
     /// `channel`.

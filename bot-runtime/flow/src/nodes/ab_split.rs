@@ -11,7 +11,7 @@
 //! agree. `variable` receives the id of the variant.
 //!
 //! With `experiment`, the id of one, its salt, weights and traffic decide while it runs, the keys of its variants being the
-//! ids here; the contact is counted as one that was shown the variant. While it does not run, everybody gets the first.
+//! ids here; the contact, or the conversation where the experiment tells those apart, is counted as one that was shown the variant. While it does not run, everybody gets the first.
 //!
 //! Ports: the id of each variant, `error`.
 
@@ -59,9 +59,9 @@ impl AbSplit {
 impl AbSplit {
     /// The variant by an experiment. Who takes no part gets what the others are compared with, and is not counted;
     /// while the experiment does not run, everybody gets the first.
-    fn of_experiment(&self, turn: &mut Turn<'_>, id: &str, subject: &str) -> Option<&Variant> {
+    fn of_experiment(&self, turn: &mut Turn<'_>, id: &str) -> Option<&Variant> {
         let Some(experiment) = turn.bot().settings.experiments.get(id) else { return self.variants.first() };
-        let Some(shown) = experiment.variant(subject) else {
+        let Some(shown) = experiment.variant(&turn.subject(experiment)) else {
             let control = experiment.control()?;
             return self.variants.iter().find(|variant| variant.id == control);
         };
@@ -102,10 +102,12 @@ impl Behaviour for AbSplit {
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
         let node = turn.node().id.clone();
-        let subject = turn.facts().contact_id.to_string();
         let variant = match &self.experiment {
-            Some(id) => self.of_experiment(turn, id, &subject),
-            None => self.choose(self.test.as_deref().unwrap_or_else(|| node.as_str()), &subject),
+            Some(id) => self.of_experiment(turn, id),
+            None => {
+                let subject = turn.facts().contact_id.to_string();
+                self.choose(self.test.as_deref().unwrap_or_else(|| node.as_str()), &subject)
+            }
         };
         let Some(variant) = variant else { return Err(super::odd_answer()) };
         turn.event(Event::Assigned { node: node.clone(), variant: variant.id.clone() });

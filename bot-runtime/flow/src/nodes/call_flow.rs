@@ -64,7 +64,7 @@ impl Behaviour for CallFlow {
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
         let bot = turn.bot();
         let missing = Failure::Error(Reason::MissingFlow);
-        let (version, flow) = bot.library.called(&self.flow).ok_or(missing)?;
+        let (version, flow) = turn.entered(&self.flow).ok_or(missing)?;
         let mut variables = Variables::new();
         for (name, template) in &self.parameters {
             let value = turn.value(template)?;

@@ -32,14 +32,21 @@ impl<'a> Turn<'a> {
         orchestration.zip(id).into_iter().flat_map(|(orchestration, id)| orchestration.from(id))
     }
 
-    /// The flow that a conversation begins with, where an orchestration names one.
-    pub(super) fn go_home(&mut self) {
+    /// Goes to the flow that a conversation begins with, where an orchestration names one; to what an experiment shows in
+    /// its place, if that is wanted.
+    pub(super) fn go_home(&mut self, shows: bool) {
         if let Some(orchestration) = self.bot.orchestration.as_deref()
             && let Some((version, flow)) = self.bot.library.called(&orchestration.entry)
         {
             self.home = flow;
             self.home_version = version;
             self.home_id = Some(&orchestration.entry);
+        }
+        if shows
+            && let Some((version, flow)) = self.home_id.and_then(|id| self.shown_instead(id))
+        {
+            self.home = flow;
+            self.home_version = version;
         }
         self.flow = self.home;
     }
@@ -53,7 +60,7 @@ impl<'a> Turn<'a> {
             self.event(Event::LimitReached { node, limit: Limit::Hops });
             return None;
         }
-        let Some((version, flow)) = self.bot.library.called(to) else {
+        let Some((version, flow)) = self.entered(to) else {
             self.event(Event::Error { node, reason: Reason::MissingFlow });
             return None;
         };
@@ -245,7 +252,8 @@ impl<'a> Turn<'a> {
         self.event(Event::Recognized { node, intent: Some(own.intent.clone()) });
         let flow = self.flow_of(own);
         if flow.is_some() && self.session.wait.is_none() {
-            self.begin();
+            // The flow that it would begin with is not seen.
+            self.begin(false);
         }
         let reply = own.reply.as_ref().and_then(|reply| self.parts(reply));
         let has_reply = reply.is_some();

@@ -6,6 +6,7 @@
 mod hop;
 mod run;
 mod say;
+mod shown;
 mod take;
 
 use std::sync::Arc;

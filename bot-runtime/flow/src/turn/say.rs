@@ -67,7 +67,7 @@ impl<'a> Turn<'a> {
     /// What a message says to this contact: its own parts, or those of the variant that an experiment shows. None where
     /// its places cannot be filled.
     pub(super) fn parts(&mut self, message: &'a Authored) -> Option<Vec<Content>> {
-        let parts = self.variant(message);
+        let parts = self.parts_shown(message);
         let mut said = Vec::with_capacity(parts.len());
         for part in parts {
             // A text that is no template is said as it is.
@@ -77,18 +77,6 @@ impl<'a> Turn<'a> {
             });
         }
         Some(said)
-    }
-
-    fn variant(&mut self, message: &'a Authored) -> &'a [Content] {
-        let experiments = self.bot.settings.experiments.iter();
-        let about = |id: &Option<String>| id.as_ref().is_some_and(|id| *id == message.id);
-        let Some((id, experiment)) = experiments.into_iter().find(|(_, one)| about(&one.message)) else {
-            return &message.parts;
-        };
-        let subject = self.facts.contact_id.to_string();
-        let Some(variant) = experiment.variant(&subject) else { return &message.parts };
-        self.note(Effect::Exposed { experiment: id.clone(), variant: variant.key.clone() });
-        if variant.parts.is_empty() { &message.parts } else { &variant.parts }
     }
 
     /// Keeps what the person is asked to choose from.

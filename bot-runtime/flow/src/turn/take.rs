@@ -333,13 +333,13 @@ impl<'a> Turn<'a> {
     }
 
     fn start(&mut self) {
-        self.begin();
+        self.begin(true);
         self.run_on(Some(self.flow.start));
     }
 
-    /// Begins a conversation, before its first node.
-    pub(super) fn begin(&mut self) {
-        self.go_home();
+    /// Begins a conversation, before its first node. `shows` is whether that node will be seen.
+    pub(super) fn begin(&mut self, shows: bool) {
+        self.go_home(shows);
         self.session.variables.clear();
         self.session.frames.clear();
         self.session.called = None;

@@ -1,6 +1,7 @@
 //! The engine as its users see it.
 
 mod authors;
+mod experiments;
 mod functions;
 mod golden;
 mod orchestrations;

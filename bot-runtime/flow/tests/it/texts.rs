@@ -118,8 +118,8 @@ fn an_experiment_on_a_message_shows_its_variants_and_counts_who_saw_them() {
         key: key.to_owned(),
         weight_bp,
         is_control: weight_bp == 0,
-        config: json!(null),
         parts,
+        ..Variant::default()
     };
     let experiment = Experiment {
         salt: "salt".to_owned(),
@@ -130,6 +130,7 @@ fn an_experiment_on_a_message_shows_its_variants_and_counts_who_saw_them() {
         ],
         goal: "order.paid".to_owned(),
         message: Some("m1".to_owned()),
+        ..Experiment::default()
     };
     let welcome = Authored { id: "m1".to_owned(), ..written("en", "Welcome") };
     let settings = Settings {

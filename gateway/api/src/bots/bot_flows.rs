@@ -22,7 +22,9 @@ use crate::{
     etag::IfMatch,
     input::{Body, Id},
     permission::{Area, Permission, Verb, publish as may_publish, read, write},
-    resource::{Answer, Mode, Resource, Transition, answer, broken_rule, changes, created, digest, of_row},
+    resource::{
+        Answer, Mode, Resource, Transition, act::set, answer, broken_rule, changes, created, digest, of_row,
+    },
     routes::{DEFINITION_LIMIT, Operation, Routes},
 };
 
@@ -196,22 +198,8 @@ pub(crate) async fn publish_definition(
         .about("draft_definition")
         .with(json!({ "problems": report["problems"] })));
     }
-    let mut version = Map::new();
-    for (name, value) in [
-        ("entity_type", json!("bot_flow")),
-        ("entity_id", json!(place.id)),
-        // The number is taken by the table's trigger.
-        ("version", json!(1)),
-        ("data", definition.clone()),
-        ("data_hash", json!(digest(&definition.to_string()))),
-        ("created_by", json!(caller.user())),
-    ] {
-        version.insert(name.to_owned(), value);
-    }
-    let versions = &entity_versions::TABLE;
-    let version = rows::insert(tx, &caller.scope, versions, api.ids.next(), version)
-        .await
-        .map_err(|error| broken_rule(versions, error))?;
+    let version =
+        write_version(api, tx, caller, NewVersion { flow: place.id, definition, message: None }).await?;
     let number: Value = serde_json::from_str(&version.json).map_err(ApiError::defect)?;
     let mut change = Map::new();
     for (name, value) in [
@@ -230,6 +218,36 @@ pub(crate) async fn publish_definition(
         .await
         .map_err(|error| broken_rule(&TABLE, error))?
         .ok_or(ApiError::NotFound)
+}
+
+/// A version of a flow that is written.
+pub(crate) struct NewVersion<'v> {
+    pub(crate) flow: Uuid,
+    pub(crate) definition: &'v Value,
+    /// What is said of it.
+    pub(crate) message: Option<String>,
+}
+
+/// Writes the next version of a flow, which was checked before.
+pub(crate) async fn write_version(
+    api: &Api,
+    tx: &mut Tx,
+    caller: &Caller,
+    NewVersion { flow, definition, message }: NewVersion<'_>,
+) -> Result<Row, ApiError> {
+    let version = set([
+        ("entity_type", json!("bot_flow")),
+        ("entity_id", json!(flow)),
+        // The number is taken by the table's trigger.
+        ("version", json!(1)),
+        ("data", definition.clone()),
+        ("data_hash", json!(digest(&definition.to_string()))),
+        ("message", json!(message.map(|message| message.chars().take(500).collect::<String>()))),
+        ("created_by", json!(caller.user())),
+    ]);
+    let table = &entity_versions::TABLE;
+    let written = rows::insert(tx, &caller.scope, table, api.ids.next(), version).await;
+    written.map_err(|error| broken_rule(table, error))
 }
 
 #[derive(Deserialize)]

@@ -38,7 +38,7 @@ const SHOWN: usize = 200;
 /// Everything that is wrong with a definition (`problems`), what the bot's channels cannot show as it is written
 /// (`findings`), and what they show instead (`previews`). The last two hinder nobody from publishing. `own` is the id of
 /// the flow; none where it is new.
-pub(super) async fn report(
+pub(crate) async fn report(
     api: &Api,
     tx: &mut Tx,
     caller: &Caller,

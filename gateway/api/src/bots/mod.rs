@@ -8,7 +8,7 @@ pub mod diff;
 pub mod document;
 pub mod entity_branches;
 pub mod entity_versions;
-mod flow_checks;
+pub(crate) mod flow_checks;
 pub mod flow_events;
 pub mod flow_migration;
 pub mod flow_orchestrations;

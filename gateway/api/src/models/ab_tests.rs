@@ -5,12 +5,12 @@ use std::pin::Pin;
 use botbuilder_store::{models::ab_tests::TABLE, secret::new_secret};
 use serde_json::{Map, Value, json};
 
-use super::experiment_apply::check;
+use super::{experiment_apply::check, experiment_start::begun};
 use crate::{
     error::ApiError,
     permission::{Area, Verb, write},
     resource::{Mode, Resource, Transition, Writing, act::fields, duplicate::duplicable},
-    routes::Routes,
+    routes::{DEFINITION_LIMIT, Routes},
 };
 
 /// What holds from the start to the end of an experiment: with other weights or another goal the numbers before and after
@@ -26,8 +26,12 @@ pub fn routes() -> Routes {
         .full()
         .prepared(prepare)
         .completed(frozen)
+        .up_to(DEFINITION_LIMIT)
         .moving(
-            Transition::new("start", &["draft"], "running").needing(Verb::Publish).noting(&["started_at"]),
+            Transition::new("start", &["draft"], "running")
+                .needing(Verb::Publish)
+                .noting(&["started_at"])
+                .checked(begun),
         )
         .moving(
             Transition::new("pause", &["running"], "paused").needing(Verb::Publish).noting(&["paused_at"]),

@@ -4,7 +4,7 @@ use axum::extract::State;
 use botbuilder_flow::authored::read_content;
 use botbuilder_store::{
     Tx,
-    bots::{bot_flows, bot_messages},
+    bots::{bot_flows, bot_messages, entity_versions},
     models::ab_tests::TABLE,
     table::{
         Table,
@@ -118,7 +118,13 @@ async fn run_instead(
     place: Place,
     config: &Value,
 ) -> Result<(), ApiError> {
-    let Some(definition) = of_config(config, "definition") else { return Ok(()) };
+    // What ran is what is put in place.
+    let version = of_config(config, "version_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let ran = match version {
+        Some(id) => entity_versions::held_by_id(tx, &caller.scope, id).await?.map(|version| version.data),
+        None => None,
+    };
+    let Some(definition) = ran.as_ref().or_else(|| of_config(config, "definition")) else { return Ok(()) };
     let mut change = set([("draft_definition", definition.clone())]);
     prepare(&mut change, Mode::Update)?;
     changed(api, tx, caller, &bot_flows::TABLE, place, change).await?;

@@ -1,11 +1,8 @@
 //! `/v1/experiments/{id}/results` and `declare-winner`: what came of an experiment.
 
-use std::collections::BTreeMap;
-
 use axum::{Json, extract::State};
-use botbuilder_flow::experiment::{Counts, Goal, Results, Rules, Variant, judge};
-use botbuilder_store::{Tx, experiments, models::ab_tests::TABLE, table::rows};
-use chrono::{DateTime, Utc};
+use botbuilder_bots::experiments::{Judged, Verdict};
+use botbuilder_store::{Tx, models::ab_tests::TABLE, table::rows};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -53,52 +50,17 @@ pub fn routes() -> Routes {
         )
 }
 
-/// What an experiment's row says about how it is judged.
-#[derive(Deserialize)]
-struct Experiment {
-    variants: Vec<Variant>,
-    goal_kind: Goal,
-    min_per_variant: u64,
-    min_hours: u32,
-    confidence: f64,
-    started_at: Option<DateTime<Utc>>,
-    ended_at: Option<DateTime<Utc>>,
-    status: String,
-}
-
+/// What came of an experiment until now.
 async fn judged(
     api: &Api,
     tx: &mut Tx,
     caller: &Caller,
     id: Uuid,
     row: Map<String, Value>,
-) -> Result<(Experiment, Results), ApiError> {
-    let experiment: Experiment = serde_json::from_value(Value::Object(row)).map_err(ApiError::defect)?;
-    let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let counted = experiments::counts(tx, &caller.scope, id).await?;
-    let counts: BTreeMap<String, Counts> = counted
-        .into_iter()
-        .map(|row| {
-            let counts = Counts {
-                exposed: count(row.exposed),
-                converted: count(row.converted),
-                n: count(row.n),
-                sum: row.sum,
-                sum_sq: row.sum_sq,
-            };
-            (row.variant, counts)
-        })
-        .collect();
-    let until = experiment.ended_at.unwrap_or_else(|| api.clock.now());
-    let hours = experiment.started_at.map_or(0.0, |start| (until - start).as_seconds_f64() / 3_600.0);
-    let rules = Rules {
-        goal: experiment.goal_kind,
-        confidence: experiment.confidence,
-        min_per_variant: experiment.min_per_variant,
-        min_hours: experiment.min_hours.into(),
-    };
-    let results = judge(&experiment.variants, &counts, rules, hours);
-    Ok((experiment, results))
+) -> Result<(Judged, Verdict), ApiError> {
+    let experiment: Judged = serde_json::from_value(Value::Object(row)).map_err(ApiError::defect)?;
+    let verdict = experiment.verdict(tx, &caller.scope, id, api.clock.now()).await?;
+    Ok((experiment, verdict))
 }
 
 async fn results(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
@@ -132,7 +94,7 @@ async fn declare(
     if !experiment.variants.iter().any(|known| known.key == variant) {
         return Err(ApiError::invalid("variant", "is none of the experiment's"));
     }
-    if results.sample_ratio_mismatch {
+    if results.results.sample_ratio_mismatch {
         let detail = "the groups are not as large as their weights say; nothing can be concluded from them";
         return Err(ApiError::conflict("sample_ratio_mismatch", detail).with(json!({ "results": results })));
     }

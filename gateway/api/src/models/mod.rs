@@ -4,6 +4,7 @@ pub mod ab_tests;
 mod dataset;
 pub mod experiment_apply;
 pub mod experiment_results;
+mod experiment_start;
 pub mod experiment_timeline;
 pub mod fine_tune_datasets;
 pub mod fine_tune_jobs;

@@ -233,7 +233,7 @@ fn readable(row: Running) -> Option<(Uuid, Experiment)> {
     let variants = serde_json::from_value(row.variants).ok()?;
     let traffic_bp = u32::try_from(row.traffic_bp).unwrap_or_default();
     let (salt, goal) = (row.salt, row.goal_event);
-    Some((row.id, Experiment { salt, traffic_bp, variants, goal, message: None }))
+    Some((row.id, Experiment { salt, traffic_bp, variants, goal, ..Experiment::default() }))
 }
 
 impl Entered<'_> {
