@@ -4,6 +4,7 @@ use botbuilder_domain::BotId;
 use botbuilder_flow::{
     Orchestration, Value,
     orchestration::{OnError, Shared, Transition, Trigger},
+    variable::Validation,
 };
 use botbuilder_store::bots::flow_orchestrations::Active;
 use tracing::warn;
@@ -29,7 +30,11 @@ pub fn orchestration_of(bot: BotId, active: Active) -> Orchestration {
         let default = row.default_value.as_ref().and_then(Value::from_json).unwrap_or_default();
         let scope = serde_json::from_value(word(row.scope)).ok()?;
         let kind = serde_json::from_value(word(row.value_type)).ok()?;
-        Some((row.name.into(), Shared { scope, kind, default }))
+        let validation = Validation::read(&row.validation, kind)
+            .inspect_err(|error| warn!(bot.id = %bot, variable = row.name, error, "rules of a variable cannot be read"))
+            .unwrap_or_default();
+        let shared = Shared { validation, is_secret: row.is_secret, ..Shared::new(scope, kind, default) };
+        Some((row.name.into(), shared))
     });
     Orchestration {
         entry: active.entry.to_string(),

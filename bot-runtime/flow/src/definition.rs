@@ -18,6 +18,7 @@ use crate::{
     expression::{Value, is_reserved},
     nodes::NodeKind,
     problem::{Code, Problem},
+    variable::Validation,
 };
 
 /// Longest definition, in bytes of JSON.
@@ -74,6 +75,12 @@ pub(crate) struct Variable {
     /// Whether its value is shown to nobody: it goes into calls of services and into conditions, and nowhere else.
     #[serde(default)]
     pub(crate) secret: bool,
+    /// Whether whoever sets variables from outside, as a call of the flow does, must give it.
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// What it may hold.
+    #[serde(default)]
+    pub(crate) validation: Validation,
     /// For the author.
     #[serde(default, rename = "description")]
     pub(crate) _description: Option<String>,
@@ -100,7 +107,7 @@ pub enum VariableType {
 
 impl VariableType {
     /// The value as this type holds it, if it can. Every type holds nothing.
-    pub(crate) fn hold(self, value: Value) -> Option<Value> {
+    pub fn hold(self, value: Value) -> Option<Value> {
         match (self, value) {
             (_, Value::Null) => Some(Value::Null),
             (Self::String, Value::Text(text)) => Some(Value::Text(text)),
@@ -280,13 +287,14 @@ fn check_variable(variable: &Variable, problems: &mut Vec<Problem>) {
         let message = "a secret has no default: a definition is no place for it";
         problems.push(Problem::variable(Code::Malformed, &variable.name, message));
     }
-    if variable.kind.hold(variable.default.clone()).is_none() {
-        problems.push(Problem::variable(
-            Code::Malformed,
-            &variable.name,
-            "the default is not of the variable's type",
-        ));
-    }
+    let fault = match variable.kind.hold(variable.default.clone()) {
+        None => Some("the default is not of the variable's type".to_owned()),
+        Some(default) => variable.validation.fault(variable.kind).or_else(|| {
+            let kept = variable.validation.is_kept_by(&default);
+            (!kept).then(|| "the default does not keep the variable's rules".to_owned())
+        }),
+    };
+    problems.extend(fault.map(|fault| Problem::variable(Code::Malformed, &variable.name, fault)));
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::{
     nodes::NodeKind,
     problem::{Code, Problem},
     validate,
+    variable::Validation,
 };
 
 /// The id of a node, as its author wrote it.
@@ -59,6 +60,10 @@ pub struct Flow {
     pub(crate) defaults: BTreeMap<Arc<str>, Value>,
     /// Variables whose values are shown to nobody.
     pub(crate) secrets: BTreeSet<Arc<str>>,
+    /// What variables may hold, where there are rules beside their type.
+    pub(crate) validations: BTreeMap<Arc<str>, Validation>,
+    /// Variables without a default that a call of the flow must set.
+    pub(crate) required: BTreeSet<Arc<str>>,
     /// After how many seconds without a word of the person a conversation ends.
     pub(crate) expire_seconds: Option<u32>,
     /// The clock it names itself.
@@ -176,6 +181,7 @@ impl Flow {
         let mut variables = BTreeMap::new();
         let mut defaults = BTreeMap::new();
         let mut secrets = BTreeSet::new();
+        let (mut validations, mut required) = (BTreeMap::new(), BTreeSet::new());
         for variable in definition.variables {
             let name: Arc<str> = variable.name.as_str().into();
             if variables.insert(Arc::clone(&name), variable.kind).is_some() {
@@ -184,6 +190,12 @@ impl Flow {
             }
             if variable.secret {
                 secrets.insert(Arc::clone(&name));
+            }
+            if variable.required && variable.default == Value::Null {
+                required.insert(Arc::clone(&name));
+            }
+            if !variable.validation.is_empty() {
+                validations.insert(Arc::clone(&name), variable.validation);
             }
             defaults.insert(name, variable.kind.hold(variable.default).unwrap_or_default());
         }
@@ -203,7 +215,18 @@ impl Flow {
         let settings = definition.settings;
         let zone = settings.time_zone.or_else(|| Zone::fixed(settings.utc_offset_minutes?));
         let expire_seconds = settings.expire_seconds;
-        Some(Self { nodes, by_id, start, variables, defaults, secrets, expire_seconds, zone })
+        Some(Self {
+            nodes,
+            by_id,
+            start,
+            variables,
+            defaults,
+            secrets,
+            validations,
+            required,
+            expire_seconds,
+            zone,
+        })
     }
 
     /// How many nodes it has.

@@ -25,6 +25,9 @@ pub struct Context {
     /// The language the network tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// What whoever starts the conversation gives it, by the names of variables that its flows share.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub given: Value,
     /// The network.
     pub channel: ChannelKind,
     /// What is kept with the contact, by name.
@@ -44,6 +47,7 @@ impl Default for Context {
             conversation: None,
             contact_name: None,
             locale: None,
+            given: Value::Null,
             channel: ChannelKind::Web,
             attributes: Value::Null,
         }
@@ -58,7 +62,8 @@ impl Context {
     }
 }
 
-/// The event by which the bot begins from the start, without a word of the person. Its data may have a `payload`.
+/// The event by which the bot begins from the start, without a word of the person. Its data may have a `payload` and
+/// `variables`.
 pub const START: &str = "botbuilder.start";
 
 /// What makes a bot take a step.
@@ -135,7 +140,8 @@ impl Input {
             // Nobody wrote: no window opens, and no message is kept.
             Inbound::Happened { name, data } if name == START => {
                 let payload = data.get("payload").and_then(|payload| payload.as_str()).map(str::to_owned);
-                Some(Self::Opened { payload, context })
+                let given = data.get("variables").and_then(Value::from_json).unwrap_or_default();
+                Some(Self::Opened { payload, context: Context { given, ..context } })
             }
             Inbound::Happened { name, data } => {
                 let data = Value::from_json(data).unwrap_or_default();
@@ -200,6 +206,7 @@ impl Input {
         let context = self.context();
         Facts {
             contact_id: text(context.contact.as_deref()),
+            given: context.given.clone(),
             conversation_id: text(context.conversation.as_deref()),
             contact_attributes: context.attributes.clone(),
             event_name,

@@ -47,6 +47,7 @@ pub mod sprint;
 pub mod template;
 mod turn;
 mod validate;
+pub mod variable;
 
 pub use authored::{Authored, IntentAnswer, Keyword, KeywordMatch, Messages};
 pub use bot::{Bot, Library, Limits, Settings};

@@ -24,6 +24,7 @@ use crate::{
     KeywordMatch,
     definition::VariableType,
     expression::{Expression, Value},
+    variable::Validation,
 };
 
 /// How flows follow each other.
@@ -103,6 +104,31 @@ pub struct Shared {
     pub kind: VariableType,
     /// What it holds where nothing was set.
     pub default: Value,
+    /// What it may hold.
+    #[serde(default, skip_serializing_if = "Validation::is_empty")]
+    pub validation: Validation,
+    /// Whether it is kept from flows that do not declare it as a secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_secret: bool,
+}
+
+impl Shared {
+    /// A variable without rules that is no secret.
+    pub fn new(scope: Scope, kind: VariableType, default: Value) -> Self {
+        Self { scope, kind, default, validation: Validation::default(), is_secret: false }
+    }
+
+    /// Whether whoever starts the flows from outside may set it: it is no constant, and no secret, which must not lie in
+    /// a record.
+    pub fn may_be_given(&self) -> bool {
+        self.scope != Scope::Bot && !self.is_secret
+    }
+
+    /// A value from outside, as it holds it. The error says why it cannot.
+    pub fn take(&self, value: Value) -> Result<Value, &'static str> {
+        let held = self.kind.hold(value).ok_or("is not of the variable's type")?;
+        if self.validation.is_kept_by(&held) { Ok(held) } else { Err("does not keep the variable's rules") }
+    }
 }
 
 /// How long a variable holds.

@@ -14,6 +14,8 @@ use crate::{
 pub struct Known {
     /// Published flows, each with the variables it declares.
     pub flows: BTreeMap<String, BTreeSet<String>>,
+    /// The variables of them that a call must set.
+    pub required: BTreeMap<String, BTreeSet<String>>,
     /// Agents that are active.
     pub agents: BTreeSet<String>,
     /// Workflows of agents that are active.
@@ -54,12 +56,17 @@ impl Flow {
         self.variables.keys().map(|name| &**name)
     }
 
+    /// The names of the variables that a call of it must set.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        self.required.iter().map(|name| &**name)
+    }
+
     /// Everything that it uses: what to look for before [`Self::check_references`].
     pub fn needs(&self) -> Known {
         let mut needs = Known::default();
         for (_, reference) in self.uses() {
             let (names, name) = match reference {
-                Reference::Flow { id, variables } => {
+                Reference::Flow { id, variables, .. } => {
                     let known = needs.flows.entry(id.to_owned()).or_default();
                     known.extend(variables.into_iter().map(str::to_owned));
                     continue;
@@ -108,11 +115,15 @@ impl Flow {
                         missing(there, &format!("translation `{language}` of the template"), name);
                     }
                 },
-                Reference::Flow { id, variables } => match known.flows.get(id) {
+                Reference::Flow { id, variables, given } => match known.flows.get(id) {
                     None => missing(false, "published flow", id),
                     Some(declared) => {
                         for name in variables {
                             missing(declared.contains(name), "variable in the flow that is called", name);
+                        }
+                        for name in known.required.get(id).into_iter().flatten() {
+                            let is_given = given.contains(&name.as_str());
+                            missing(is_given, "value for the required variable", name);
                         }
                     }
                 },

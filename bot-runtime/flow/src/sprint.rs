@@ -295,6 +295,10 @@ pub enum Reason {
     TooLarge,
     /// The value does not fit the type of its variable.
     WrongType,
+    /// The value does not keep the rules of its variable.
+    Invalid,
+    /// A variable that a flow needs was not given to it.
+    MissingValue,
     /// The port that was to be taken leads nowhere.
     OpenPort,
     /// The node that was to be entered, or that the session waits at, is not in this version.

@@ -84,6 +84,8 @@ pub struct Facts {
     pub contact_locale: Value,
     /// `contact.id`.
     pub contact_id: Value,
+    /// What whoever started the conversation gave it, by name; no expression sees it.
+    pub given: Value,
     /// What stands for the conversation, where that is known; no expression sees it.
     pub conversation_id: Value,
     /// What is kept with the contact, by name.

@@ -8,11 +8,11 @@
 //!
 //! `parameters` sets variables of the flow that is called, `returns` names variables of this flow and those of the other
 //! that they receive at its end. The two share no variables beside these. A call takes the version that is published
-//! when it is made, and keeps it. An error that the other flow does not handle leaves by this node's `error` port.
+//! when it is made, and keeps it. Parameters keep the rules of the variables that they set, and set all that are `required`. An error that the other flow does not handle leaves by this node's `error` port.
 //!
 //! Ports: `next`, `error`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 
@@ -47,7 +47,8 @@ impl Behaviour for CallFlow {
         self.parameters.values().for_each(|value| value.variables(&mut about.shows));
         about.writes.extend(self.returns.keys().map(String::as_str));
         let variables = self.parameters.keys().chain(self.returns.values()).map(String::as_str).collect();
-        about.uses.push(Reference::Flow { id: &self.flow, variables });
+        let given = self.parameters.keys().map(String::as_str).collect();
+        about.uses.push(Reference::Flow { id: &self.flow, variables, given });
     }
 
     fn check(&self) -> Vec<String> {
@@ -70,6 +71,10 @@ impl Behaviour for CallFlow {
             let value = turn.value(template)?;
             let (name, value) = held(flow, name, value, bot.limits.value_bytes)?;
             variables.insert(name, value);
+        }
+        let is_given = |name: &Arc<str>| variables.get(name).is_some_and(|value| *value != Value::Null);
+        if !flow.required.iter().all(is_given) {
+            return Err(Failure::Error(Reason::MissingValue));
         }
         Ok(Move::Call { version, variables })
     }

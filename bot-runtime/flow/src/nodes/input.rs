@@ -21,7 +21,8 @@
 //! | `location` | a place that is shared, or `48.137, 11.575` | `latitude`, `longitude`, `name`, `address` |
 //! | `file` | a file of one of the kinds in `media`, of up to `max_bytes` | `kind`, `url`, `reference`, `type`, `name`, `size`, `caption`; of several sent together that of the first, and `files` with all |
 //!
-//! `earliest` and `latest` are templates. `valid` is an expression over `input.value` that must hold as well. The kinds
+//! `earliest` and `latest` are templates. `valid` is an expression over `input.value` that must hold as well, and the rules of
+//! the variable must be kept. The kinds
 //! of files are `image`, `video`, `audio`, `document` and `sticker`.
 //!
 //! Ports: `next`, `other` (asked in vain `retries` times), `timeout`, `error`.
@@ -29,7 +30,6 @@
 use std::sync::Arc;
 
 use botbuilder_domain::{ChoiceOption, ChoiceStyle, Content, Location, Media, MediaKind};
-use regex::Regex;
 use serde::Deserialize;
 
 use super::{
@@ -39,10 +39,11 @@ use super::{
 };
 use crate::{
     Event, Input as TurnInput, Value,
-    expression::{Expression, read_pattern},
+    expression::Expression,
     reading,
     template::Template,
     turn::{Failure, Move, Turn},
+    variable::Pattern,
 };
 
 #[derive(Debug, Deserialize)]
@@ -93,19 +94,6 @@ enum Format {
     Rating,
     Location,
     File,
-}
-
-/// A pattern that was read.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Pattern(Regex);
-
-impl TryFrom<String> for Pattern {
-    type Error = String;
-
-    fn try_from(source: String) -> Result<Self, String> {
-        read_pattern(&source).map(Self)
-    }
 }
 
 impl Input {
@@ -179,7 +167,7 @@ impl Input {
         let length = answer.chars().count();
         self.min_length.is_none_or(|min| length >= min)
             && self.max_length.is_none_or(|max| length <= max)
-            && self.pattern.as_ref().is_none_or(|Pattern(pattern)| pattern.is_match(answer))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(answer))
     }
 
     fn fits_range(&self, number: f64) -> bool {
@@ -360,7 +348,7 @@ impl Waiting for Input {
 
     fn resume(&self, turn: &mut Turn<'_>, input: &TurnInput) -> Result<Move<'_>, Failure> {
         let value = match self.read(turn, input)? {
-            Some(value) if self.fits(turn, &value)? => value,
+            Some(value) if self.fits(turn, &value)? && !turn.breaks_rules(&self.variable, &value) => value,
             _ => {
                 let text = self.retry_text.as_ref().unwrap_or(&self.text);
                 return self.patience().ask_again(turn, |turn| self.say(turn, text));

@@ -156,6 +156,8 @@ pub(crate) enum Reference<'n> {
         id: &'n str,
         /// The variables of it that are set and read.
         variables: Vec<&'n str>,
+        /// Those that are set.
+        given: Vec<&'n str>,
     },
     /// An agent.
     Agent(&'n str),

@@ -92,7 +92,11 @@ impl Waiting for Question {
     }
 
     fn resume(&self, turn: &mut Turn<'_>, input: &Input) -> Result<Move<'_>, Failure> {
-        let Some(answer) = input.answer() else {
+        let fits = |answer: &&str| {
+            let variable = self.variable.as_deref();
+            variable.is_none_or(|variable| !turn.breaks_rules(variable, &Value::text(answer)))
+        };
+        let Some(answer) = input.answer().filter(fits) else {
             let text = self.retry_text.as_ref().or(self.text.as_ref());
             return self.patience().ask_again(turn, |turn| say(turn, text));
         };

@@ -10,7 +10,7 @@ use crate::{
     expression::Value,
     flow::NodeId,
     input::Input,
-    orchestration::{OnError, Orchestration, Scope, Transition, Trigger},
+    orchestration::{OnError, Orchestration, Scope, Shared, Transition, Trigger},
     question::{Answer, Ask, Question},
     sprint::{Effect, Event, Limit, Priority, Reason},
 };
@@ -74,13 +74,16 @@ impl<'a> Turn<'a> {
             self.session.variables.clear();
         }
         let from = self.home_version;
+        let left = self.flow;
         self.home = flow;
         self.home_version = version;
         self.home_id = Some(to);
         self.flow = flow;
         self.event(Event::Hopped { from, to: version });
-        // A variable of the same name and another type is another variable.
+        // A variable of the same name and another type is another variable. What was secret goes only to flows that keep
+        // it so.
         self.session.variables.retain(|name, value| match flow.variables.get(name) {
+            _ if left.secrets.contains(name) && !flow.secrets.contains(name) => false,
             Some(kind) => kind.hold(value.clone()).is_some_and(|held| {
                 *value = held;
                 true
@@ -102,6 +105,10 @@ impl<'a> Turn<'a> {
             };
             let known = shared.kind.hold(known).filter(|value| *value != Value::Null);
             let value = known.unwrap_or_else(|| shared.default.clone());
+            if shared.is_secret && !self.home.secrets.contains(name) {
+                // A flow that does not know that it is secret could show it.
+                continue;
+            }
             let stays = shared.scope != Scope::Bot && self.session.variables.contains_key(name);
             if !stays && value != Value::Null {
                 self.session.variables.insert(Arc::clone(name), value);
@@ -110,11 +117,33 @@ impl<'a> Turn<'a> {
         self.variables_bytes = self.session.variables_bytes();
     }
 
+    /// Whether a value keeps the rules of a variable that flows share.
+    pub(super) fn may_share(&self, name: &str, value: &Value) -> bool {
+        self.shared(name).is_none_or(|shared| shared.validation.is_kept_by(value))
+    }
+
+    fn shared(&self, name: &str) -> Option<&'a Shared> {
+        self.bot.orchestration.as_deref().and_then(|orchestration| orchestration.variables.get(name))
+    }
+
+    /// Sets the shared variables that whoever started the conversation gave. The API has refused what does not fit.
+    pub(super) fn take_given(&mut self) {
+        let Value::Object(given) = std::mem::take(&mut self.facts.given) else { return };
+        for (name, value) in given.iter() {
+            let Some(shared) = self.shared(name).filter(|shared| shared.may_be_given()) else { continue };
+            if let Ok(value) = shared.take(value.clone()) {
+                self.session.variables.insert(Arc::clone(name), value);
+            }
+        }
+        self.variables_bytes = self.session.variables_bytes();
+    }
+
     /// Whether flows may set the variable. One of the contact is kept with it.
     pub(super) fn share(&mut self, name: &str, value: &Value) -> Result<(), Failure> {
-        let shared =
-            self.bot.orchestration.as_deref().and_then(|orchestration| orchestration.variables.get(name));
-        match shared.map(|shared| shared.scope) {
+        if !self.may_share(name, value) {
+            return Err(Failure::Error(Reason::Invalid));
+        }
+        match self.shared(name).map(|shared| shared.scope) {
             Some(Scope::Bot) => Err(Failure::Error(Reason::WrongType)),
             Some(Scope::Contact) => {
                 self.effects.push(Effect::Remember { name: name.to_owned(), value: value.clone() });

@@ -275,6 +275,15 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
+    /// Whether a value breaks the rules of a variable that it would be set to.
+    pub(crate) fn breaks_rules(&self, name: &str, value: &Value) -> bool {
+        let held = held(self.flow, name, value.clone(), self.bot.limits.value_bytes);
+        match held {
+            Ok((_, value)) => self.session.frames.is_empty() && !self.may_share(name, &value),
+            Err(failure) => failure == Failure::Error(Reason::Invalid),
+        }
+    }
+
     /// The instant so many seconds from now, in whole milliseconds: a database keeps no nanoseconds, and a
     /// timer must come back as the instant it was set for.
     pub(crate) fn after(&self, seconds: u32) -> Option<DateTime<Utc>> {
@@ -294,6 +303,9 @@ pub(crate) fn held(flow: &Flow, name: &str, value: Value, most: usize) -> Result
         }
         value => value,
     };
+    if flow.validations.get(name).is_some_and(|rules| !rules.is_kept_by(&value)) {
+        return Err(Failure::Error(Reason::Invalid));
+    }
     Ok((declared.map_or_else(|| name.into(), |(name, _)| Arc::clone(name)), value))
 }
 

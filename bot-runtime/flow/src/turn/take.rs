@@ -349,6 +349,7 @@ impl<'a> Turn<'a> {
         self.session.ended = false;
         self.event(Event::Started { version: self.home_version });
         self.fill_shared();
+        self.take_given();
         self.welcome();
     }
 

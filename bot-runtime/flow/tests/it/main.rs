@@ -12,4 +12,5 @@ mod shipped;
 mod simulations;
 mod texts;
 mod validation;
+mod variables;
 mod versions;

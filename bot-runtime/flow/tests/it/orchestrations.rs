@@ -71,7 +71,7 @@ impl World {
     fn share(mut self, name: &str, scope: Scope, default: Value) -> Self {
         self.orchestration
             .variables
-            .insert(name.into(), Shared { scope, kind: VariableType::default(), default });
+            .insert(name.into(), Shared::new(scope, VariableType::default(), default));
         self
     }
 

@@ -90,6 +90,12 @@ pub struct ActiveVariable {
     pub scope: String,
     /// What it holds where nothing was set.
     pub default_value: Option<Value>,
+    /// Whether whoever starts the flows from outside must give it.
+    pub is_required: bool,
+    /// Whether its value is shown to nobody.
+    pub is_secret: bool,
+    /// What it may hold.
+    pub validation: Value,
 }
 
 /// The bot's active orchestration, if it has one.
@@ -142,7 +148,7 @@ pub async fn rules(tx: &mut Tx, scope: &OrgScope, id: Uuid) -> Result<Option<Act
     let variables = sqlx::query_as!(
         ActiveVariable,
         r#"
-        SELECT name, value_type, scope, default_value FROM flow_variables
+        SELECT name, value_type, scope, default_value, is_required, is_secret, validation FROM flow_variables
         WHERE organization_id = $1 AND orchestration_id = $2 ORDER BY name
         "#,
         scope.org().uuid(),

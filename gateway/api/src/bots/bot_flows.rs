@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{diff::difference, flow_checks};
+use super::{diff::difference, flow_checks, flow_variables::declared};
 use crate::{
     Api,
     auth::Caller,
@@ -188,6 +188,11 @@ pub(crate) async fn publish_definition(
     source: Source,
 ) -> Result<Row, ApiError> {
     let report = flow_checks::report_on(api, tx, caller, place, definition).await?;
+    let whole = match source {
+        // A version holds all that it runs by.
+        Source::Draft => declared(tx, caller, place.id, definition).await?,
+        Source::Version => definition.clone(),
+    };
     if report["valid"] != true {
         let count = report["problems"].as_array().map_or(0, Vec::len);
         return Err(ApiError::refused(
@@ -199,7 +204,7 @@ pub(crate) async fn publish_definition(
         .with(json!({ "problems": report["problems"] })));
     }
     let version =
-        write_version(api, tx, caller, NewVersion { flow: place.id, definition, message: None }).await?;
+        write_version(api, tx, caller, NewVersion { flow: place.id, definition: &whole, message: None }).await?;
     let number: Value = serde_json::from_str(&version.json).map_err(ApiError::defect)?;
     let mut change = Map::new();
     for (name, value) in [
@@ -340,9 +345,10 @@ async fn diff(
         Some(number) => entity_versions::data(&mut tx, &caller.scope, "bot_flow", id, number).await?,
         None => None,
     };
+    let draft = declared(&mut tx, &caller, id, &fields["draft_definition"]).await?;
     tx.commit().await?;
     let published = published.unwrap_or_else(|| json!({}));
     Ok(Json(
-        json!({ "data": { "from": number, "to": "draft", "difference": difference(&published, &fields["draft_definition"]) } }),
+        json!({ "data": { "from": number, "to": "draft", "difference": difference(&published, &draft) } }),
     ))
 }

@@ -22,7 +22,7 @@ use botbuilder_store::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::flow_simulation::bot_of;
+use super::{flow_simulation::bot_of, flow_variables::declared};
 use crate::{
     Api,
     auth::Caller,
@@ -46,7 +46,11 @@ pub(crate) async fn report(
     own: Option<Uuid>,
     definition: &Value,
 ) -> Result<Value, ApiError> {
-    let (flow, mut problems) = Flow::draft(definition);
+    let whole = match own {
+        Some(own) => declared(tx, caller, own, definition).await?,
+        None => definition.clone(),
+    };
+    let (flow, mut problems) = Flow::draft(&whole);
     let (mut findings, mut previews) = (Vec::new(), Vec::new());
     if let Some(flow) = flow {
         let looking = Looking { tx, caller, bot };
@@ -157,8 +161,9 @@ impl Looking<'_> {
             }
         }
         for id in needs.flows.into_keys() {
-            if let Some(declared) = self.declared(flow, own, &id).await? {
-                known.flows.insert(id, declared);
+            if let Some((variables, required)) = self.declared(flow, own, &id).await? {
+                known.flows.insert(id.clone(), variables);
+                known.required.insert(id, required);
             }
         }
         let kinds = self.values(&channels::TABLE, "type", of_bot).await?;
@@ -166,14 +171,18 @@ impl Looking<'_> {
         Ok((known, api.capabilities.iter().filter(of_bot).copied().collect()))
     }
 
-    /// The variables of a flow that is called; none where it cannot be. A flow may call itself.
+    /// The variables of a flow that is called, and those that a call must set; none where it cannot be called. A flow may
+    /// call itself.
     async fn declared(
         &mut self,
         flow: &Flow,
         own: Option<Uuid>,
         id: &str,
-    ) -> Result<Option<BTreeSet<String>>, ApiError> {
-        let variables = |flow: &Flow| flow.variables().map(str::to_owned).collect();
+    ) -> Result<Option<(BTreeSet<String>, BTreeSet<String>)>, ApiError> {
+        let variables = |flow: &Flow| {
+            let names = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
+            (names(&mut flow.variables()), names(&mut flow.required()))
+        };
         let Ok(called) = id.parse::<FlowId>() else { return Ok(None) };
         if Some(called.uuid()) == own {
             return Ok(Some(variables(flow)));

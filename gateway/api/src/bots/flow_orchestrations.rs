@@ -1,19 +1,25 @@
 //! `/v1/orchestrations`.
 
 use axum::{Json, extract::State, http::StatusCode};
-use botbuilder_flow::input::START;
+use botbuilder_bots::orchestration_of;
+use botbuilder_domain::BotId;
+use botbuilder_flow::{Value as Held, input::START};
 use botbuilder_store::{
-    agents::workflow_executions, bots::flow_orchestrations::TABLE, channels::conversations, table::rows,
+    Tx,
+    agents::workflow_executions,
+    bots::flow_orchestrations::{self, Active, TABLE},
+    channels::{channel_contacts, conversations},
+    table::rows,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{flow_events::queue, flow_simulation::bot_of, orchestration_checks::can_begin};
 use crate::{
     Api,
     auth::Caller,
-    error::ApiError,
+    error::{ApiError, FieldError},
     input::{Body, Id},
     permission::{Area, Verb, execute},
     resource::{
@@ -26,6 +32,8 @@ use crate::{
 
 /// The longest payload of a start, in characters.
 const PAYLOAD: usize = 256;
+/// The longest variables of a start, in bytes of JSON: a session has no room for more.
+const VARIABLES: usize = 15 * 1024;
 
 /// The routes of this resource.
 pub fn routes() -> Routes {
@@ -50,6 +58,7 @@ pub fn routes() -> Routes {
                 "properties": {
                     "conversation_id": { "type": "string", "format": "uuid" },
                     "payload": { "type": "string", "maxLength": PAYLOAD },
+                    "variables": { "type": "object" },
                 },
                 "required": ["conversation_id"],
                 "additionalProperties": false,
@@ -65,6 +74,9 @@ struct Start {
     conversation_id: Uuid,
     /// `input.payload` of the first turn.
     payload: Option<String>,
+    /// What variables of the orchestration hold from the beginning.
+    #[serde(default)]
+    variables: Map<String, Value>,
 }
 
 /// Starts the active orchestration where its bot talks already. The run ends when its flows do, and is to be seen among
@@ -73,10 +85,13 @@ async fn start(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id,
-    Body(Start { conversation_id, payload }): Body<Start>,
+    Body(Start { conversation_id, payload, variables }): Body<Start>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     if payload.as_ref().is_some_and(|text| text.chars().count() > PAYLOAD || text.contains('\0')) {
         return Err(ApiError::invalid("payload", format!("must have at most {PAYLOAD} characters")));
+    }
+    if json!(variables).to_string().len() > VARIABLES {
+        return Err(ApiError::invalid("variables", "must have at most 15 KiB"));
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
@@ -95,15 +110,20 @@ async fn start(
     if talk.get("mode").and_then(Value::as_str) != Some("bot") {
         return Err(ApiError::conflict("wrong_state", "a person has the conversation; give it back first"));
     }
-    let data = json!({ "payload": payload });
-    queue(&api, &mut tx, &caller, conversation_id, START.to_owned(), data, None).await?;
+    let rules = flow_orchestrations::rules(&mut tx, &caller.scope, id).await?.ok_or(ApiError::NotFound)?;
+    check_variables(&mut tx, &caller, &talk, bot, rules, &variables).await?;
+    let mut data = json!({ "payload": payload });
+    if !variables.is_empty() {
+        data["variables"] = Value::Object(variables);
+    }
+    queue(&api, &mut tx, &caller, conversation_id, START.to_owned(), data.clone(), None).await?;
     let run = set([
         ("orchestration_id", json!(id)),
         ("bot_id", json!(bot)),
         ("conversation_id", json!(conversation_id)),
         ("trigger", json!("api")),
         ("status", json!("running")),
-        ("input", json!({ "payload": payload })),
+        ("input", data.clone()),
         ("snapshot", Value::Object(orchestration)),
         ("started_at", json!(api.clock.now())),
         ("requested_by", json!(caller.user())),
@@ -115,4 +135,52 @@ async fn start(
     changes::note(&api, &mut tx, &caller, table, "started", None, Some(&row)).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "data": fields(&row)? }))))
+}
+
+/// Refuses variables that the orchestration does not have or that break its rules, and a start without one that is required
+/// and known from nowhere else.
+async fn check_variables(
+    tx: &mut Tx,
+    caller: &Caller,
+    talk: &Map<String, Value>,
+    bot: BotId,
+    rules: Active,
+    given: &Map<String, Value>,
+) -> Result<(), ApiError> {
+    let required: Vec<(String, bool)> = rules
+        .variables
+        .iter()
+        .filter(|variable| variable.is_required && variable.default_value.as_ref().is_none_or(Value::is_null))
+        .map(|variable| (variable.name.clone(), variable.scope == "contact"))
+        .collect();
+    let shared = orchestration_of(bot, rules).variables;
+    let mut faults = Vec::new();
+    for (name, value) in given {
+        let detail = match (shared.get(name.as_str()), Held::from_json(value)) {
+            (Some(shared), Some(value)) if shared.may_be_given() => match shared.take(value) {
+                Ok(_) => continue,
+                Err(detail) => detail,
+            },
+            (Some(_), None) => "is nested too deeply",
+            (Some(_), Some(_)) => "cannot be given: it is a constant or a secret",
+            (None, _) => "is no variable of the orchestration",
+        };
+        faults.push(FieldError { field: format!("variables.{name}").into(), detail: detail.into() });
+    }
+    let missing = |name: &str| given.get(name).is_none_or(Value::is_null);
+    let missing: Vec<(String, bool)> = required.into_iter().filter(|(name, _)| missing(name)).collect();
+    if !missing.is_empty() {
+        let contact = talk.get("contact_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let contact = contact.unwrap_or_default();
+        let row = rows::get(tx, &caller.scope, &channel_contacts::TABLE, at(contact), None).await?;
+        let known = row.as_ref().map(fields).transpose()?.unwrap_or_default();
+        for (name, is_kept) in missing {
+            let kept = known.get("attributes").and_then(|kept| kept.get(&name));
+            if !is_kept || kept.is_none_or(Value::is_null) {
+                let field = format!("variables.{name}").into();
+                faults.push(FieldError { field, detail: "must be there".into() });
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ApiError::Invalid(faults)) }
 }

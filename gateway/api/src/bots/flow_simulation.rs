@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::flow_variables::declared;
 use crate::{
     Api,
     auth::Caller,
@@ -139,6 +140,7 @@ async fn played(api: &Api, caller: &Caller, place: Place, asked: Simulate) -> Re
     let mut row = fields(&row)?;
     let bot = bot_of(&row)?;
     let definition = asked.definition.clone().or_else(|| row.remove("draft_definition")).unwrap_or_default();
+    let definition = declared(&mut tx, caller, place.id, &definition).await?;
     let (flow, problems) = Flow::draft(&definition);
     let Some(flow) = flow else {
         let detail = format!("the flow has {} problems", problems.len());

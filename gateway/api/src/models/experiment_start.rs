@@ -16,6 +16,7 @@ use crate::{
     bots::{
         bot_flows::{NewVersion, write_version},
         flow_checks,
+        flow_variables::declared,
     },
     error::ApiError,
     resource::{Writing, act::fields},
@@ -65,6 +66,7 @@ pub(super) fn begun(
                     }
                     let name = row.get("name").and_then(Value::as_str).unwrap_or_default();
                     let message = Some(format!("experiment {name}: variant {}", known.key));
+                    let definition = &declared(tx, caller, place.id, definition).await?;
                     let new = NewVersion { flow: place.id, definition, message };
                     write_version(api, tx, caller, new).await?.id
                 }

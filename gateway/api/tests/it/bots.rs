@@ -151,6 +151,47 @@ async fn what_channels_show_otherwise_is_told_with_the_exact_rendering() {
 }
 
 #[tokio::test]
+async fn variables_of_a_flow_may_be_declared_beside_its_definition() {
+    let server = Server::start().await;
+    let mut asking = flow();
+    asking["nodes"][1]["data"]["text"] = json!("size {{ size }}");
+    let (item, made) = flow_with(&server, asking).await;
+    let problem = &made.data()["validation_report"]["problems"][0];
+    assert_eq!(problem["code"], "undeclared_variable");
+    let path = format!("/v1/flows/{}/variables", made.id());
+    let size = |more: Value| {
+        let mut new = json!({ "name": "size", "value_type": "number" });
+        new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        new
+    };
+    for (more, field) in [
+        (json!({ "validation": { "pattern": "^4" } }), "validation"),
+        (json!({ "validation": { "least": 4 } }), "validation"),
+        (json!({ "default_value": "large" }), "default_value"),
+        (json!({ "default_value": 3, "validation": { "min": 4 } }), "default_value"),
+        (json!({ "scope": "contact" }), "scope"),
+    ] {
+        let refused = server.post(&path, size(more)).await.expect(400);
+        assert_eq!(refused.body["field"], field, "{}", refused.body);
+    }
+    let made = server.post(&path, size(json!({ "default_value": 40, "validation": { "min": 4 } }))).await.expect(201);
+    let one = format!("{path}/{}", made.id());
+    let broken = server.patch(&one, "*", json!({ "validation": { "min": 41 } })).await.expect(400);
+    assert_eq!(broken.body["field"], "default_value");
+
+    // Simulated, and published with it; the draft stays as it was written.
+    let steps = json!({ "steps": [{ "say": "hi" }] });
+    let played = server.post(&format!("{item}/test-run"), steps).await.expect(200);
+    assert_eq!(played.data()["steps"][0]["said"][0]["text"], "size 40");
+    let published = server.post(&format!("{item}/publish"), json!({})).await.expect(200);
+    assert_eq!(published.data()["draft_definition"].get("variables"), flow().get("variables"));
+    let version = server.get(&format!("/v1/versions/bot_flow/{}/1", published.id())).await.expect(200);
+    let declared = &version.data()["data"]["variables"];
+    assert_eq!((&declared[0]["name"], &declared[0]["validation"]), (&json!("size"), &json!({ "min": 4 })));
+    assert_eq!(server.get(&format!("{item}/diff")).await.expect(200).data()["difference"], json!({}));
+}
+
+#[tokio::test]
 async fn one_flow_is_the_default() {
     let server = Server::start().await;
     let (item, made) = flow_with(&server, flow()).await;

@@ -299,14 +299,30 @@ async fn an_orchestration_is_played_and_started_in_a_conversation() {
     );
     server.post(&format!("{path}/{second}/publish"), json!({})).await.expect(200);
     server.post(&format!("{item}/activate"), json!({})).await.expect(200);
-    let run = server.post(&format!("{item}/execute"), start).await.expect(202);
+    let size = json!({ "name": "size", "value_type": "number", "is_required": true, "validation": { "min": 36 } });
+    server.post(&format!("{item}/variables"), size).await.expect(201);
+    let execute = format!("{item}/execute");
+    let faulty = server.post(&execute, start.clone()).await.expect(400);
+    assert_eq!(faulty.body["field"], "variables.size");
+    let mut start = start;
+    for (given, field) in [
+        (json!({ "size": 35 }), "variables.size"),
+        (json!({ "size": "large" }), "variables.size"),
+        (json!({ "size": 40, "color": "red" }), "variables.color"),
+    ] {
+        start["variables"] = given;
+        assert_eq!(server.post(&execute, start.clone()).await.expect(400).body["field"], field);
+    }
+    start["variables"] = json!({ "size": 40 });
+    let run = server.post(&execute, start).await.expect(202);
     assert_eq!((&run.data()["status"], &run.data()["orchestration_id"]), (&json!("running"), &json!(id)));
     let queued: Value =
         sqlx::query_scalar("SELECT payload -> 'body' -> 'what' FROM outbox_events WHERE topic = 'inbound'")
             .fetch_one(&server.pool)
             .await
             .expect("a record");
-    assert_eq!(queued["data"], json!({ "payload": "from-the-campaign" }));
+    let told = json!({ "payload": "from-the-campaign", "variables": { "size": 40 } });
+    assert_eq!((&queued["data"], &run.data()["input"]), (&told, &told));
     // Nobody else begins it by an event of that name.
     let name = json!({ "name": queued["name"] });
     let forged = server.post(&format!("/v1/conversations/{conversation}/events"), name).await.expect(400);

@@ -25,6 +25,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use self::archive::{Archive, Conversation, Definitions, Draft};
+use super::flow_variables::declared;
 use crate::{
     Api,
     auth::Caller,
@@ -164,6 +165,7 @@ async fn play(
         Against::Recorded => None,
         Against::Draft => {
             let definition = asked.definition.or_else(|| row.remove("draft_definition")).unwrap_or_default();
+            let definition = declared(&mut tx, &caller, id, &definition).await?;
             Some(Draft { id, flow: Arc::new(drafted(&definition)?) })
         }
     };
