@@ -300,7 +300,8 @@ fn reached(
         Inbound::Happened { name, data } if name == goal => Some((goal, data["value"].as_f64())),
         _ => entered(goal).then_some((goal, None)),
     });
-    let counted = reached.map(|(goal, value)| Conversion { contact, conversation, goal: goal.to_owned(), value });
+    let counted =
+        reached.map(|(goal, value)| Conversion { contact, conversation, goal: goal.to_owned(), value });
     counted.collect()
 }
 

@@ -29,7 +29,9 @@ pub(crate) fn running(bot: BotId, row: Running) -> Option<(String, Experiment)> 
         let config = std::mem::take(&mut variant.config);
         match row.target_type.as_str() {
             "message" => variant.parts = parts(bot, &variant.key, &config),
-            "flow" => variant.version = config.get("version_id").and_then(|id| Deserialize::deserialize(id).ok()),
+            "flow" => {
+                variant.version = config.get("version_id").and_then(|id| Deserialize::deserialize(id).ok())
+            }
             _ => {}
         }
     }
@@ -157,12 +159,17 @@ mod tests {
         let bot = BotId::new(Uuid::nil());
         let hello = json!({ "content": { "text": "Hello" } });
         let (_, said) = running(bot, row("message", [json!({}), hello])).unwrap();
-        assert_eq!((said.unit, said.variants[0].parts.len(), said.variants[1].parts.len()), (Unit::Conversation, 0, 1));
+        assert_eq!(
+            (said.unit, said.variants[0].parts.len(), said.variants[1].parts.len()),
+            (Unit::Conversation, 0, 1)
+        );
         assert_eq!((said.message.is_some(), said.flow), (true, None));
         assert_eq!(said.variants[1].config, Value::Null);
 
         let version = Uuid::from_u128(9);
-        let (_, run) = running(bot, row("flow", [json!({}), json!({ "version_id": version, "definition": {} })])).unwrap();
+        let (_, run) =
+            running(bot, row("flow", [json!({}), json!({ "version_id": version, "definition": {} })]))
+                .unwrap();
         let versions: Vec<_> = run.variants.iter().map(|one| one.version.map(|id| id.uuid())).collect();
         assert_eq!((versions, run.message, run.flow.is_some()), (vec![None, Some(version)], None, true));
     }

@@ -117,7 +117,8 @@ impl Validation {
             "`pattern` belongs to a string"
         } else if self.one_of.len() > VALUES_MAX {
             "`one_of` has up to 100 values"
-        } else if self.one_of.iter().any(|value| *value == Value::Null || kind.hold(value.clone()).is_none()) {
+        } else if self.one_of.iter().any(|value| *value == Value::Null || kind.hold(value.clone()).is_none())
+        {
             "`one_of` has values of another type"
         } else {
             return None;
@@ -170,7 +171,13 @@ mod tests {
     fn values_keep_the_rules_of_their_type() {
         use VariableType::{Date, List, Number, String as Text};
         let size = json!({ "min": 36, "max": 46, "integer": true });
-        for (value, kept) in [(json!(36), true), (json!("40"), true), (json!(35.5), false), (json!(40.5), false), (json!(47), false)] {
+        for (value, kept) in [
+            (json!(36), true),
+            (json!("40"), true),
+            (json!(35.5), false),
+            (json!(40.5), false),
+            (json!(47), false),
+        ] {
             assert_eq!(keeps(Number, &size, &value), kept, "{value}");
         }
         let code = json!({ "min_length": 2, "max_length": 3, "pattern": "^[a-z]+$" });

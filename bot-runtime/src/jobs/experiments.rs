@@ -230,11 +230,17 @@ mod tests {
         assert_eq!(decisions.look().await.unwrap(), 1);
         assert_eq!(decisions.look().await.unwrap(), 0);
         let rows: Vec<(Uuid, String, Option<String>, Value)> =
-            sqlx::query_as("SELECT id, status, winner_key, decision FROM ab_tests").fetch_all(&pool).await.unwrap();
+            sqlx::query_as("SELECT id, status, winner_key, decision FROM ab_tests")
+                .fetch_all(&pool)
+                .await
+                .unwrap();
         for (id, status, winner, decision) in rows {
             if id == won {
                 assert_eq!((status.as_str(), winner.as_deref()), ("completed", Some("b")));
-                assert_eq!((&decision["automatic"], &decision["results"]["winner"]), (&json!(true), &json!("b")));
+                assert_eq!(
+                    (&decision["automatic"], &decision["results"]["winner"]),
+                    (&json!(true), &json!("b"))
+                );
             } else {
                 assert!([open, by_hand].contains(&id));
                 assert_eq!((status.as_str(), winner), ("running", None));

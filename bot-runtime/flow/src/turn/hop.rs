@@ -42,9 +42,7 @@ impl<'a> Turn<'a> {
             self.home_version = version;
             self.home_id = Some(&orchestration.entry);
         }
-        if shows
-            && let Some((version, flow)) = self.home_id.and_then(|id| self.shown_instead(id))
-        {
+        if shows && let Some((version, flow)) = self.home_id.and_then(|id| self.shown_instead(id)) {
             self.home = flow;
             self.home_version = version;
         }

@@ -21,10 +21,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The running experiment about something, with its id and the variant of whoever is spoken to.
-    fn variant_of(
-        &self,
-        is_about: impl Fn(&Experiment) -> bool,
-    ) -> Option<(&'a str, &'a Variant)> {
+    fn variant_of(&self, is_about: impl Fn(&Experiment) -> bool) -> Option<(&'a str, &'a Variant)> {
         let (id, experiment) = self.bot.settings.experiments.iter().find(|(_, one)| is_about(one))?;
         Some((id, experiment.variant(&self.subject(experiment))?))
     }

@@ -134,12 +134,8 @@ fn a_flow_that_is_called_is_shown_in_its_variant() {
 
 #[test]
 fn conversations_of_a_contact_may_be_shown_different_variants() {
-    let half = |key: &str, version| Variant {
-        key: key.to_owned(),
-        weight_bp: 5_000,
-        version,
-        ..Variant::default()
-    };
+    let half =
+        |key: &str, version| Variant { key: key.to_owned(), weight_bp: 5_000, version, ..Variant::default() };
     let of = |unit| Experiment {
         variants: vec![half("old", None), half("new", Some(version(9)))],
         ..experiment("a", unit, None)

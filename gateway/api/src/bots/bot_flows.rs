@@ -204,7 +204,8 @@ pub(crate) async fn publish_definition(
         .with(json!({ "problems": report["problems"] })));
     }
     let version =
-        write_version(api, tx, caller, NewVersion { flow: place.id, definition: &whole, message: None }).await?;
+        write_version(api, tx, caller, NewVersion { flow: place.id, definition: &whole, message: None })
+            .await?;
     let number: Value = serde_json::from_str(&version.json).map_err(ApiError::defect)?;
     let mut change = Map::new();
     for (name, value) in [

@@ -45,9 +45,7 @@ fn sensible(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiE
         };
         let rules = match of("validation") {
             Value::Null => Validation::default(),
-            rules => {
-                Validation::read(rules, kind).map_err(|error| ApiError::invalid("validation", error))?
-            }
+            rules => Validation::read(rules, kind).map_err(|error| ApiError::invalid("validation", error))?,
         };
         let default = Held::from_json(of("default_value")).and_then(|default| kind.hold(default));
         match default {
@@ -59,11 +57,15 @@ fn sensible(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiE
         }
         let scope = of("scope").as_str().unwrap_or("session");
         if !of("flow_id").is_null() && scope != "session" {
-            let detail = "must be session for a variable of a flow; those of an orchestration have the others";
+            let detail =
+                "must be session for a variable of a flow; those of an orchestration have the others";
             return Err(ApiError::invalid("scope", detail));
         }
         if *of("is_secret") == json!(true) && scope == "contact" {
-            return Err(ApiError::invalid("scope", "must not be contact for a secret, which is kept nowhere"));
+            return Err(ApiError::invalid(
+                "scope",
+                "must not be contact for a secret, which is kept nowhere",
+            ));
         }
         Ok(())
     })

@@ -107,8 +107,7 @@ async fn import(
         fields.insert("draft_definition".to_owned(), flow.definition.clone());
         fields.insert("created_by".to_owned(), json!(caller.user()));
         bot_flows::prepare(&mut fields, Mode::Create)?;
-        let writing =
-            Writing { api: &api, tx: &mut tx, caller: &caller, before: None, values: &mut fields };
+        let writing = Writing { api: &api, tx: &mut tx, caller: &caller, before: None, values: &mut fields };
         flow_checks::reported(writing).await?;
         let row = rows::insert(&mut tx, &caller.scope, &FLOWS, id, fields)
             .await

@@ -24,9 +24,7 @@ use crate::{
 
 /// Writes the definitions of the variants as versions of the flow, checked as if they were published, and notes with each
 /// variant which one it runs. A variant may name a version that is there.
-pub(super) fn begun(
-    writing: Writing<'_>,
-) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + '_>> {
+pub(super) fn begun(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiError>> + Send + '_>> {
     Box::pin(async move {
         let Writing { api, tx, caller, before: Some(before), values } = writing else { return Ok(()) };
         let row = fields(before)?;
@@ -46,7 +44,10 @@ pub(super) fn begun(
         for (number, variant) in variants.as_array_mut().into_iter().flatten().enumerate() {
             let field = format!("variants[{number}].config");
             // Only what is written here is run.
-            variant.get_mut("config").and_then(Value::as_object_mut).map(|config| config.remove("version_id"));
+            variant
+                .get_mut("config")
+                .and_then(Value::as_object_mut)
+                .map(|config| config.remove("version_id"));
             let config = variant.get("config").cloned().unwrap_or_default();
             let id = match (config.get("definition"), config.get("version")) {
                 (Some(_), Some(_)) => {

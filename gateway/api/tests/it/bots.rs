@@ -174,7 +174,10 @@ async fn variables_of_a_flow_may_be_declared_beside_its_definition() {
         let refused = server.post(&path, size(more)).await.expect(400);
         assert_eq!(refused.body["field"], field, "{}", refused.body);
     }
-    let made = server.post(&path, size(json!({ "default_value": 40, "validation": { "min": 4 } }))).await.expect(201);
+    let made = server
+        .post(&path, size(json!({ "default_value": 40, "validation": { "min": 4 } })))
+        .await
+        .expect(201);
     let one = format!("{path}/{}", made.id());
     let broken = server.patch(&one, "*", json!({ "validation": { "min": 41 } })).await.expect(400);
     assert_eq!(broken.body["field"], "default_value");

@@ -29,7 +29,10 @@ async fn an_experiment_has_a_salt_and_runs_through_its_states() {
     ] {
         assert_eq!(server.patch(&item, "*", change).await.expect(409).code(), "wrong_state");
     }
-    server.patch(&item, "*", json!({ "hypothesis": "shorter is better", "goal_event": "order" })).await.expect(200);
+    server
+        .patch(&item, "*", json!({ "hypothesis": "shorter is better", "goal_event": "order" }))
+        .await
+        .expect(200);
     assert!(
         server.post(&format!("{item}/pause"), json!({})).await.expect(200).data()["paused_at"].is_string()
     );

@@ -299,7 +299,8 @@ async fn an_orchestration_is_played_and_started_in_a_conversation() {
     );
     server.post(&format!("{path}/{second}/publish"), json!({})).await.expect(200);
     server.post(&format!("{item}/activate"), json!({})).await.expect(200);
-    let size = json!({ "name": "size", "value_type": "number", "is_required": true, "validation": { "min": 36 } });
+    let size =
+        json!({ "name": "size", "value_type": "number", "is_required": true, "validation": { "min": 36 } });
     server.post(&format!("{item}/variables"), size).await.expect(201);
     let execute = format!("{item}/execute");
     let faulty = server.post(&execute, start.clone()).await.expect(400);

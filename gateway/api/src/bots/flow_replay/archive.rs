@@ -120,7 +120,8 @@ impl Archive {
         }
         let called = self.circumstances.values().flat_map(|circumstances| circumstances.flows.values());
         versions.extend(called.copied());
-        versions.extend(self.circumstances.values().flat_map(|circumstances| circumstances.settings.versions()));
+        versions
+            .extend(self.circumstances.values().flat_map(|circumstances| circumstances.settings.versions()));
         let missing = versions.iter().filter(|version| !self.versions.contains_key(version));
         let missing: Vec<Uuid> = missing.map(|version| version.uuid()).collect();
         for (version, flow, definition) in entity_versions::flows(tx, scope, &missing).await? {
