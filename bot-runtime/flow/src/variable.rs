@@ -135,12 +135,12 @@ impl Validation {
             _ => None,
         };
         let text = value.as_text();
-        !self.min.as_ref().is_some_and(|min| is_below(value, min))
-            && !self.max.as_ref().is_some_and(|max| is_below(max, value))
-            && !(self.integer && value.as_number().is_none_or(|number| number.fract() != 0.0))
-            && !self.min_length.zip(length).is_some_and(|(min, length)| length < min)
-            && !self.max_length.zip(length).is_some_and(|(max, length)| length > max)
-            && !self.pattern.as_ref().zip(text).is_some_and(|(pattern, text)| !pattern.is_match(text))
+        self.min.as_ref().is_none_or(|min| !is_below(value, min))
+            && self.max.as_ref().is_none_or(|max| !is_below(max, value))
+            && (!self.integer || value.as_number().is_some_and(|number| number.fract() == 0.0))
+            && self.min_length.zip(length).is_none_or(|(min, length)| length >= min)
+            && self.max_length.zip(length).is_none_or(|(max, length)| length <= max)
+            && self.pattern.as_ref().zip(text).is_none_or(|(pattern, text)| pattern.is_match(text))
             && (self.one_of.is_empty() || self.one_of.iter().any(|one| is_same(one, value)))
     }
 }

@@ -102,12 +102,11 @@ impl Behaviour for AbSplit {
 
     fn enter(&self, turn: &mut Turn<'_>) -> Result<Move<'_>, Failure> {
         let node = turn.node().id.clone();
-        let variant = match &self.experiment {
-            Some(id) => self.of_experiment(turn, id),
-            None => {
-                let subject = turn.facts().contact_id.to_string();
-                self.choose(self.test.as_deref().unwrap_or_else(|| node.as_str()), &subject)
-            }
+        let variant = if let Some(id) = &self.experiment {
+            self.of_experiment(turn, id)
+        } else {
+            let subject = turn.facts().contact_id.to_string();
+            self.choose(self.test.as_deref().unwrap_or_else(|| node.as_str()), &subject)
         };
         let Some(variant) = variant else { return Err(super::odd_answer()) };
         turn.event(Event::Assigned { node: node.clone(), variant: variant.id.clone() });

@@ -284,8 +284,14 @@ async fn commit(
 }
 
 /// Where a flow has no draft yet, its published version stands for it.
-fn present(kind: &Kind, row: &Row, base: &Held) -> Result<Value, ApiError> {
-    let now = kind.snapshot(row)?;
+async fn present(
+    tx: &mut Tx,
+    caller: &Caller,
+    kind: &Kind,
+    row: &Row,
+    base: &Held,
+) -> Result<Value, ApiError> {
+    let now = kind.snapshot(tx, caller, row).await?;
     let is_empty = now.as_object().is_none_or(Map::is_empty);
     Ok(if is_empty && kind.name == "bot_flow" { base.data.clone() } else { now })
 }
@@ -303,9 +309,9 @@ async fn compare(
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = kind.held(&mut tx, &caller, id, Verb::Read).await?;
     let branch = Branch::held(&mut tx, &caller, &kind, id, branch).await?;
-    tx.commit().await?;
     let (base, head) = (&branch.base, &branch.head);
-    let now = present(&kind, &row, base)?;
+    let now = present(&mut tx, &caller, &kind, &row, base).await?;
+    tx.commit().await?;
     let Merged { conflicts, .. } = join(&base.data, &now, &head.data, &Choices::new());
     Ok(Json(json!({ "data": {
         "base": base.version,
@@ -336,7 +342,7 @@ async fn merge(
     let before = kind.held(&mut tx, &caller, id, Verb::Write).await?;
     let branch = Branch::held(&mut tx, &caller, &kind, id, branch).await?;
     branch.must_be_open()?;
-    let now = present(&kind, &before, &branch.base)?;
+    let now = present(&mut tx, &caller, &kind, &before, &branch.base).await?;
     let Merged { definition, conflicts } = join(&branch.base.data, &now, &branch.head.data, &choices);
     if !conflicts.is_empty() {
         let detail = format!("{} things were changed on both sides; choose a side for each", conflicts.len());

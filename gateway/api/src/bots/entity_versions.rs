@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{diff::difference, flow_checks::reported};
+use super::{diff::difference, flow_checks::reported, orchestration_parts};
 use crate::{
     Api,
     auth::{Caller, bot_of::bot_in},
@@ -33,6 +33,11 @@ use crate::{
     },
     routes::{Access, Operation, Routes},
 };
+
+/// An orchestration, whose versions hold more than its row.
+const ORCHESTRATION: &str = "flow_orchestration";
+/// A trained understanding.
+const MODEL: &str = "nlu_model";
 
 pub(super) const PATH: &str = "/v1/versions/{type}/{id}";
 
@@ -112,20 +117,23 @@ impl Kind {
         let (name, table, area) = match name {
             "bot" => ("bot", &bots::TABLE, Area::Bot),
             "bot_flow" => ("bot_flow", &bot_flows::TABLE, Area::Flow),
-            "flow_orchestration" => ("flow_orchestration", &flow_orchestrations::TABLE, Area::Flow),
+            ORCHESTRATION => (ORCHESTRATION, &flow_orchestrations::TABLE, Area::Flow),
             "agent" => ("agent", &agents::TABLE, Area::Agent),
             "agent_workflow" => ("agent_workflow", &agent_workflows::TABLE, Area::Agent),
             "widget_config" => ("widget_config", &widget_configs::TABLE, Area::Widget),
             "voice_bot" => ("voice_bot", &voice_bots::TABLE, Area::Voice),
             "work_clone" => ("work_clone", &work_clones::TABLE, Area::Clone),
+            // Trainings write it; the thing it belongs to is the bot.
+            MODEL => (MODEL, &bots::TABLE, Area::Nlu),
             "recovery_campaign" => ("recovery_campaign", &recovery_campaigns::TABLE, Area::Recovery),
             _ => return Err(ApiError::NotFound),
         };
         Ok(Self { name, table, area })
     }
 
-    /// What a version of it holds: of a flow its draft, of anything else what people may write.
-    pub(super) fn snapshot(&self, row: &Row) -> Result<Value, ApiError> {
+    /// What a version of it holds: of a flow its draft, of anything else what people may write; of an orchestration its
+    /// transitions and variables, too.
+    pub(super) async fn snapshot(&self, tx: &mut Tx, caller: &Caller, row: &Row) -> Result<Value, ApiError> {
         let mut fields: Map<String, Value> = serde_json::from_str(&row.json).map_err(ApiError::defect)?;
         if self.name == "bot_flow" {
             return Ok(fields.remove("draft_definition").unwrap_or_default());
@@ -133,6 +141,9 @@ impl Kind {
         let written =
             |name: &str| self.table.column(name).is_some_and(|column| column.write == Write::Always);
         fields.retain(|name, _| written(name));
+        if self.name == ORCHESTRATION {
+            fields.extend(orchestration_parts::parts(tx, caller, row.id).await?);
+        }
         Ok(Value::Object(fields))
     }
 
@@ -163,6 +174,9 @@ impl Kind {
         before: &Row,
         data: Value,
     ) -> Result<Row, ApiError> {
+        if let (ORCHESTRATION, Value::Object(data)) = (self.name, &data) {
+            orchestration_parts::restore(api, tx, caller, before.id, data).await?;
+        }
         let mut values = self.restored(data)?;
         if self.name == "bot_flow" {
             reported(Writing { api, tx, caller, before: Some(before), values: &mut values }).await?;
@@ -210,6 +224,22 @@ impl Kind {
         verb: Verb,
     ) -> Result<Row, ApiError> {
         let permission = Permission::new(self.area, verb);
+        let row = self.allowed(tx, caller, id, permission).await?;
+        if self.name == MODEL && verb != Verb::Read {
+            let detail = "a model is made by training, and put in use by `nlu/activate`";
+            return Err(ApiError::conflict("wrong_state", detail));
+        }
+        Ok(row)
+    }
+
+    /// The thing, held, where the caller has the right in all bots or in its own.
+    async fn allowed(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        id: Uuid,
+        permission: Permission,
+    ) -> Result<Row, ApiError> {
         let place = Place { parent: None, id };
         let Err(refusal) = caller.require(permission) else {
             return rows::lock(tx, &caller.scope, self.table, place).await?.ok_or(ApiError::NotFound);
@@ -219,7 +249,7 @@ impl Kind {
         }
         // Somebody who has the right in single bots.
         let Some(row) = rows::lock(tx, &caller.scope, self.table, place).await? else { return Err(refusal) };
-        let bot = if self.name == "bot" { Some(id.into()) } else { bot_in(&fields(&row)?) };
+        let bot = if matches!(self.name, "bot" | MODEL) { Some(id.into()) } else { bot_in(&fields(&row)?) };
         caller.require_in(bot.ok_or(refusal)?, permission)?;
         Ok(row)
     }
@@ -301,7 +331,7 @@ async fn commit(
     }
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = kind.held(&mut tx, &caller, id, Verb::Write).await?;
-    let data = kind.snapshot(&row)?;
+    let data = kind.snapshot(&mut tx, &caller, &row).await?;
     let new = New { data, message, ..New::default() };
     let version = kind.add(&api, &mut tx, &caller, id, new).await?;
     let table = &entity_versions::TABLE;

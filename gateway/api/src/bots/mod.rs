@@ -19,6 +19,7 @@ pub mod flow_transitions;
 pub mod flow_variables;
 pub mod import;
 mod orchestration_checks;
+mod orchestration_parts;
 
 use crate::routes::Routes;
 

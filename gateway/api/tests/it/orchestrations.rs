@@ -64,3 +64,48 @@ async fn a_transition_that_could_not_be_taken_is_refused() {
     made(&server, &intents, json!({ "name": "buy" })).await;
     server.post(&format!("{item}/activate"), json!({})).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_version_of_an_orchestration_brings_its_transitions_and_variables_back() {
+    let server = Server::start().await;
+    let (item, flow) = orchestration(&server).await;
+    let (ways, variables) = (format!("{item}/transitions"), format!("{item}/variables"));
+    let keyword = way(&flow, "on_keyword", &json!({ "keywords": ["help"] }));
+    let first = made(&server, &ways, keyword).await;
+    made(&server, &variables, json!({ "name": "color", "default_value": "red", "is_required": true })).await;
+    let versions =
+        format!("/v1/versions/flow_orchestration/{}", item.trim_start_matches("/v1/orchestrations/"));
+    let version = server.post(&format!("{versions}/commit"), json!({})).await.expect(201);
+    assert_eq!(version.data()["data"]["transitions"][0]["id"], first, "{:?}", version.data());
+    let before = (server.get(&ways).await.expect(200), server.get(&variables).await.expect(200));
+
+    server.patch(&format!("{ways}/{first}"), "*", json!({ "label": "other" })).await.expect(200);
+    made(&server, &ways, way(&flow, "always", &json!({}))).await;
+    let color = before.1.data()[0]["id"].as_str().expect("an id").to_owned();
+    server.delete(&format!("{variables}/{color}")).await.expect(204);
+    server.post(&format!("{versions}/rollback"), json!({ "version": 1 })).await.expect(200);
+
+    let same = |was: &Value, is: &Value| {
+        let (was, is) =
+            (was.as_array().cloned().unwrap_or_default(), is.as_array().cloned().unwrap_or_default());
+        assert_eq!(was.len(), is.len(), "{is:?}");
+        for (was, is) in was.iter().zip(&is) {
+            let names = was.as_object().into_iter().flat_map(|row| row.keys());
+            for name in names.filter(|name| !["created_at", "updated_at"].contains(&name.as_str())) {
+                assert_eq!(was[name], is[name], "{name}");
+            }
+        }
+    };
+    same(before.0.data(), server.get(&ways).await.expect(200).data());
+    same(before.1.data(), server.get(&variables).await.expect(200).data());
+}
+
+#[tokio::test]
+async fn versions_of_a_model_are_read_and_not_written() {
+    let server = Server::start().await;
+    let versions = format!("/v1/versions/nlu_model/{}", server.bot());
+    assert_eq!(server.get(&versions).await.expect(200).data(), &json!([]));
+    assert_eq!(server.post(&format!("{versions}/commit"), json!({})).await.expect(409).code(), "wrong_state");
+    let branch = json!({ "name": "spring" });
+    server.post(&format!("{versions}/branches"), branch).await.expect(409);
+}
