@@ -267,8 +267,8 @@ const fn shows_seen(kind: ChannelKind) -> bool {
 
 /// Whether an experiment counts each conversation of a contact by itself.
 fn tells_conversations_apart(loaded: &Loaded) -> bool {
-    let experiments = loaded.bot.iter().flat_map(|bot| bot.settings.experiments.values());
-    experiments.into_iter().any(|experiment| experiment.unit == Unit::Conversation)
+    let mut experiments = loaded.bot.iter().flat_map(|bot| bot.settings.experiments.values());
+    experiments.any(|experiment| experiment.unit == Unit::Conversation)
 }
 
 /// Who counts once in an experiment.

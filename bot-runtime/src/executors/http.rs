@@ -14,7 +14,7 @@ const BODY_MAX: usize = 128 * 1_024;
 const HEADERS_MAX: usize = 32;
 const HEADER_BYTES_MAX: usize = 2_048;
 /// Most redirects of a call.
-const REDIRECTS_MAX: usize = 5;
+const REDIRECTS_MAX: usize = 3;
 
 /// Calls a service, all its redirects within the time. The answer says what went wrong in words that hold neither the address nor a secret.
 pub(super) async fn call(client: &Client, request: &HttpRequest, seconds: u32, key: &str) -> Answer {

@@ -4,7 +4,6 @@ use std::pin::Pin;
 
 use axum::http::StatusCode;
 use botbuilder_domain::BotId;
-use botbuilder_flow::experiment::Variant;
 use botbuilder_store::{
     bots::{bot_flows, entity_versions},
     table::rows::{self, Place},
@@ -54,33 +53,29 @@ pub(super) fn begun(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<
                     return Err(ApiError::invalid(field, "has both a definition and a version"));
                 }
                 (Some(definition), None) => {
-                    let known: Variant = serde_json::from_value(variant.clone()).map_err(ApiError::defect)?;
+                    let key = variant.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
                     let bot = BotId::new(place.parent.unwrap_or_default());
                     let own = Some(place.id);
                     let report = flow_checks::report(api, tx, caller, bot, own, definition).await?;
                     if report["valid"] != true {
-                        let detail = format!("the definition of the variant `{}` has problems", known.key);
+                        let detail = format!("the definition of the variant `{key}` has problems");
                         let code = "flow_invalid";
                         return Err(ApiError::refused(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
                             .about(format!("{field}.definition"))
                             .with(json!({ "problems": report["problems"] })));
                     }
                     let name = row.get("name").and_then(Value::as_str).unwrap_or_default();
-                    let message = Some(format!("experiment {name}: variant {}", known.key));
+                    let message = Some(format!("experiment {name}: variant {key}"));
                     let definition = &declared(tx, caller, place.id, definition).await?;
                     let new = NewVersion { flow: place.id, definition, message };
                     write_version(api, tx, caller, new).await?.id
                 }
                 (None, Some(version)) => {
                     let field = format!("{field}.version");
+                    // No version has the number 0.
                     let number = version.as_i64().and_then(|number| i32::try_from(number).ok());
-                    let held = entity_versions::held(
-                        tx,
-                        &caller.scope,
-                        "bot_flow",
-                        place.id,
-                        Some(number.unwrap_or_default()),
-                    );
+                    let number = Some(number.unwrap_or_default());
+                    let held = entity_versions::held(tx, &caller.scope, "bot_flow", place.id, number);
                     held.await?.ok_or_else(|| ApiError::invalid(field, "there is no such version"))?.id
                 }
                 (None, None) => continue,
