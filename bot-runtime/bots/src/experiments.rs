@@ -30,7 +30,7 @@ pub(crate) fn running(bot: BotId, row: Running) -> Option<(String, Experiment)> 
         match row.target_type.as_str() {
             "message" => variant.parts = parts(bot, &variant.key, &config),
             "flow" => {
-                variant.version = config.get("version_id").and_then(|id| Deserialize::deserialize(id).ok())
+                variant.version = config.get("version_id").and_then(|id| Deserialize::deserialize(id).ok());
             }
             _ => {}
         }
@@ -132,6 +132,7 @@ impl Judged {
 
 #[cfg(test)]
 mod tests {
+    use botbuilder_domain::VersionId;
     use serde_json::json;
 
     use super::*;
@@ -170,7 +171,7 @@ mod tests {
         let (_, run) =
             running(bot, row("flow", [json!({}), json!({ "version_id": version, "definition": {} })]))
                 .unwrap();
-        let versions: Vec<_> = run.variants.iter().map(|one| one.version.map(|id| id.uuid())).collect();
+        let versions: Vec<_> = run.variants.iter().map(|one| one.version.map(VersionId::uuid)).collect();
         assert_eq!((versions, run.message, run.flow.is_some()), (vec![None, Some(version)], None, true));
     }
 }

@@ -36,7 +36,7 @@ fn reasons(sprint: &Sprint) -> Vec<Reason> {
 }
 
 /// Asks by a node of this kind, and says what it got.
-fn asking(kind: &str, mut data: Json, variable: Json) -> Json {
+fn asking(kind: &str, mut data: Json, variable: &Json) -> Json {
     data["variable"] = variable["name"].clone();
     json!({
         "schema": 1,
@@ -55,7 +55,7 @@ fn asking(kind: &str, mut data: Json, variable: Json) -> Json {
     })
 }
 
-fn size(rules: Json) -> Json {
+fn size(rules: &Json) -> Json {
     json!({ "name": "size", "type": "number", "validation": rules })
 }
 
@@ -66,7 +66,7 @@ fn who_answers_against_the_rules_of_a_variable_is_asked_again() {
         ("question", json!({ "text": "Size?", "retry_text": "From 36 to 46." })),
         ("input", json!({ "text": "Size?", "format": "number", "retry_text": "From 36 to 46." })),
     ] {
-        let definition = asking(kind, data, size(rules.clone()));
+        let definition = asking(kind, data, &size(&rules));
         let bot = Bot::new(version(1), &definition, Settings::default()).unwrap();
         let mut session = step(&bot, Session::default(), Input::text("hi"), NOW).session;
         for (answer, said) in [("35", "From 36 to 46."), ("40.5", "From 36 to 46."), ("40", "got 40")] {
@@ -86,7 +86,7 @@ fn a_node_that_sets_what_breaks_the_rules_fails() {
             { "id": "set", "type": "set_variable", "data": { "name": "size", "value": 7 } },
         ],
         "edges": [{ "source": "start", "target": "set" }],
-        "variables": [size(json!({ "one_of": [36, 38] }))],
+        "variables": [size(&json!({ "one_of": [36, 38] }))],
     });
     let bot = Bot::new(version(1), &definition, Settings::default()).unwrap();
     assert_eq!(reasons(&step(&bot, Session::default(), Input::text("hi"), NOW)), [Reason::Invalid]);
