@@ -54,6 +54,8 @@ pub(crate) fn converse(
         locale: contact.locale.clone(),
         channel: envelope.kind,
         attributes: attributes(loaded),
+        // An event of its own may bring it.
+        given: botbuilder_flow::Value::Null,
     };
     contact.inbound = i32::from(received.is_some());
     if received.is_some() {
