@@ -63,7 +63,7 @@ pub(crate) fn converse(
         let written = envelope.body.occurred_at.map_or(now, |at| at.min(now));
         contact.window_until = reply_window(envelope.kind).map(|window| written + window);
         if contact.window_until.is_some() {
-            turn.heard = heard(job, &contact);
+            turn.heard = heard(job, loaded);
         }
     }
 

@@ -16,7 +16,7 @@ use botbuilder_store::{
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::{Runtime, batch::Job, stored};
+use crate::{Runtime, batch::Job, contact::asked_for, stored};
 
 /// What is known about a job's surroundings.
 #[derive(Default)]
@@ -83,14 +83,10 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
 
     let lookups: Vec<Lookup> = jobs
         .iter()
-        .map(|job| {
-            let sender = &job.envelope.body.sender;
-            Lookup {
-                channel: job.envelope.channel,
-                external_id: sender.address.clone(),
-                alt_external_id: sender.alt_address.clone(),
-                thread: job.envelope.body.thread.clone(),
-            }
+        .map(|job| Lookup {
+            channel: job.envelope.channel,
+            addresses: asked_for(job.envelope.kind, &job.envelope.body.sender),
+            thread: job.envelope.body.thread.clone(),
         })
         .collect();
     let known = conversations::find_many(&mut tx, scope, &lookups).await?;

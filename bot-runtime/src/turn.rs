@@ -26,6 +26,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     INBOUND, Options,
     batch::Job,
+    contact::learned,
     converse::converse,
     load::{Loaded, note_joining, reference_key},
     notices::notice,
@@ -124,7 +125,8 @@ pub fn decide(
     ids: &dyn Ids,
     now: DateTime<Utc>,
 ) -> Result<Turn, Error> {
-    let mut turn = Turn { keys: vec![event_key(job, None)], ..Turn::default() };
+    let addresses = learned(job, loaded);
+    let mut turn = Turn { keys: vec![event_key(job, None)], addresses, ..Turn::default() };
     if options.keep_webhooks {
         turn.webhook = job.webhook.as_deref().map(|body| webhook(job, body, ids));
     }

@@ -17,6 +17,7 @@ use botbuilder_stream::Position;
 use uuid::Uuid;
 
 use super::*;
+use crate::contact::asked_for;
 
 /// A world of one channel and one person.
 struct World {
@@ -79,6 +80,8 @@ impl World {
             contact: self.contact,
             external_id: address.to_owned(),
             alt_external_id: second.map(str::to_owned),
+            more: Vec::new(),
+            elsewhere: Vec::new(),
             display_name: None,
             locale: None,
             attributes: json!({}),
@@ -173,6 +176,38 @@ fn a_report_that_names_both_addresses_makes_the_second_known() {
     {
         assert!(reported(loaded).is_empty());
     }
+}
+
+#[test]
+fn whatever_names_both_addresses_of_a_contact_makes_one_of_those_that_stand_under_them() {
+    let world = World::new(ChannelKind::Whatsapp);
+    let both = Sender { alt_address: Some("5215512345678".to_owned()), ..sender("MX.abc") };
+    assert_eq!(
+        asked_for(ChannelKind::Whatsapp, &both),
+        ["MX.abc", "5215512345678", "525512345678"],
+        "somebody may stand under the number as it was spelled before"
+    );
+    // The same digits are the number of a chat elsewhere.
+    assert_eq!(asked_for(ChannelKind::Telegram, &sender("525512345678")), ["525512345678"]);
+
+    let job = world.job(both, says("hello"));
+    let also = |address: &str| (world.contact, Change::Also(address.to_owned()));
+    let turn = world.decide(&job, &world.known("525512345678", None));
+    assert_eq!(turn.addresses, [also("MX.abc"), also("5215512345678")]);
+    let contact = turn.contact.unwrap();
+    assert_eq!((contact.external_id.as_str(), contact.alt_external_id), ("525512345678", None));
+
+    let mut loaded = world.known("MX.abc", Some("5215512345678"));
+    assert_eq!(world.decide(&job, &loaded).addresses, []);
+    if let Some(known) = &mut loaded.known {
+        known.more = vec!["4900".to_owned()];
+        known.elsewhere = vec!["525512345678".to_owned()];
+    }
+    let turn = world.decide(&job, &loaded);
+    assert_eq!(turn.addresses, [also("525512345678")]);
+    let held = |address: &str| ConversationKey::new(job.envelope.channel, address).as_str().to_owned();
+    let under: Vec<String> = turn.heard.into_iter().map(|heard| heard.held_under).collect();
+    assert_eq!(under, ["MX.abc", "5215512345678", "4900", "525512345678"].map(held));
 }
 
 #[test]

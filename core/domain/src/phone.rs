@@ -47,6 +47,32 @@ pub fn canonical(digits: &str) -> String {
     digits.to_owned()
 }
 
+/// The other spellings of a number that networks and people use, the canonical one first; none where it has one spelling.
+pub fn other_spellings(digits: &str) -> Vec<String> {
+    let canonical = canonical(digits);
+    let is_long = canonical.len() == 13;
+    let others = if let Some(number) = canonical.strip_prefix("521").filter(|_| is_long) {
+        vec![format!("52{number}")]
+    } else if let Some(number) = canonical.strip_prefix("549").filter(|_| is_long) {
+        let with_15 = |length: usize| {
+            let (area, rest) = number.split_at_checked(length)?;
+            Some(format!("54{area}15{rest}"))
+        };
+        let lengths = if number.starts_with("11") { 2..=2 } else { 3..=4 };
+        std::iter::once(format!("54{number}")).chain(lengths.filter_map(with_15)).collect()
+    } else if let Some((area, number)) =
+        canonical.strip_prefix("55").filter(|_| is_long).and_then(|number| number.split_at_checked(2))
+        && let Some(number) =
+            number.strip_prefix('9').filter(|number| number.starts_with(['6', '7', '8', '9']))
+    {
+        vec![format!("55{area}{number}")]
+    } else {
+        Vec::new()
+    };
+    let is_other = |spelling: &String| spelling != digits && self::canonical(spelling) == canonical;
+    std::iter::once(canonical.clone()).chain(others).filter(is_other).collect()
+}
+
 /// An Argentine number without the 15 behind its area, which has two to four digits; the one of two is Buenos Aires.
 fn without_15(number: &str) -> Option<String> {
     let lengths = if number.starts_with("11") { 2..=2 } else { 3..=4 };
@@ -107,6 +133,22 @@ mod tests {
             for spelling in spellings {
                 assert_eq!(canonical(spelling), expected, "{spelling}");
                 assert_eq!(canonical(&canonical(spelling)), expected, "{spelling}, twice");
+                let others = other_spellings(spelling);
+                for other in spellings.iter().filter(|other| *other != spelling) {
+                    assert!(others.iter().any(|known| known == other), "{other} of {spelling}: {others:?}");
+                }
+                assert!(!others.iter().any(|other| other == spelling), "{others:?}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        /// Whichever spelling a contact stands under, each of the others leads there and to nobody else.
+        #[test]
+        fn other_spellings_are_of_the_same_number(country in "52|54|55|1|49", number in "[0-9]{8,12}") {
+            let digits = format!("{country}{number}");
+            for other in other_spellings(&digits) {
+                proptest::prop_assert_eq!(canonical(&other), canonical(&digits), "{} of {}", other, digits);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Files of people, from their network to the store; files of ours, from the store to the networks. What a network
 //! sends in the place of a file is in `strange_files.rs`.
 
+use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_media::reference;
 use botbuilder_testkit::{
     fake::{File, whatsapp::SIGNATURE_HEADER},
@@ -57,6 +58,38 @@ async fn files_of_every_network_are_kept_once() {
     }
     assert!(digests.iter().all(|digest| *digest == digests[0]));
     assert_eq!(is_kept(&platform, digests[0]).await, PNG);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_that_a_colleague_sent_from_the_phone_is_kept_as_well() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    // The fake gives a file out by its id, whoever sent it.
+    let id = acme.whatsapp.say_file("491701", picture(), None).await.expect("a webhook");
+    arrived(&platform).await;
+    platform.settled().await;
+    let echo = json!({
+        "from": "15550783881", "to": "491701", "id": "wamid.phone", "type": "image",
+        "timestamp": SystemClock.now().timestamp().to_string(), "image": { "id": id, "mime_type": "image/png" },
+    });
+    let (body, _) = acme.notification(&json!({ "message_echoes": [echo] }));
+    let body = body.replace(r#""field":"messages""#, r#""field":"smb_message_echoes""#);
+    let signature = acme.sign(body.as_bytes());
+    let answer = platform.post(&acme.whatsapp_path(), &[(SIGNATURE_HEADER, &signature)], &body).await;
+    assert_eq!(answer.status, 200);
+    let row = eventually("the colleague's file", async || {
+        let sent = "SELECT media, status, sender_type FROM channel_messages \
+                    WHERE provider_message_id = 'wamid.phone' AND media <> '[]'";
+        platform.rows(sent).await.pop()
+    })
+    .await;
+    assert_eq!(row["media"][0]["status"], "stored", "{row}");
+    assert_eq!((row["status"].as_str(), row["sender_type"].as_str()), (Some("sent"), Some("agent")));
+    assert_eq!(is_kept(&platform, &row["media"][0]["sha256"]).await, PNG);
+    // What we send ourselves is not fetched from anywhere.
+    let ours = "SELECT count(*) FROM channel_messages WHERE direction = 'outbound' AND sender_type = 'bot' \
+                AND media <> '[]'";
+    assert_eq!(platform.count(ours).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,8 +15,8 @@ pub enum To {
     Address {
         /// As a new contact is kept.
         address: String,
-        /// Another spelling of it, under which a contact may be known from before.
-        alternative: Option<String>,
+        /// Other spellings of it, under which a contact may be known from before.
+        alternatives: Vec<String>,
     },
 }
 
@@ -45,20 +45,26 @@ pub async fn recipients(
     channel: ChannelId,
     to: &[To],
 ) -> Result<Vec<Option<Recipient>>, Error> {
-    let contacts: Vec<Option<Uuid>> =
-        to.iter().map(|to| if let To::Contact(id) = to { Some(*id) } else { None }).collect();
-    let (addresses, alternatives): (Vec<Option<&str>>, Vec<Option<&str>>) = to
-        .iter()
-        .map(|to| match to {
-            To::Address { address, alternative } => (Some(address.as_str()), alternative.as_deref()),
-            To::Contact(_) => (None, None),
-        })
-        .unzip();
+    // A row for each address that is asked for.
+    let (mut places, mut contacts, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, to) in to.iter().enumerate() {
+        let mut ask = |contact: Option<Uuid>, address: Option<&str>| {
+            places.push(place);
+            contacts.push(contact);
+            addresses.push(address.map(str::to_owned));
+        };
+        match to {
+            To::Contact(id) => ask(Some(*id), None),
+            To::Address { address, alternatives } => {
+                [address].into_iter().chain(alternatives).for_each(|address| ask(None, Some(address)));
+            }
+        }
+    }
     let rows = sqlx::query!(
         r#"
         SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.consent AS "consent!",
                c.blocked_at IS NOT NULL AS "blocked!", c.window_until, v.id AS "conversation?"
-        FROM unnest($3::uuid[], $4::text[], $5::text[]) WITH ORDINALITY AS k(contact, address, alternative, ord)
+        FROM unnest($3::uuid[], $4::text[]) WITH ORDINALITY AS k(contact, address, ord)
         CROSS JOIN LATERAL (
             SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
             WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.id = k.contact AND c.deleted_at IS NULL
@@ -70,30 +76,28 @@ pub async fn recipients(
             WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.alt_external_id = k.address
               AND c.deleted_at IS NULL
             UNION ALL
-            SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.external_id = k.alternative
-              AND c.deleted_at IS NULL
-            UNION ALL
-            SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = $2 AND c.alt_external_id = k.alternative
-              AND c.deleted_at IS NULL
+            SELECT c.id, c.external_id, c.consent, c.blocked_at, c.window_until
+            FROM channel_contact_addresses a
+            JOIN channel_contacts c ON c.organization_id = $1 AND c.id = a.contact_id AND c.deleted_at IS NULL
+            WHERE a.organization_id = $1 AND a.channel_id = $2 AND a.external_id = k.address
             LIMIT 1
         ) c
         LEFT JOIN conversations v ON v.organization_id = $1 AND v.channel_id = $2 AND v.contact_id = c.id
              AND v.thread_ref = '' AND v.status <> 'closed'
+        ORDER BY k.ord
         "#,
         scope.org().uuid(),
         channel.uuid(),
         &contacts as &[Option<Uuid>],
-        &addresses as &[Option<&str>],
-        &alternatives as &[Option<&str>],
+        &addresses as &[Option<String>],
     )
     .fetch_all(&mut *tx.inner)
     .await?;
     let mut found: Vec<Option<Recipient>> = vec![None; to.len()];
     for row in rows {
-        let place = usize::try_from(row.ord - 1).ok().and_then(|index| found.get_mut(index));
-        if let Some(place) = place {
+        let place = usize::try_from(row.ord - 1).ok().and_then(|index| places.get(index));
+        // The first of the spellings that is known decides.
+        if let Some(place @ None) = place.and_then(|place| found.get_mut(*place)) {
             *place = Some(Recipient {
                 contact: row.contact.into(),
                 address: row.external_id,

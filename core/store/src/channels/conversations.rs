@@ -15,10 +15,8 @@ use crate::{Error, OrgScope, Tx};
 pub struct Lookup {
     /// The channel.
     pub channel: ChannelId,
-    /// The contact's address.
-    pub external_id: String,
-    /// A second address of the same person.
-    pub alt_external_id: Option<String>,
+    /// The addresses that the contact may stand under; the first that is known decides.
+    pub addresses: Vec<String>,
     /// The thread within the address.
     pub thread: String,
 }
@@ -32,6 +30,10 @@ pub struct Known {
     pub external_id: String,
     /// The other address.
     pub alt_external_id: Option<String>,
+    /// Further addresses.
+    pub more: Vec<String>,
+    /// The addresses of the question under which somebody else stands: the same person, kept as another contact.
+    pub elsewhere: Vec<String>,
     /// The name as it is shown.
     pub display_name: Option<String>,
     /// The language.
@@ -42,6 +44,18 @@ pub struct Known {
     pub blocked_by_us: bool,
     /// The open conversation, if there is one.
     pub conversation: Option<Open>,
+}
+
+impl Known {
+    /// Whether the contact is found by this address.
+    pub fn is_at(&self, address: &str) -> bool {
+        self.addresses().any(|known| known == address)
+    }
+
+    /// Every address of the contact, the one of its row first.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        [&self.external_id].into_iter().chain(&self.alt_external_id).chain(&self.more).map(String::as_str)
+    }
 }
 
 /// An open conversation.
@@ -76,46 +90,52 @@ pub async fn find_many(
     scope: &OrgScope,
     lookups: &[Lookup],
 ) -> Result<Vec<Option<Known>>, Error> {
-    let channels: Vec<Uuid> = lookups.iter().map(|lookup| lookup.channel.uuid()).collect();
-    let external: Vec<&str> = lookups.iter().map(|lookup| lookup.external_id.as_str()).collect();
-    let alternative: Vec<Option<&str>> =
-        lookups.iter().map(|lookup| lookup.alt_external_id.as_deref()).collect();
-    let threads: Vec<&str> = lookups.iter().map(|lookup| lookup.thread.as_str()).collect();
+    // A row for each address that is asked for.
+    let mut places = Vec::with_capacity(lookups.len());
+    let mut channels: Vec<Uuid> = Vec::with_capacity(lookups.len());
+    let mut addresses: Vec<&str> = Vec::with_capacity(lookups.len());
+    let mut threads: Vec<&str> = Vec::with_capacity(lookups.len());
+    for (place, lookup) in lookups.iter().enumerate() {
+        for address in &lookup.addresses {
+            places.push(place);
+            channels.push(lookup.channel.uuid());
+            addresses.push(address);
+            threads.push(&lookup.thread);
+        }
+    }
     let rows = sqlx::query!(
         r#"
         SELECT k.ord AS "ord!", c.id AS "contact!", c.external_id AS "external_id!", c.alt_external_id,
+               ARRAY(SELECT a.external_id FROM channel_contact_addresses a
+                     WHERE a.organization_id = $1 AND a.contact_id = c.id) AS "more!",
                c.display_name, c.locale,
                c.attributes AS "attributes!", c.blocked_by IS NOT DISTINCT FROM 'us' AS "blocked_by_us!",
                v.id AS "conversation?", v.mode AS "mode?", v.active_version_id,
                v.runtime_state AS "state?", v.state_version AS "state_version?", v.state_stream, v.state_offset,
                v.next_timer_at, v.recorded_version, v.recorded_since
-        FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[])
-             WITH ORDINALITY AS k(channel, external, alternative, thread, ord)
+        FROM unnest($2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY AS k(channel, address, thread, ord)
         CROSS JOIN LATERAL (
             SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
             FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.external
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.address
             UNION ALL
             SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
             FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.external
+            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.address
             UNION ALL
             SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
-            FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.external_id = k.alternative
-            UNION ALL
-            SELECT c.id, c.external_id, c.alt_external_id, c.display_name, c.locale, c.attributes, c.blocked_by
-            FROM channel_contacts c
-            WHERE c.organization_id = $1 AND c.channel_id = k.channel AND c.alt_external_id = k.alternative
+            FROM channel_contact_addresses a
+            JOIN channel_contacts c ON c.organization_id = $1 AND c.id = a.contact_id
+            WHERE a.organization_id = $1 AND a.channel_id = k.channel AND a.external_id = k.address
             LIMIT 1
         ) c
         LEFT JOIN conversations v ON v.organization_id = $1 AND v.channel_id = k.channel
              AND v.contact_id = c.id AND v.thread_ref = k.thread AND v.status <> 'closed'
+        ORDER BY k.ord
         "#,
         scope.org().uuid(),
         &channels,
-        &external as &[&str],
-        &alternative as &[Option<&str>],
+        &addresses as &[&str],
         &threads as &[&str],
     )
     .fetch_all(&mut *tx.inner)
@@ -123,9 +143,19 @@ pub async fn find_many(
 
     let mut found: Vec<Option<Known>> = vec![None; lookups.len()];
     for row in rows {
-        let Some(place) = usize::try_from(row.ord - 1).ok().and_then(|index| found.get_mut(index)) else {
+        let asked = usize::try_from(row.ord - 1).ok();
+        let asked = asked.and_then(|index| Some((*places.get(index)?, *addresses.get(index)?)));
+        let Some((Some(place), address)) = asked.map(|(place, address)| (found.get_mut(place), address))
+        else {
             continue;
         };
+        // The first address has decided.
+        if let Some(known) = place {
+            if known.contact != row.contact.into() {
+                known.elsewhere.push(address.to_owned());
+            }
+            continue;
+        }
         let conversation = match (row.conversation, row.mode, row.state, row.state_version) {
             (Some(id), Some(mode), Some(state), Some(state_version)) => Some(Open {
                 id: id.into(),
@@ -145,6 +175,8 @@ pub async fn find_many(
             contact: row.contact.into(),
             external_id: row.external_id,
             alt_external_id: row.alt_external_id,
+            more: row.more,
+            elsewhere: Vec::new(),
             display_name: row.display_name,
             locale: row.locale,
             attributes: row.attributes,

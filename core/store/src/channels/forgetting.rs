@@ -29,8 +29,10 @@ pub(super) async fn contact(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Res
         UPDATE channel_webhooks w SET payload = '{}'
         FROM channel_contacts c
         WHERE c.organization_id = $1 AND c.id = $2 AND w.organization_id = $1 AND w.channel_id = c.channel_id
-          AND jsonb_path_exists(w.payload, '$.** ? (@ == $a || @ == $b || @ == $n)', jsonb_build_object(
-                'a', c.external_id, 'b', coalesce(c.alt_external_id, c.external_id),
+          AND jsonb_path_exists(w.payload, '$.** ? (@ == $a[*] || @ == $n)', jsonb_build_object(
+                'a', to_jsonb(array_remove(ARRAY[c.external_id, c.alt_external_id], NULL) || ARRAY(
+                         SELECT a.external_id FROM channel_contact_addresses a
+                         WHERE a.organization_id = $1 AND a.contact_id = c.id)),
                 'n', CASE WHEN c.external_id ~ '^-?[0-9]{1,18}$' THEN to_jsonb(c.external_id::numeric)
                           ELSE to_jsonb(c.external_id) END))
         "#,

@@ -92,6 +92,13 @@ pub async fn erase(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Result<Optio
     if erased.rows_affected() == 0 {
         return Ok(None);
     }
+    sqlx::query!(
+        "DELETE FROM channel_contact_addresses WHERE organization_id = $1 AND contact_id = $2",
+        scope.org().uuid(),
+        id.uuid(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
     let messages = sqlx::query!(
         r#"
         UPDATE channel_messages

@@ -25,7 +25,8 @@ pub struct Awaited {
     pub payload: Value,
 }
 
-/// Takes the message whose file has been due the longest, of an organization that is not `busy`. Whoever takes it has until
+/// Takes the message whose file has been due the longest, of an organization that is not `busy`: one that came in, or that
+/// a person of ours sent from another place, which alone goes out with an instant of the provider's. Whoever takes it has until
 /// `until`. Needs [`crate::Store::begin_worker`].
 #[tracing::instrument(level = "debug", name = "store.media.claim", skip_all)]
 pub async fn claim(
@@ -40,8 +41,8 @@ pub async fn claim(
         UPDATE channel_messages m SET attempts = m.attempts + 1, next_attempt_at = $2
         FROM (
             SELECT id, created_at FROM channel_messages
-            WHERE direction = 'inbound' AND kind IN ('image', 'video', 'audio', 'document', 'sticker')
-              AND media = '[]' AND redacted_at IS NULL AND coalesce(next_attempt_at, created_at) <= $1
+            WHERE (direction = 'inbound' OR provider_ts IS NOT NULL)
+              AND kind IN ('image', 'video', 'audio', 'document', 'sticker') AND media = '[]' AND redacted_at IS NULL AND coalesce(next_attempt_at, created_at) <= $1
               AND organization_id <> ALL($3)
             ORDER BY coalesce(next_attempt_at, created_at) LIMIT 1 FOR UPDATE SKIP LOCKED
         ) due

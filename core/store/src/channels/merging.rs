@@ -1,8 +1,9 @@
 //! Contacts that are one person: which may be, and how two become one.
 
-use botbuilder_domain::ContactId;
+use botbuilder_domain::{ChannelId, ContactId};
 use serde_json::Value;
 
+use super::addresses;
 use crate::{Error, OrgScope, Tx};
 
 /// What became of two contacts.
@@ -43,7 +44,7 @@ pub async fn suggestions(tx: &mut Tx, scope: &OrgScope, id: ContactId) -> Result
 }
 
 /// Makes two contacts one. `keep` gets what it lacks from `other`; a refusal of messages by either holds. On one channel
-/// the other's conversations and messages move, its address becomes the second one, and it is marked deleted.
+/// the other's conversations and messages move, all its addresses lead to `keep`, and it is marked deleted.
 #[tracing::instrument(level = "debug", name = "store.merging.merge", skip_all)]
 pub async fn merge(
     tx: &mut Tx,
@@ -55,7 +56,7 @@ pub async fn merge(
     // Both are held in the order of their ids, so that two merges of one pair wait for each other.
     let held = sqlx::query!(
         r#"
-        SELECT id, channel_id, external_id, customer_ref FROM channel_contacts
+        SELECT id, channel_id, external_id, alt_external_id, customer_ref FROM channel_contacts
         WHERE organization_id = $1 AND id = ANY($2) AND deleted_at IS NULL ORDER BY id FOR UPDATE
         "#,
         org,
@@ -112,7 +113,7 @@ pub async fn merge(
     )
     .execute(&mut *tx.inner)
     .await?;
-    // The address has to be free before the contact that is kept can take it.
+    // Addresses have to be free before the contact that is kept can take them.
     let before = sqlx::query!(
         r#"
         UPDATE channel_contacts SET external_id = 'merged:' || id, alt_external_id = NULL, deleted_at = now()
@@ -129,24 +130,22 @@ pub async fn merge(
     sqlx::query!(
         r#"
         UPDATE channel_contacts SET
-            alt_external_id = coalesce(alt_external_id, $3),
-            display_name = coalesce(display_name, $4), username = coalesce(username, $5), phone = coalesce(phone, $6),
-            email = coalesce(email, $7::text::citext), avatar_url = coalesce(avatar_url, $8),
-            locale = coalesce(locale, $9), timezone = coalesce(timezone, $10),
-            tags = ARRAY(SELECT DISTINCT tag FROM unnest(tags || $11::text[]) tag ORDER BY tag),
-            attributes = $12 || attributes, customer_ref = coalesce(customer_ref, $13),
-            consent = CASE WHEN 'opted_out' IN (consent, $14) THEN 'opted_out'
-                           WHEN 'opted_in' IN (consent, $14) THEN 'opted_in' ELSE consent END,
-            consent_at = greatest(consent_at, $15), blocked_at = coalesce(blocked_at, $16),
-            blocked_by = CASE WHEN 'us' IN (blocked_by, $23) THEN 'us' ELSE coalesce(blocked_by, $23) END,
-            first_seen_at = least(first_seen_at, $17), last_seen_at = greatest(last_seen_at, $18),
-            last_inbound_at = greatest(last_inbound_at, $19), window_until = greatest(window_until, $20),
-            inbound_count = inbound_count + $21, outbound_count = outbound_count + $22
+            display_name = coalesce(display_name, $3), username = coalesce(username, $4), phone = coalesce(phone, $5),
+            email = coalesce(email, $6::text::citext), avatar_url = coalesce(avatar_url, $7),
+            locale = coalesce(locale, $8), timezone = coalesce(timezone, $9),
+            tags = ARRAY(SELECT DISTINCT tag FROM unnest(tags || $10::text[]) tag ORDER BY tag),
+            attributes = $11 || attributes, customer_ref = coalesce(customer_ref, $12),
+            consent = CASE WHEN 'opted_out' IN (consent, $13) THEN 'opted_out'
+                           WHEN 'opted_in' IN (consent, $13) THEN 'opted_in' ELSE consent END,
+            consent_at = greatest(consent_at, $14), blocked_at = coalesce(blocked_at, $15),
+            blocked_by = CASE WHEN 'us' IN (blocked_by, $22) THEN 'us' ELSE coalesce(blocked_by, $22) END,
+            first_seen_at = least(first_seen_at, $16), last_seen_at = greatest(last_seen_at, $17),
+            last_inbound_at = greatest(last_inbound_at, $18), window_until = greatest(window_until, $19),
+            inbound_count = inbound_count + $20, outbound_count = outbound_count + $21
         WHERE organization_id = $1 AND id = $2
         "#,
         org,
         keep.uuid(),
-        gone.external_id,
         before.display_name,
         before.username,
         before.phone,
@@ -170,5 +169,17 @@ pub async fn merge(
     )
     .execute(&mut *tx.inner)
     .await?;
+    sqlx::query!(
+        "UPDATE channel_contact_addresses SET contact_id = $2 WHERE organization_id = $1 AND contact_id = $3",
+        org,
+        keep.uuid(),
+        other.uuid(),
+    )
+    .execute(&mut *tx.inner)
+    .await?;
+    let channel = ChannelId::new(gone.channel_id);
+    for address in [&gone.external_id].into_iter().chain(&gone.alt_external_id) {
+        addresses::add(tx, scope, channel, keep, address).await?;
+    }
     Ok(Merged::Moved)
 }

@@ -64,8 +64,7 @@ impl Shop {
     async fn known(&self, address: &str) -> Option<Known> {
         let lookup = Lookup {
             channel: ChannelId::new(self.rows.channel),
-            external_id: address.to_owned(),
-            alt_external_id: None,
+            addresses: vec![address.to_owned()],
             thread: String::new(),
         };
         let mut tx = self.store.begin(&self.scope).await.unwrap();

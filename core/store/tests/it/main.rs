@@ -1,6 +1,7 @@
 //! The schema, held against a real server: every line of the checklist in the data dictionary, and what its triggers,
 //! policies and functions promise. Each test has a database of its own.
 
+mod addresses;
 mod attempts;
 mod audit;
 mod changes;

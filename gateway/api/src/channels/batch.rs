@@ -147,7 +147,7 @@ async fn send(
         let to = match (one.contact_id, one.to) {
             (Some(contact), None) => To::Contact(contact),
             (None, Some(address)) if (1..=128).contains(&address.chars().count()) => {
-                To::Address { address, alternative: None }
+                To::Address { address, alternatives: Vec::new() }
             }
             _ => return Err(ApiError::invalid(field, "either contact_id or to (an address) must be there")),
         };
@@ -156,8 +156,8 @@ async fn send(
     let mut tx = api.store.begin(&caller.scope).await?;
     let over = channel(&api, &mut tx, &caller, batch.channel_id).await?;
     for Wanted { to, .. } in &mut wanted {
-        if let To::Address { address, alternative } = to {
-            (*address, *alternative) = spelled(over.kind, address);
+        if let To::Address { address, alternatives } = to {
+            (*address, *alternatives) = spelled(over.kind, address);
         }
     }
     limits::messages(&api, &mut tx, &caller.scope, wanted.len()).await?;
@@ -208,14 +208,14 @@ async fn channel(api: &Api, tx: &mut Tx, caller: &Caller, id: ChannelId) -> Resu
     })
 }
 
-/// An address as contacts are kept, and another spelling under which one may be known from before. WhatsApp's numbers are
-/// typed with a plus and spaces, and in some countries with or without digits that the network adds.
-pub(super) fn spelled(kind: ChannelKind, address: &str) -> (String, Option<String>) {
+/// An address as contacts are kept, and the other spellings under which one may be known from before. WhatsApp's numbers
+/// are typed with a plus and spaces, and in some countries with or without digits that the network adds.
+pub(super) fn spelled(kind: ChannelKind, address: &str) -> (String, Vec<String>) {
     let digits = (kind == ChannelKind::Whatsapp).then(|| phone::digits(address)).flatten();
-    let Some(digits) = digits else { return (address.to_owned(), None) };
+    let Some(digits) = digits else { return (address.to_owned(), Vec::new()) };
     let canonical = phone::canonical(&digits);
-    let other = if canonical == digits { None } else { Some(digits) };
-    (canonical, other)
+    let others = phone::other_spellings(&canonical);
+    (canonical, others)
 }
 
 /// The recipients of the messages, in order. Addresses that were not known become contacts, and who has no open

@@ -7,6 +7,7 @@ use botbuilder_domain::ChannelKind;
 use botbuilder_store::{
     Tx,
     channels::{
+        addresses,
         batches::{self, To},
         channel_contacts::TABLE,
         channel_messages, channels, conversations,
@@ -165,15 +166,18 @@ fn spelled(writing: Writing<'_>) -> Pin<Box<dyn Future<Output = Result<(), ApiEr
         let Some(kind) = ChannelKind::parse(&word(&fields(&row)?, "type")) else { return Ok(()) };
         for name in ["external_id", "alt_external_id"] {
             let typed = word(values, name);
-            let (address, alternative) = batch::spelled(kind, &typed);
-            if address == typed {
+            if typed.is_empty() {
                 continue;
             }
-            values.insert(name.to_owned(), json!(address));
-            let to = To::Address { address, alternative };
+            let (address, alternatives) = batch::spelled(kind, &typed);
+            if address != typed {
+                values.insert(name.to_owned(), json!(address));
+            }
+            let to = To::Address { address, alternatives };
             let known = batches::recipients(tx, &caller.scope, channel.into(), &[to]).await?;
             if known.first().is_some_and(Option::is_some) {
-                let detail = format!("{name}: is taken: there is one with this number in another spelling");
+                let detail =
+                    format!("{name}: is taken: there is a contact with this address, or spelling of it");
                 return Err(ApiError::conflict("taken", detail).about(name));
             }
         }
@@ -297,12 +301,15 @@ pub(super) async fn rows_of(
 async fn export(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
     let mut tx = api.store.begin(&caller.scope).await?;
     let row = rows::get(&mut tx, &caller.scope, &TABLE, at(id), None).await?.ok_or(ApiError::NotFound)?;
+    let addresses = addresses::of(&mut tx, &caller.scope, id.into()).await?;
     let talks = rows_of(&mut tx, &caller, &conversations::TABLE, "contact_id", id).await?;
     let messages = rows_of(&mut tx, &caller, &channel_messages::TABLE, "contact_id", id).await?;
     changes::note(&api, &mut tx, &caller, &TABLE, "exported", Some(&row), Some(&row)).await?;
     tx.commit().await?;
     let contact = fields(&row)?;
-    Ok(Json(json!({ "data": { "contact": contact, "conversations": talks, "messages": messages } })))
+    let all =
+        json!({ "contact": contact, "addresses": addresses, "conversations": talks, "messages": messages });
+    Ok(Json(json!({ "data": all })))
 }
 
 async fn erase(State(api): State<Api>, caller: Caller, Id(id): Id) -> Result<Json<Value>, ApiError> {
