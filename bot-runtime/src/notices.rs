@@ -1,7 +1,7 @@
 //! What comes in besides messages: how far ours have come, what became of theirs, and what the provider says of contacts
 //! and templates. No bot answers it.
 
-use botbuilder_domain::{ContactId, Content, Ids, Inbound, InboundEvent, MessageId, Sender, Standing};
+use botbuilder_domain::{Content, Ids, Inbound, InboundEvent, MessageId, Outbound, Standing};
 use botbuilder_store::channels::{
     addresses,
     channel_contacts::Seen,
@@ -17,7 +17,7 @@ use crate::{
     contact::contact,
     echo::{Elsewhere, echo},
     load::Loaded,
-    records::put_off,
+    records::{outgoing, put_off},
     trail::status_entry,
     turn::{Error, Turn},
 };
@@ -44,7 +44,6 @@ pub(crate) fn notice(
     match &event.what {
         Inbound::Status { provider_id, status, failure, and_before, .. } => match loaded.subject {
             Some(message) => {
-                turn.addresses = also_known_as(&event.sender, loaded);
                 // Where the account itself is stopped, no later message will fare better.
                 if let Some(failure) = failure.as_ref().filter(|failure| failure.code == "account_stopped") {
                     let standing = Standing::Down { why: failure.message.clone() };
@@ -92,21 +91,16 @@ pub(crate) fn notice(
             turn.attributes.push(Attribute { contact: contact.id, name: name.clone(), value: raw.clone() });
             turn.contact = Some(contact);
         }
+        // Whoever asks does not wait until a bot has thought about it.
+        Inbound::Query { id, .. } => {
+            let answered = Outbound::MarkRead { provider_id: id.clone(), typing: false };
+            turn.outbox.push(outgoing(&job.envelope, answered, None, ids, now)?);
+        }
         Inbound::Template(change) => turn.template = Some((job.envelope.channel, change.clone())),
         // Who types, what a service says of a chat; a message whose parts were waited for and that was emptied meanwhile.
         _ => {}
     }
     Ok(())
-}
-
-/// The addresses of the sender that are not kept with the contact yet: a report may be the first to name both.
-fn also_known_as(sender: &Sender, loaded: &Loaded) -> Vec<(ContactId, addresses::Change)> {
-    let (Some(known), Some(other)) = (&loaded.known, &sender.alt_address) else { return Vec::new() };
-    let is_known = |address: &String| {
-        *address == known.external_id || known.alt_external_id.as_ref().is_some_and(|kept| kept == address)
-    };
-    let new = [&sender.address, other].into_iter().find(|address| !is_known(address));
-    new.map(|address| (known.contact, addresses::Change::Also(address.clone()))).into_iter().collect()
 }
 
 /// A change of a message. A provider whose clock is ahead of ours does not keep later changes out.

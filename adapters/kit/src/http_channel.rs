@@ -73,6 +73,15 @@ pub struct ProviderResponse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderMessageId(pub String);
 
+/// What an answer tells besides the id of the message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Further ids of the same message: of the files of an album, each of which people answer.
+    pub ids: Vec<String>,
+    /// Addresses of the person it went to, each as contacts are kept.
+    pub addresses: Vec<String>,
+}
+
 /// The closed set of ways in which a send fails. Each says whether to try again, whose fault it is, and what the
 /// operator is told (`channels.md` C15).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -245,6 +254,22 @@ pub trait HttpChannel: Send + Sync {
         })
     }
 
+    /// The request that opens the way to a recipient that refused a part, where there is one that may: to join a channel
+    /// before writing in it. The part is then sent once more.
+    fn encode_opening(
+        &self,
+        _account: &Account,
+        _part: &Part,
+        _refused: &SendError,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        Ok(None)
+    }
+
+    /// Whether the answer to [`HttpChannel::encode_opening`] opened the way; else why the part fails, and what to do.
+    fn opened(&self, _response: &ProviderResponse, refused: SendError) -> Result<(), SendError> {
+        Err(refused)
+    }
+
     /// The request that sends a part by the other address that the person's event named
     /// ([`botbuilder_domain::Sender::reply_via`]), where that is possible. Asked where the usual one reaches nobody.
     fn encode_via(
@@ -303,4 +328,9 @@ pub trait HttpChannel: Send + Sync {
 
     /// What an answer means. The id is empty where the request made no message (typing, mark read).
     fn interpret(&self, response: &ProviderResponse) -> Result<ProviderMessageId, SendError>;
+
+    /// What an answer that was taken as a success by [`HttpChannel::interpret`] tells besides.
+    fn told(&self, _response: &ProviderResponse) -> Told {
+        Told::default()
+    }
 }

@@ -25,7 +25,7 @@ pub use account::Account;
 pub use files::{Carried, Carry, Download, Fetch, Files, Pictures, Uploaded};
 pub use http_channel::{
     Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
-    Show,
+    Show, Told,
 };
 pub use names::{Name, Names};
 pub use planner::{Downgrade, Plan, PlanError, plan};

@@ -10,6 +10,7 @@ mod content;
 mod event;
 mod inbound;
 mod interaction;
+mod joining;
 mod media;
 mod mrkdwn;
 mod names;

@@ -7,7 +7,7 @@ use botbuilder_adapter_kit::{
 use botbuilder_domain::{Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
-use crate::{Slack, blocks, media, mrkdwn::escape, refusal, response_url, settings::Calling};
+use crate::{Slack, blocks, joining, media, mrkdwn::escape, refusal, response_url, settings::Calling};
 
 /// The methods that a structured payload may name, and the field in which each takes the channel, if it does.
 const METHODS: [(&str, Option<&str>); 17] = [
@@ -84,6 +84,19 @@ impl HttpChannel for Slack {
             (Some(Value::Bool(true)), Some(channel)) => Ok(channel),
             _ => Err(refusal::interpret(response, &body)),
         }
+    }
+
+    fn encode_opening(
+        &self,
+        account: &Account,
+        part: &Part,
+        refused: &SendError,
+    ) -> Result<Option<ProviderRequest>, SendError> {
+        joining::encode(account, part, refused)
+    }
+
+    fn opened(&self, response: &ProviderResponse, refused: SendError) -> Result<(), SendError> {
+        joining::interpret(response, refused)
     }
 
     /// Where the app is not in the channel.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
-    Telegram,
+    Telegram, checkout,
     content::{self, Holds},
     settings::is_valid_secret_token,
     wire::{CallbackQuery, Chat, Deleted, MemberUpdate, Message, PollAnswer, Reaction, User},
@@ -109,11 +109,11 @@ impl Update<'_> {
             "chat_member" | "chat_join_request" | "message_reaction_count" => {
                 Some(vec![self.service(self.sender_of_chat(), self.kind, None)])
             }
+            "pre_checkout_query" => self.asked(checkout::PAYMENT).map(|event| vec![event]),
+            "shipping_query" => self.asked(checkout::SHIPPING).map(|event| vec![event]),
             "inline_query"
             | "chosen_inline_result"
             | "poll"
-            | "shipping_query"
-            | "pre_checkout_query"
             | "purchased_paid_media"
             | "subscription"
             | "chat_boost"
@@ -205,6 +205,17 @@ impl Update<'_> {
         let mut event = self.event(sender, None, what);
         event.thread = message.as_ref().map(thread).unwrap_or_default();
         Some(event)
+    }
+
+    /// A question of a checkout; `kind` says of which step.
+    fn asked(&self, kind: &str) -> Option<InboundEvent> {
+        let id = self.raw.get("id").and_then(as_text)?;
+        let what = Inbound::Query {
+            id: checkout::query_id(kind, &id),
+            name: self.kind.to_owned(),
+            raw: self.raw.clone(),
+        };
+        Some(self.event(Sender::default(), None, what))
     }
 
     fn reacted(&self) -> Option<Vec<InboundEvent>> {

@@ -4,6 +4,7 @@
 //! a bot, and `source` fetches its updates where that is asked for.
 //! A message's provider id is `{chat id}:{message id}`, because Telegram numbers messages per chat.
 
+mod checkout;
 mod content;
 mod inbound;
 mod media;

@@ -2,13 +2,13 @@
 
 use botbuilder_adapter_kit::{
     Account, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody, SendError,
-    Show, json::as_text,
+    Show, Told, json::as_text,
 };
 use botbuilder_domain::{Choice, Content, Media, MediaKind, Secret};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Telegram,
+    Telegram, checkout,
     inbound::BUSINESS,
     methods::{self, structured},
     refusal,
@@ -49,7 +49,8 @@ impl HttpChannel for Telegram {
         Ok(Some(request(&Calling::of(account)?, "sendChatAction", body)))
     }
 
-    /// A tap has to be answered, or the button goes on spinning. There is no receipt for a message.
+    /// A tap has to be answered, or the button goes on spinning; so has a question of a checkout. There is no receipt for
+    /// a message.
     fn encode_mark_read(
         &self,
         account: &Account,
@@ -58,6 +59,9 @@ impl HttpChannel for Telegram {
     ) -> Result<Option<ProviderRequest>, SendError> {
         if message_number(provider_id).is_some() {
             return Ok(None);
+        }
+        if let Some(refused) = checkout::refusal(account, provider_id) {
+            return refused;
         }
         let body = Map::from_iter([("callback_query_id".to_owned(), provider_id.into())]);
         Ok(Some(request(&Calling::of(account)?, "answerCallbackQuery", body)))
@@ -88,18 +92,31 @@ impl HttpChannel for Telegram {
         let result = body.get("result").unwrap_or(&Value::Null);
         // An album comes back as a list; its first message stands for it.
         let message = result.get(0).unwrap_or(result);
-        let chat = message.pointer("/chat/id").and_then(as_text);
-        let number = message.get("message_id").and_then(as_text);
-        match (chat, number) {
-            (Some(chat), Some(number)) => Ok(ProviderMessageId(format!("{chat}:{number}"))),
+        match id_of(message) {
+            Some(id) => Ok(ProviderMessageId(id)),
             // Of a copy only the number is told. A poll that was stopped, or an answer to a query, is no message.
-            (None, Some(_)) => Ok(ProviderMessageId(String::new())),
+            None if message.get("message_id").and_then(as_text).is_some() => {
+                Ok(ProviderMessageId(String::new()))
+            }
             _ if result.is_boolean() || result.get("options").is_some() => {
                 Ok(ProviderMessageId(String::new()))
             }
             _ => Err(SendError::Uncertain { message: "accepted, but the answer names no message".into() }),
         }
     }
+
+    fn told(&self, response: &ProviderResponse) -> Told {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let album = body.get("result").and_then(Value::as_array);
+        let ids = album.into_iter().flatten().skip(1).filter_map(id_of).collect();
+        Told { ids, addresses: Vec::new() }
+    }
+}
+
+/// The provider id of a message as Telegram tells it: its number counts within its chat.
+fn id_of(message: &Value) -> Option<String> {
+    let chat = message.pointer("/chat/id").and_then(as_text)?;
+    Some(format!("{chat}:{}", message.get("message_id").and_then(as_text)?))
 }
 
 /// A call of a method.
@@ -222,4 +239,23 @@ fn album(items: &[Media]) -> Result<Value, SendError> {
         Ok(item)
     });
     Ok(json!({ "media": described.collect::<Result<Vec<Value>, SendError>>()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_an_album_is_named() {
+        let message = |number: u32| json!({ "message_id": number, "chat": { "id": -100 } });
+        let answer = |result: Value| ProviderResponse {
+            status: 200,
+            retry_after: None,
+            body: json!({ "ok": true, "result": result }).to_string().into(),
+        };
+        let album = answer(json!([message(7), message(8), message(9)]));
+        assert_eq!(Telegram.interpret(&album).unwrap().0, "-100:7");
+        assert_eq!(Telegram.told(&album).ids, ["-100:8", "-100:9"]);
+        assert_eq!(Telegram.told(&answer(message(7))), Told::default());
+    }
 }

@@ -1,7 +1,7 @@
 //! What an account of this channel holds.
 //!
-//! `channels.settings`: `base_url`, `polling`, `allowed_updates`, `join_parts_ms`. Credentials: `bot_token`. The secret token that Telegram sends back in a
-//! header is one of the webhook secrets.
+//! `channels.settings`: `base_url`, `polling`, `allowed_updates`, `join_parts_ms`, `checkout`, `checkout_message`.
+//! Credentials: `bot_token`. The secret token that Telegram sends back in a header is one of the webhook secrets.
 
 use botbuilder_adapter_kit::{Account, SendError};
 

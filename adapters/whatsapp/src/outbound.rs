@@ -2,10 +2,10 @@
 
 use botbuilder_adapter_kit::{
     Account, Change, HttpChannel, Part, ProviderMessageId, ProviderRequest, ProviderResponse, RequestBody,
-    SendError, Show, json::as_text,
+    SendError, Show, Told, json::as_text,
 };
 use botbuilder_adapter_meta as meta;
-use botbuilder_domain::{Choice, ChoiceStyle, ContactCard, Content, Media, MediaKind, Secret};
+use botbuilder_domain::{Choice, ChoiceStyle, ContactCard, Content, Media, MediaKind, Secret, phone};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -91,6 +91,20 @@ impl HttpChannel for Whatsapp {
             }
         }
         Err(meta::interpret_refusal(response, meta::classify))
+    }
+
+    /// The answer names the person by number, scoped id or both, whichever of them was written to.
+    fn told(&self, response: &ProviderResponse) -> Told {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let text = |name: &str| body.pointer("/contacts/0")?.get(name)?.as_str();
+        // Of a group it names nobody.
+        if !text("input").is_some_and(|input| is_phone(&input.replace(' ', "")) || is_bsuid(input)) {
+            return Told::default();
+        }
+        let scoped = text("user_id").filter(|id| is_bsuid(id)).map(str::to_owned);
+        let number = text("wa_id").filter(|id| is_phone(id));
+        let number = number.map(|number| phone::canonical(number.trim_start_matches('+')));
+        Told { ids: Vec::new(), addresses: scoped.into_iter().chain(number).collect() }
     }
 }
 
@@ -283,6 +297,20 @@ mod tests {
         assert!(matches!(uploaded, SendError::Permanent { .. }), "{uploaded:?}");
         let other = judged(Content::Media(file(None, Some("1"))), "131000");
         assert!(matches!(other, SendError::Transient { .. }), "{other:?}");
+    }
+
+    #[test]
+    fn an_answer_names_both_addresses_of_a_person() {
+        let told = |contact: Value| {
+            let body = json!({ "contacts": [contact], "messages": [{ "id": "wamid.1" }] }).to_string().into();
+            Whatsapp.told(&ProviderResponse { status: 200, retry_after: None, body }).addresses
+        };
+        let both = json!({ "input": "+55 51 8765-4321".replace('-', ""), "wa_id": "555187654321", "user_id": "BR.1" });
+        assert_eq!(told(both), ["BR.1", "5551987654321"]);
+        assert_eq!(told(json!({ "input": "BR.1", "user_id": "BR.1" })), ["BR.1"]);
+        assert!(told(json!({ "input": "Y2FwaV9ncm91cA==", "wa_id": "15550001111" })).is_empty());
+        assert!(told(json!({ "input": "15550001111", "wa_id": "", "user_id": 7 })).is_empty());
+        assert!(told(Value::Null).is_empty());
     }
 
     #[test]

@@ -158,6 +158,7 @@ impl Input {
             | Inbound::Echo { .. }
             | Inbound::Typing
             | Inbound::Account { .. }
+            | Inbound::Query { .. }
             | Inbound::Template(_)
             | Inbound::Service { .. }
             | Inbound::Unsupported { .. } => None,

@@ -3,7 +3,7 @@
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
 use botbuilder_testkit::{
     fake::{Behaviour, Fault, slack, telegram},
-    platform::TestPlatform,
+    platform::{TestPlatform, eventually},
 };
 use serde_json::json;
 
@@ -72,4 +72,25 @@ async fn topic_of_a_telegram_group_is_answered_in_the_topic_and_who_spoke_is_kep
     assert_eq!(platform.count("SELECT count(*) FROM conversations").await, 2);
     let spoken = "SELECT count(*) FROM channel_messages WHERE payload -> 'speaker' ->> 'id' = '42'";
     assert_eq!(platform.count(spoken).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_that_nobody_takes_is_refused_at_once_and_kept() {
+    let platform = TestPlatform::start().await;
+    let acme = platform.acme();
+    let before = acme.telegram.counters().signals;
+    let update = json!({ "update_id": 77, "pre_checkout_query": {
+        "id": "4711", "currency": "EUR", "total_amount": 550, "invoice_payload": "o7",
+        "from": { "id": 42, "is_bot": false, "first_name": "Ada" },
+    }});
+    let headers = [(telegram::SECRET_HEADER, acme.telegram_secret.as_str())];
+    for _ in 0..2 {
+        assert_eq!(platform.post(&acme.telegram_path(), &headers, &update).await.status, 200);
+    }
+    eventually("the answer", async || (acme.telegram.counters().signals > before).then_some(())).await;
+    platform.settled().await;
+    assert_eq!(acme.telegram.counters().signals, before + 1, "told twice, it is answered once");
+    let kept = "SELECT count(*) FROM channel_webhooks WHERE payload ? 'pre_checkout_query'";
+    assert_eq!(platform.count(kept).await, 1);
+    assert_eq!(platform.count("SELECT count(*) FROM channel_contacts").await, 0);
 }

@@ -87,7 +87,7 @@ impl Program {
         let store = Store::connect(database.url(), 2).await.expect("the test database");
         let root = RootKey::new(Secret::new(ROOT_KEY));
         let base_url = format!("http://{public}");
-        let new = New { slug: "acme", flow, app_secret: None, base_url: &base_url };
+        let new = New { slug: "acme", flow, app_secret: None, user_ids: false, base_url: &base_url };
         let organization = Organization::make(new, &store, &root).await;
         store.close().await;
         let directory = tempfile::tempdir().expect("a directory");

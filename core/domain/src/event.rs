@@ -257,6 +257,17 @@ pub enum Inbound {
         /// As it came.
         raw: serde_json::Value,
     },
+    /// Something the network asks, and that has to be answered within seconds, before anybody can be asked: whether a
+    /// payment may go on. The adapter answers it ([`Outbound::MarkRead`] with this id).
+    #[serde(rename = "query.1")]
+    Query {
+        /// The id of the question.
+        id: String,
+        /// The provider's name for it.
+        name: String,
+        /// As it came.
+        raw: serde_json::Value,
+    },
     /// Something about a template of the account.
     #[serde(rename = "template.1")]
     Template(TemplateChange),
@@ -301,6 +312,7 @@ impl Inbound {
             Self::Happened { .. } => "happened",
             Self::Echo { .. } => "echo",
             Self::Account { .. } => "account",
+            Self::Query { .. } => "query",
             Self::Template(_) => "template",
             Self::Service { .. } => "service",
             Self::Unsupported { .. } => "unsupported",
@@ -333,7 +345,7 @@ pub enum Outbound {
     /// Show that the person's message was seen.
     #[serde(rename = "mark_read.1")]
     MarkRead {
-        /// The provider's id of the person's message.
+        /// The provider's id of the person's message, choice or question.
         provider_id: String,
         /// Whether an answer is being written, and is to be waited for.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]

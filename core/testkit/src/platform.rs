@@ -94,6 +94,8 @@ pub struct Options {
     pub flow: Value,
     /// What their WhatsApp signs with; each a text of its own if none is given.
     pub app_secret: Option<&'static str>,
+    /// Whether their WhatsApp names people by business-scoped ids, too.
+    pub user_ids: bool,
     /// The stream; in memory if none is given.
     pub stream: Option<Arc<dyn Stream>>,
     /// How long a provider may take to answer.
@@ -113,6 +115,7 @@ impl Default for Options {
             organizations: vec!["acme"],
             flow: serde_json::from_str(botbuilder_flow::DEMO_FLOW).expect("the demo flow is JSON"),
             app_secret: None,
+            user_ids: false,
             stream: None,
             provider_timeout: Duration::from_secs(10),
             apps: Apps::default(),
@@ -191,6 +194,7 @@ impl TestPlatform {
                 slug,
                 flow: &options.flow,
                 app_secret: options.app_secret,
+                user_ids: options.user_ids,
                 base_url: &format!("http://{address}"),
             };
             organizations.push(Organization::make(new, &store, &root).await);

@@ -44,7 +44,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 enum Entry {
     Claim(Wanted),
-    Settle { outcome: Outcome, trail: Vec<TrailEvent> },
+    Settle { outcome: Outcome, further: Vec<String>, trail: Vec<TrailEvent> },
     Show { frame: NewFrame, showing: Showing },
 }
 
@@ -106,15 +106,17 @@ impl Journal {
         }
     }
 
-    /// Writes how an attempt ended. Durable when it resolves. `campaign` says whether the message belongs to a broadcast.
+    /// Writes how an attempt ended, with the provider's further ids of what it took. Durable when it resolves. `campaign`
+    /// says whether the message belongs to a broadcast.
     pub(super) async fn settle(
         &self,
         org: OrgId,
         campaign: bool,
         outcome: Outcome,
+        further: Vec<String>,
         trail: Vec<TrailEvent>,
     ) -> Result<(), Refused> {
-        self.ask(org, campaign, Entry::Settle { outcome, trail }).await.map(|_| ())
+        self.ask(org, campaign, Entry::Settle { outcome, further, trail }).await.map(|_| ())
     }
 
     /// Adds a frame to a visitor's history and its message's state, in one. None if it was there, or the visitor gets
@@ -227,11 +229,13 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
 
     let mut answers = Vec::with_capacity(entries.len());
     let mut outcomes = Vec::new();
+    let mut keys: Vec<dedupe_keys::New> = Vec::new();
     let mut trail: Vec<TrailEvent> = Vec::new();
     for entry in entries {
         match entry {
             Entry::Claim(_) => answers.push(Answer::Claimed(claims.next().unwrap_or(Claim::Unknown))),
-            Entry::Settle { outcome, trail: entries } => {
+            Entry::Settle { outcome, further, trail: entries } => {
+                keys.extend(further.iter().map(|id| provider_key(outcome, id)));
                 outcomes.push(outcome.clone());
                 trail.extend_from_slice(entries);
                 answers.push(Answer::Settled);
@@ -257,7 +261,7 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
         }
     }
     channel_messages::settle_many(&mut tx, scope, &outcomes).await?;
-    let keys: Vec<dedupe_keys::New> = outcomes.iter().flat_map(provider_keys).collect();
+    keys.extend(outcomes.iter().flat_map(provider_keys));
     dedupe_keys::take_many(&mut tx, scope, &keys, now).await?;
     message_events::insert_many(&mut tx, scope, &trail, &*gateway.ids).await?;
     let told = told(&outcomes, &*gateway.ids, now);
@@ -308,11 +312,15 @@ fn told(outcomes: &[Outcome], ids: &dyn Ids, now: DateTime<Utc>) -> Batch {
 /// The keys under which a later report finds the message by the provider's ids: of every part that was taken, however the
 /// others end. What a network took without naming it has none.
 fn provider_keys(outcome: &Outcome) -> impl Iterator<Item = dedupe_keys::New> {
-    outcome.result.taken().iter().filter(|id| !id.is_empty()).map(|id| dedupe_keys::New {
+    outcome.result.taken().iter().filter(|id| !id.is_empty()).map(|id| provider_key(outcome, id))
+}
+
+fn provider_key(outcome: &Outcome, id: &str) -> dedupe_keys::New {
+    dedupe_keys::New {
         scope: dedupe_keys::outbound_scope(outcome.channel),
-        key: id.clone(),
+        key: id.to_owned(),
         message: Some(outcome.id),
-    })
+    }
 }
 
 #[cfg(test)]

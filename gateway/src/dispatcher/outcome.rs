@@ -34,12 +34,22 @@ pub(super) struct Ended {
     pub(super) started: Option<DateTime<Utc>>,
     /// What the provider told of the contact.
     pub(super) contact: Option<Bar>,
+    /// The provider's further ids of the parts that it took.
+    pub(super) further: Vec<String>,
 }
 
 impl Ended {
     /// Without an attempt.
     pub(super) fn untried(result: Settled, stage: Stage) -> Self {
-        Self { attempt: 0, result, stage, detail: Map::new(), started: None, contact: None }
+        Self {
+            attempt: 0,
+            result,
+            stage,
+            detail: Map::new(),
+            started: None,
+            contact: None,
+            further: Vec::new(),
+        }
     }
 }
 
@@ -99,7 +109,7 @@ impl Sender {
     }
 
     pub(super) async fn settle(&self, job: &Job, message: &SendMessage, ended: Ended) -> Result<(), String> {
-        let Ended { attempt, result, stage, detail, started, contact } = ended;
+        let Ended { attempt, result, stage, detail, started, contact, further } = ended;
         let now = self.gateway.clock.now();
         metrics::counter!("sends_total", "channel" => job.kind.as_str(), "outcome" => stage.as_str())
             .increment(1);
@@ -132,7 +142,8 @@ impl Sender {
         }
         trail.push(last);
         let outcome = Outcome { id: message.message, channel: job.channel, result, contact, at: now };
-        self.journal.settle(job.org, message.bulk, outcome, trail).await.map_err(|error| error.to_string())
+        let settled = self.journal.settle(job.org, message.bulk, outcome, further, trail).await;
+        settled.map_err(|error| error.to_string())
     }
 
     /// Puts a record aside whose outcome the database refuses. Returns whether that is durable.

@@ -3,7 +3,7 @@
 use std::mem;
 
 use botbuilder_adapter_kit::{
-    Account, Change, Channel, Downgrade, HttpChannel, Part, Rates, SendError, plan,
+    Account, Change, Channel, Downgrade, HttpChannel, Part, Rates, SendError, Told, plan,
 };
 use botbuilder_domain::{Content, Media, Send as SendMessage};
 use tracing::debug;
@@ -82,7 +82,7 @@ impl Sender {
         .map_err(Failed::Send)?;
         let plan = plan(&ready.content, &sending.channel.capabilities())
             .map_err(|error| Failed::NotPossible(error.to_string()))?;
-        let (mut place, mut notes) = (None, ready.notes.clone());
+        let (mut place, mut notes, mut tried_to_open) = (None, ready.notes.clone(), false);
         for (index, content) in plan.parts.into_iter().enumerate().skip(progress.taken.len()) {
             let mut part = Part {
                 message: message.message,
@@ -97,13 +97,20 @@ impl Sender {
             // Each kind of change is made once in a part: whoever wants it again does not know what it wants.
             let mut made = Vec::new();
             let id = loop {
-                match self.part(sending, &ready, &part).await {
+                match self.part(sending, &ready, &part, &mut progress.told).await {
                     Err(SendError::RetryChanged { change, code })
                         if !made.contains(&mem::discriminant(&change)) =>
                     {
                         debug!(message.id = %message.message, code, "provider wants the message changed");
                         made.push(mem::discriminant(&change));
                         progress.changes.make(change, &mut part);
+                    }
+                    Err(refused @ SendError::RecipientGone { .. })
+                        if message.reply_via.is_none() && !mem::replace(&mut tried_to_open, true) =>
+                    {
+                        if let Err(error) = self.open(sending, &part, refused).await {
+                            break Err(error);
+                        }
                     }
                     done => break done,
                 }
@@ -138,6 +145,15 @@ impl Sender {
             part.to.clone_from(place);
         }
         Ok(())
+    }
+
+    /// Opens the way to a recipient that refused a part, where that is possible; else says why the part fails.
+    async fn open(&self, sending: &Sending<'_>, part: &Part, refused: SendError) -> Result<(), SendError> {
+        let Some(request) = sending.http.encode_opening(sending.account, part, &refused)? else {
+            return Err(refused);
+        };
+        let answer = self.http.call(request).await.map_err(outgoing::safe)?;
+        sending.http.opened(&answer, refused)
     }
 
     /// Sends a part that its address did not take by the other that its conversation was opened with. Where that is not
@@ -176,7 +192,13 @@ impl Sender {
         }
     }
 
-    async fn part(&self, sending: &Sending<'_>, ready: &Ready, part: &Part) -> Result<String, SendError> {
+    async fn part(
+        &self,
+        sending: &Sending<'_>,
+        ready: &Ready,
+        part: &Part,
+        told: &mut Told,
+    ) -> Result<String, SendError> {
         let (account, to) = (sending.account.channel, sending.job.body.to.as_str());
         let wait = self.gate.wait_for_call(&sending.rates, account, to);
         if !wait.is_zero() {
@@ -187,7 +209,13 @@ impl Sender {
         for request in requests {
             let request = if sending.way.by_person { sending.http.by_person(request) } else { request };
             let answered = self.http.call(request).await;
-            let result = answered.and_then(|response| sending.http.interpret(&response));
+            let result = answered.and_then(|response| {
+                let id = sending.http.interpret(&response)?;
+                let more = sending.http.told(&response);
+                told.ids.extend(more.ids);
+                told.addresses.extend(more.addresses);
+                Ok(id)
+            });
             let result = result.map_err(|error| sending.http.judged(part, error));
             if let Some(change) = self.gate.report(account, to, &result) {
                 self.tell_health(sending.job, change, result.as_ref().err()).await;

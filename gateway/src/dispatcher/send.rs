@@ -1,8 +1,10 @@
 //! One message's way out: claim, plan, encode, call, interpret, settle; and again, if the provider says so.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
-use botbuilder_adapter_kit::{Account, Channel, HttpChannel, OutsideWindow, Rates, SendError, Show, plan};
+use botbuilder_adapter_kit::{
+    Account, Channel, HttpChannel, OutsideWindow, Rates, SendError, Show, Told, plan,
+};
 use botbuilder_domain::{Envelope, Failure, MessageId, Outbound, OutboundEvent, Send as SendMessage, Stage};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{
@@ -20,6 +22,7 @@ use super::{
     failed::{Again, Failed},
     gate::Gate,
     journal::{Journal, Showing},
+    moved::Named,
     outcome::{Ended, entry},
     parts::{Changes, Sending},
     provider::ProviderHttp,
@@ -42,6 +45,7 @@ pub(super) struct Sender {
     pub(super) http: Arc<ProviderHttp>,
     pub(super) journal: Journal,
     pub(super) gate: Arc<Gate>,
+    pub(super) named: Arc<Named>,
 }
 
 /// What became of a message in hand.
@@ -68,16 +72,13 @@ pub(super) struct Progress {
     pub(super) taken: Vec<String>,
     /// What the provider wanted otherwise, for all parts.
     pub(super) changes: Changes,
+    /// What it told besides.
+    pub(super) told: Told,
 }
 
 impl Sender {
-    pub(super) const fn new(
-        gateway: Gateway,
-        http: Arc<ProviderHttp>,
-        journal: Journal,
-        gate: Arc<Gate>,
-    ) -> Self {
-        Self { gateway, http, journal, gate }
+    pub(super) fn new(gateway: Gateway, http: Arc<ProviderHttp>, journal: Journal, gate: Arc<Gate>) -> Self {
+        Self { gateway, http, journal, gate, named: Arc::default() }
     }
 
     pub(super) const fn gateway(&self) -> &Gateway {
@@ -180,7 +181,7 @@ impl Sender {
         scheduled: bool,
         halt: &CancellationToken,
     ) -> Result<Sent, String> {
-        let mut progress = Progress { taken: Vec::new(), changes: Changes::default() };
+        let mut progress = Progress { taken: Vec::new(), changes: Changes::default(), told: Told::default() };
         let (mut scheduled, mut doubted) = (scheduled, false);
         loop {
             let Some(connected) = self.account(job, halt).await else { return Ok(Sent::Halted) };
@@ -288,11 +289,16 @@ impl Sender {
                         detail.insert("downgrades".to_owned(), json!(downgrades));
                     }
                     let (stage, started) = (Stage::Accepted, Some(started));
-                    let ended = Ended { attempt, result: sent, stage, detail, started, contact: None };
+                    let further = mem::take(&mut progress.told.ids);
+                    let ended =
+                        Ended { attempt, result: sent, stage, detail, started, contact: None, further };
                     self.settle(job, message, ended).await?;
                     fail::fail_point!("send.after_outcome", |_| std::process::abort());
                     if let (Some(account), Some(to)) = (&account, progress.changes.address()) {
                         self.tell_moved(account, job, to).await;
+                    }
+                    if let Some(account) = &account {
+                        self.tell_named(account, job, &progress.told.addresses).await;
                     }
                     return Ok(Sent::Done);
                 }
@@ -307,6 +313,7 @@ impl Sender {
                     let failure = failed.failure();
                     let (contact, started) = (failed.of_contact(), Some(started));
                     let (taken, detail) = (progress.taken.clone(), Map::new());
+                    let further = mem::take(&mut progress.told.ids);
                     let first_doubt =
                         !doubted && matches!(failed, Failed::Send(SendError::WindowClosed { .. }));
                     doubted |= first_doubt;
@@ -325,7 +332,7 @@ impl Sender {
                             let until = later(now, wait.saturating_add(more));
                             let result = Settled::Retry { at: until, failure, taken, counts };
                             let stage = Stage::Refused;
-                            let ended = Ended { attempt, result, stage, detail, started, contact };
+                            let ended = Ended { attempt, result, stage, detail, started, contact, further };
                             self.settle(job, message, ended).await?;
                             until
                         }
@@ -335,7 +342,7 @@ impl Sender {
                                 Stage::Uncertain => Settled::Uncertain { failure, taken },
                                 _ => Settled::Failed { failure, taken },
                             };
-                            let ended = Ended { attempt, result, stage, detail, started, contact };
+                            let ended = Ended { attempt, result, stage, detail, started, contact, further };
                             self.settle(job, message, ended).await?;
                             return Ok(Sent::Done);
                         }

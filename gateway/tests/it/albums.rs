@@ -1,5 +1,6 @@
 //! Several files at once, and buttons whose ids are longer than the network takes.
 
+use botbuilder_domain::{Clock as _, SystemClock};
 use botbuilder_media::reference;
 use botbuilder_testkit::{
     fake::{File, telegram},
@@ -285,5 +286,41 @@ async fn files_sent_at_once_on_slack_and_instagram_are_one_message() {
     assert_eq!(replies[1].text.as_deref(), Some("our garden"));
     let sent = acme.instagram.messages();
     assert_eq!(sent[0].body.pointer("/message/attachments").and_then(Value::as_array).map(Vec::len), Some(3));
+    platform.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_picture_of_an_album_of_ours_leads_to_its_message() {
+    let digest = hex::encode(sha2::Sha256::digest(PNG));
+    let platform = TestPlatform::with(Options { flow: giving(&digest), ..Options::default() }).await;
+    let acme = platform.acme();
+    let mut incoming = platform.gateway.media.begin(acme.seeded.org, platform.gateway.ids.next(), 1000);
+    incoming.write(Bytes::from_static(PNG)).await.expect("a store");
+    incoming.finish(None).await.expect("a store");
+    acme.telegram.say(42, "hello").await.expect("an update");
+    // Two pictures stand together, and a document behind them.
+    let sent = acme.telegram_replies(42, 3).await;
+    platform.settled().await;
+    for (index, picture) in sent.iter().enumerate() {
+        let number: u64 = picture.id.parse().expect("a number");
+        let update = 900 + index;
+        let answer = json!({ "update_id": update, "message": {
+            "message_id": update, "date": SystemClock.now().timestamp(), "text": "this one",
+            "chat": { "id": 42, "type": "private" }, "from": { "id": 42, "is_bot": false, "first_name": "Ada" },
+            "reply_to_message": { "message_id": number, "date": 1, "chat": { "id": 42, "type": "private" } },
+        }});
+        let headers = [(telegram::SECRET_HEADER, acme.telegram_secret.as_str())];
+        assert_eq!(platform.post(&acme.telegram_path(), &headers, &answer).await.status, 200);
+    }
+    eventually("three answers", async || {
+        let answers = "SELECT count(*) FROM channel_messages WHERE text = 'this one'";
+        (platform.count(answers).await == 3).then_some(())
+    })
+    .await;
+    let answered = "SELECT count(DISTINCT m.reply_to_id) FROM channel_messages m \
+                    JOIN channel_messages a ON a.id = m.reply_to_id WHERE m.text = 'this one'";
+    assert_eq!(platform.count(answered).await, 1);
+    let named = "SELECT count(*) FROM channel_messages WHERE text = 'this one' AND reply_to_id IS NOT NULL";
+    assert_eq!(platform.count(named).await, 3);
     platform.settled().await;
 }

@@ -4,6 +4,7 @@ mod albums;
 mod app_webhook;
 mod files;
 mod handshake;
+mod identities;
 mod ingress;
 mod instances;
 mod names;

@@ -121,3 +121,37 @@ async fn command_is_answered_where_the_app_is_not_in_the_channel_five_times() {
     assert_eq!(acme.slack.messages()[1].kind, "postMessage");
     platform.expected.anything = true;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public_channel_that_the_app_is_not_in_is_joined_where_it_may() {
+    let mut platform = platform().await;
+    let acme = platform.acme();
+    let outside = || vec!["C0SHOP".to_owned(), "G0BOARD".to_owned()];
+    let may_not = Behaviour {
+        outside: outside(),
+        scopes_missing: vec!["channels:join".to_owned()],
+        ..Behaviour::default()
+    };
+    acme.slack.set_behaviour(may_not);
+    let failed = async |count: i64| {
+        eventually("a refusal", async || {
+            let reasons =
+                "SELECT error_message FROM channel_messages WHERE error_code = 'recipient_gone' ORDER BY id";
+            let rows = platform.rows(reasons).await;
+            (i64::try_from(rows.len()).ok() == Some(count)).then(|| rows[rows.len() - 1].clone())
+        })
+        .await
+    };
+    acme.slack.mention("C0SHOP", "U0ADA", "hello", None).await.expect("two webhooks");
+    let row = failed(1).await;
+    assert!(row["error_message"].as_str().is_some_and(|why| why.contains("channels:join")), "{row}");
+    // With the scope it joins, and what it says is said.
+    acme.slack.set_behaviour(Behaviour { outside: outside(), ..Behaviour::default() });
+    acme.slack.mention("C0SHOP", "U0ADA", "hello again", None).await.expect("two webhooks");
+    acme.slack_replies("C0SHOP", 1).await;
+    // A private channel is joined by invitation alone.
+    acme.slack.mention("G0BOARD", "U0ADA", "hello", None).await.expect("two webhooks");
+    let row = failed(2).await;
+    assert_eq!(acme.slack.conversation("G0BOARD").len(), 0, "{row}");
+    platform.expected.anything = true;
+}

@@ -55,6 +55,10 @@ pub struct Behaviour {
     pub refuse_word: Option<String>,
     /// Recipients that cannot be reached.
     pub unreachable: Vec<String>,
+    /// Slack: channels that the app is not in until it joins them.
+    pub outside: Vec<String>,
+    /// Slack: scopes that the app does not have.
+    pub scopes_missing: Vec<String>,
     /// Whether messages that come faster than the provider allows are refused as it refuses them.
     pub rates: bool,
     /// WhatsApp: whether only who wrote within the day is inside the window, as is the case there. Otherwise everybody is

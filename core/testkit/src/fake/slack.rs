@@ -9,7 +9,7 @@ mod socket;
 mod webhook;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex, OnceLock,
@@ -93,6 +93,8 @@ struct Inner {
     opened: Mutex<HashMap<String, String>>,
     /// How often it was asked to open one.
     openings: AtomicU64,
+    /// The channels that the app has joined.
+    joined: Mutex<HashSet<String>>,
     /// Where commands may be answered: by a number of its own, the channel, and how often it was used.
     responses: Mutex<HashMap<String, (String, u32)>>,
     sockets: socket::Sockets,
@@ -112,6 +114,7 @@ impl Fake {
             changeable: Mutex::default(),
             opened: Mutex::default(),
             openings: AtomicU64::new(0),
+            joined: Mutex::default(),
             responses: Mutex::default(),
             sockets: socket::Sockets::default(),
             address: OnceLock::new(),

@@ -40,6 +40,8 @@ pub struct New<'a> {
     pub flow: &'a Value,
     /// What its WhatsApp signs with; a text of its own if none is given.
     pub app_secret: Option<&'a str>,
+    /// Whether its WhatsApp names people by business-scoped ids, too.
+    pub user_ids: bool,
     /// Where the platform's public listener is.
     pub base_url: &'a str,
 }
@@ -51,10 +53,11 @@ impl Organization {
     ///
     /// If that does not work, or there is one of that name.
     pub async fn make(plan: New<'_>, store: &Store, root: &RootKey) -> Self {
-        let New { slug, flow, app_secret, base_url } = plan;
+        let New { slug, flow, app_secret, user_ids, base_url } = plan;
         let meta = whatsapp::Options {
             app_secret: app_secret.map_or_else(|| format!("app-secret-of-{slug}"), str::to_owned),
             webhook_url: Some(format!("{base_url}/hooks/{slug}-whatsapp")),
+            user_ids,
             ..whatsapp::Options::default()
         };
         let bot = telegram::Options {

@@ -84,6 +84,7 @@ pub(super) async fn call(
             Some(_) => refuse(control, "user_not_found"),
             None => refuse(control, "users_list_not_supplied"),
         },
+        "conversations.join" => join(&state, &arguments),
         "users.info" => match text(&arguments, "user") {
             Some(user) if user.starts_with(['U', 'W']) => {
                 let profile = json!({ "real_name": format!("Person {user}"), "display_name": user });
@@ -148,6 +149,9 @@ async fn send(state: &Inner, fault: Fault, method: &str, arguments: Arguments) -
     if control.ask(|dice| dice.behaviour.unreachable.contains(&taken.to)) {
         return refuse(control, "channel_not_found");
     }
+    if is_outside(state, &taken.to) {
+        return refuse(control, "not_in_channel");
+    }
     if let Some(too_fast) = control.too_fast(ALLOWED, &taken.to) {
         let mut response = worded(control, Worded::Throttled(None));
         response.headers_mut().insert(header::RETRY_AFTER, too_fast.seconds().into());
@@ -182,6 +186,38 @@ async fn send(state: &Inner, fault: Fault, method: &str, arguments: Arguments) -
         }
     }
     Json(json!({ "ok": true, "channel": channel, "ts": accepted.id, "message": message })).into_response()
+}
+
+/// Whether the app is not in a channel.
+fn is_outside(state: &Inner, channel: &str) -> bool {
+    let outside = state.control.ask(|dice| dice.behaviour.outside.iter().any(|named| named == channel));
+    outside && !lock(&state.joined).contains(channel)
+}
+
+/// Public channels can be joined.
+fn join(state: &Inner, arguments: &Arguments) -> Response {
+    let control = &state.control;
+    if control.ask(|dice| dice.behaviour.scopes_missing.iter().any(|scope| scope == "channels:join")) {
+        control.count(|counters| counters.refused += 1);
+        let body = json!({
+            "ok": false, "error": "missing_scope", "needed": "channels:join", "provided": "chat:write",
+        });
+        return Json(body).into_response();
+    }
+    match text(arguments, "channel") {
+        Some(channel) if channel.starts_with('C') => {
+            let is_new = is_outside(state, channel);
+            lock(&state.joined).insert(channel.to_owned());
+            control.count(|counters| counters.signals += 1);
+            let mut body = json!({ "ok": true, "channel": { "id": channel, "is_member": true } });
+            if !is_new {
+                body["warning"] = "already_in_channel".into();
+            }
+            Json(body).into_response()
+        }
+        Some(_) => refuse(control, "method_not_supported_for_channel_type"),
+        None => refuse(control, "channel_not_found"),
+    }
 }
 
 /// An answer to a command, for which nobody has to be in the channel: five of them are taken.
