@@ -152,12 +152,11 @@ pub(crate) async fn read(operation: &Operation, parts: &Parts, body: Body) -> Re
         )
     })?;
     let given = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.split(';').next()).map(str::trim);
-    if !body.is_empty() && !given.is_some_and(|given| given.eq_ignore_ascii_case(operation.consumes)) {
+    if !body.is_empty() && !given.is_some_and(|given| operation.accepts(given)) {
         return Err(ApiError::refused(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            format!("send the body as {}", operation.consumes),
+            format!("send the body as {}", operation.consumes.join(", ")),
         ));
     }
     Ok(body)

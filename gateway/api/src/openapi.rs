@@ -143,11 +143,19 @@ fn described(operation: &Operation, all: &[Operation], schemas: &mut Schemas) ->
         if let Some(example) = examples::of(operation) {
             content["example"] = example;
         }
-        let body = json!({ "required": true, "content": { operation.consumes: content } });
-        described.insert("requestBody".to_owned(), body);
+        described.insert("requestBody".to_owned(), body(operation, &content));
+    } else if operation.consumes.contains(&"application/octet-stream") {
+        let file = json!({ "schema": { "type": "string", "format": "binary" } });
+        described.insert("requestBody".to_owned(), body(operation, &file));
     }
     described.insert("responses".to_owned(), responses(operation, all, schemas));
     Value::Object(described)
+}
+
+/// A body that is wanted, in each of the types that are taken.
+fn body(operation: &Operation, content: &Value) -> Value {
+    let types = operation.consumes.iter().map(|media_type| ((*media_type).to_owned(), content.clone()));
+    json!({ "required": true, "content": types.collect::<Map<String, Value>>() })
 }
 
 /// `get_v1_bots_bot_id_intents`: made of what the operation is, so that it never moves by itself.

@@ -67,11 +67,19 @@ pub struct Operation {
     pub shows_secret: bool,
     /// The longest body, in bytes.
     pub body_limit: usize,
-    /// The type of the body.
-    pub consumes: &'static str,
+    /// The types of a body that are taken; `image/*` stands for every one that begins so, but for forms.
+    pub consumes: &'static [&'static str],
     /// The type of the answer.
     pub produces: &'static str,
 }
+
+/// What most operations take.
+const JSON: &[&str] = &["application/json"];
+/// The types of a picture that is uploaded.
+pub const PICTURES: &[&str] = &["application/octet-stream", "image/*"];
+/// The types of a file that is uploaded: all of them.
+pub const FILES: &[&str] =
+    &["application/octet-stream", "application/*", "audio/*", "image/*", "text/*", "video/*"];
 
 impl Operation {
     fn new(method: Method, path: impl Into<String>, access: Access, summary: impl Into<String>) -> Self {
@@ -88,7 +96,7 @@ impl Operation {
             takes_match: false,
             shows_secret: false,
             body_limit: BODY_LIMIT,
-            consumes: "application/json",
+            consumes: JSON,
             produces: "application/json",
         }
     }
@@ -158,11 +166,22 @@ impl Operation {
         self
     }
 
-    /// Takes a body of this type.
+    /// Takes a body of these types.
     #[must_use]
-    pub fn consumes(mut self, media_type: &'static str) -> Self {
-        self.consumes = media_type;
+    pub fn consumes(mut self, media_types: &'static [&'static str]) -> Self {
+        self.consumes = media_types;
         self
+    }
+
+    /// Whether a body of this type is taken. What a file is, its bytes decide: its type is looked at only so that nobody
+    /// sends a form in the place of a file.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let given = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let is_form = given.starts_with("multipart/") || given == "application/x-www-form-urlencoded";
+        self.consumes.iter().any(|taken| match taken.strip_suffix('*') {
+            Some(family) => !is_form && given.strip_prefix(family).is_some_and(|rest| !rest.is_empty()),
+            None => given == *taken,
+        })
     }
 
     /// Answers with this type.
@@ -286,4 +305,27 @@ fn finished(router: Router<Api>, api: Api) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(api.clone(), request_id::set))
         .with_state(api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_by_any_type_and_a_form_by_none() {
+        let takes = |types: &'static [&'static str], given: &str| {
+            let operation = Operation::post("/v1/x", Access::Public, "x").consumes(types);
+            operation.accepts(given)
+        };
+        for given in
+            ["application/octet-stream", "image/webp", "Image/PNG; q=1", "application/pdf", "text/csv"]
+        {
+            assert!(takes(FILES, given), "{given}");
+        }
+        for given in ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded", "image/", ""] {
+            assert!(!takes(FILES, given), "{given}");
+        }
+        assert!(takes(PICTURES, "image/webp") && !takes(PICTURES, "text/plain"));
+        assert!(takes(JSON, "application/json; charset=utf-8") && !takes(JSON, "text/plain"));
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
     error::ApiError,
     input::{query_pairs, unknown},
     permission::{Area, read, write},
-    routes::{Operation, Routes},
+    routes::{FILES, Operation, Routes},
 };
 
 const PATH: &str = "/v1/media";
@@ -38,7 +38,7 @@ pub fn routes() -> Routes {
                 "keeps a file that can be sent; the body is the file, and it is removed after a day if nothing has it",
             )
             .answers(201)
-            .consumes("application/octet-stream")
+            .consumes(FILES)
             .up_to(MOST)
             .with_query("name", json!({ "type": "string", "maxLength": 200 }), "the file's name")
             .gives(file.clone()),

@@ -18,7 +18,7 @@ use crate::{
     error::ApiError,
     input::{query_pairs, unknown},
     pictures,
-    routes::{Access, Operation, Routes},
+    routes::{Access, Operation, PICTURES, Routes},
 };
 
 const PATH: &str = "/v1/me/avatar";
@@ -34,7 +34,7 @@ pub fn routes() -> Routes {
                 Access::Account,
                 "keeps a picture of at most 1 MiB (PNG, JPEG, WebP, GIF or ICO) and sets avatar_url to where it is seen; the body is the picture",
             )
-            .consumes("application/octet-stream")
+            .consumes(PICTURES)
             .up_to(pictures::MOST),
             upload,
         )

@@ -17,7 +17,7 @@ use crate::{
     input::{Id, query_pairs, unknown},
     permission::{Area, Verb, write},
     resource::{Answer, Resource, act::at, broken_rule, changes, created, missing, of_row},
-    routes::{Operation, Routes},
+    routes::{FILES, Operation, Routes},
 };
 
 /// Largest document: it is read whole by the guard, so that a repeated call can be told from another.
@@ -44,7 +44,7 @@ pub fn routes() -> Routes {
             "keeps a file as a document; the body is the file, and it waits to be processed",
         )
         .answers(201)
-        .consumes("application/octet-stream")
+        .consumes(FILES)
         .up_to(MOST)
         .with_query("name", json!({ "type": "string", "maxLength": 200 }), "the file's name")
         .with_query(

@@ -34,7 +34,7 @@ use crate::{
         act::{at, fields, set},
         answer, broken_rule, changes, created, of_row,
     },
-    routes::{Operation, Routes},
+    routes::{FILES, Operation, Routes},
 };
 
 const PATH: &str = "/v1/models/{model_id}/datasets";
@@ -59,7 +59,7 @@ pub fn routes() -> Routes {
                 "keeps a file as a data set and checks it row by row; the body is the file",
             )
             .answers(201)
-            .consumes("application/octet-stream")
+            .consumes(FILES)
             .up_to(MOST)
             .with_query("file_name", json!({ "type": "string", "maxLength": 255 }), "the file's name")
             .with_query(

@@ -39,7 +39,7 @@ const FITTING: [&str; 7] =
 /// The example of an operation that makes something new.
 pub(super) fn of(operation: &Operation) -> Option<Value> {
     // What lies below something else has none yet.
-    if operation.status != 201 || operation.consumes != "application/json" || operation.path.contains('{') {
+    if operation.status != 201 || !operation.accepts("application/json") || operation.path.contains('{') {
         return None;
     }
     by_address(&operation.path).or_else(|| object(operation.request.as_ref()?))

@@ -24,7 +24,7 @@ use crate::{
         act::{at, fields, set},
         answer, broken_rule, changes,
     },
-    routes::{Access, Operation, Routes},
+    routes::{Access, Operation, PICTURES, Routes},
 };
 
 /// Where pictures are seen.
@@ -43,7 +43,7 @@ pub fn routes() -> Routes {
                 manage(Area::Organization),
                 "keeps a picture of at most 1 MiB (PNG, JPEG, WebP, GIF or ICO) and sets logo_url to where it is seen; the body is the picture",
             )
-            .consumes("application/octet-stream")
+            .consumes(PICTURES)
             .up_to(pictures::MOST)
             .with_query("kind", json!({ "type": "string", "enum": kinds }), "which picture; the logo if nothing is said")
             .gives(branding::schema()),

@@ -23,8 +23,7 @@ async fn send(
     access: Option<&str>,
     body: &'static [u8],
 ) -> (StatusCode, Vec<u8>) {
-    let mut request =
-        Request::builder().method(method).uri(path).header("content-type", "application/octet-stream");
+    let mut request = Request::builder().method(method).uri(path).header("content-type", "image/png");
     if let Some(access) = access {
         request = request.header("authorization", format!("Bearer {access}"));
     }

@@ -62,6 +62,27 @@ async fn two_contacts_of_one_channel_become_one_with_all_that_was_theirs() {
 }
 
 #[tokio::test]
+async fn none_of_the_addresses_of_merged_contacts_is_dropped() {
+    let server = Server::start().await;
+    let channel = server.acme.whatsapp.to_string();
+    let second = |address: &str| json!({ "alt_external_id": address });
+    let keep = contact(&server, &channel, "491701", second("DE.one")).await;
+    let other = contact(&server, &channel, "491702", second("DE.two")).await;
+    let path = format!("/v1/contacts/{keep}/merge");
+    let merged = server.post(&path, json!({ "contact_id": other })).await.expect(200);
+    assert_eq!(merged.data()["alt_external_id"], "DE.one");
+    for address in ["491701", "DE.one", "491702", "DE.two"] {
+        let found = server.get(&format!("/v1/contacts/search?q={address}")).await.expect(200);
+        assert_eq!(found.data()[0]["id"], keep.as_str(), "{address}: {found:?}");
+        // Nobody else can be given it.
+        let taken = json!({ "channel_id": channel, "external_id": address });
+        server.post("/v1/contacts", taken).await.expect(409);
+    }
+    let export = server.get(&format!("/v1/contacts/{keep}/export")).await.expect(200);
+    assert_eq!(export.data()["addresses"], json!(["491701", "DE.one", "491702", "DE.two"]));
+}
+
+#[tokio::test]
 async fn contacts_of_two_channels_stay_and_share_a_reference() {
     let server = Server::start().await;
     let here = contact(&server, &server.acme.whatsapp.to_string(), "491702", json!({})).await;
@@ -98,6 +119,9 @@ async fn a_file_becomes_a_document_that_waits() {
     assert_eq!(upload(&server, &base, "", bytes, b"x").await.expect(400).body["field"], "name");
     assert_eq!(upload(&server, &base, "?name=x&size=1", bytes, b"x").await.expect(400).body["field"], "size");
     assert_eq!(upload(&server, &base, "?name=x", bytes, b"").await.expect(400).body["field"], "body");
-    upload(&server, &base, "?name=x", "text/plain", b"x").await.expect(415);
+    // A form is not a file; any other type is taken, and the bytes decide.
+    upload(&server, &base, "?name=x", "multipart/form-data; boundary=x", b"--x--").await.expect(415);
+    let typed = upload(&server, &base, "?name=notes.md", "text/markdown", b"# Notes").await.expect(201);
+    assert_eq!(typed.data()["mime_type"], "text/markdown");
     upload(&server, &id().to_string(), "?name=x", bytes, b"x").await.expect(404);
 }
