@@ -17,7 +17,7 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::{Path, Query, RawQuery, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -33,7 +33,7 @@ use super::{
     caller::Caller,
     control::{self, Control, Said, Tapped, lock},
     faults::{self, Worded},
-    graph,
+    graph::{self, Called},
     journal::{Arrived, Journal},
     pace::{Allowed, Limit},
     server::{self, Server},
@@ -278,21 +278,22 @@ async fn download(State(state): State<Arc<Inner>>, Path(id): Path<String>) -> Re
 async fn send(
     State(state): State<Arc<Inner>>,
     Path((_version, account)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let control = &state.control;
+    let mut called = Called::read(&headers, query.as_deref(), &body);
     // Who counts on the fate of a message does not know when a signal comes.
-    let is_signal =
-        serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.get("sender_action").is_some());
+    let is_signal = called.body.as_ref().is_some_and(|body| body.get("sender_action").is_some());
     let fault = if is_signal { control.befall_aside().await } else { control.befall().await };
     if let Some(response) = faults::before(control, fault, worded).await {
         return response;
     }
-    if let Err(refused) = allowed(&state, &account, &headers) {
+    if let Err(refused) = allowed(&state, &account, &called) {
         return refused;
     }
-    let Ok(body) = serde_json::from_slice::<Value>(&body) else {
+    let Some(body) = called.body.take() else {
         return refuse(control, StatusCode::BAD_REQUEST, &Refusal::new(100, None, "body is not JSON"));
     };
     let (to, kind, text) = match check(&body) {
@@ -332,14 +333,16 @@ async fn send(
 async fn node(
     State(state): State<Arc<Inner>>,
     Path((_version, account)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    let called = Called::read(&headers, query.as_deref(), &[]);
     // A person's profile is open once they have written.
-    if lock(&state.heard).contains_key(&account) && graph::is_authorized(&headers, &state.token()) {
+    if lock(&state.heard).contains_key(&account) && called.carries(&state.token()) {
         let (name, username) = (format!("Person {account}"), format!("person_{account}"));
         return Json(json!({ "id": account, "name": name, "username": username })).into_response();
     }
-    match allowed(&state, &account, &headers) {
+    match allowed(&state, &account, &called) {
         Ok(()) => {
             let id = &state.options.ig_user_id;
             Json(json!({ "user_id": id, "id": id, "username": "fake_shop", "name": "Fake" })).into_response()
@@ -370,21 +373,25 @@ async fn renew(State(state): State<Arc<Inner>>, Query(asked): Query<HashMap<Stri
 async fn subscribe(
     State(state): State<Arc<Inner>>,
     Path((_version, account)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    subscription(&state, &account, &headers, true)
+    subscription(&state, &account, &Called::read(&headers, query.as_deref(), &body), true)
 }
 
 async fn unsubscribe(
     State(state): State<Arc<Inner>>,
     Path((_version, account)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
-    subscription(&state, &account, &headers, false)
+    subscription(&state, &account, &Called::read(&headers, query.as_deref(), &body), false)
 }
 
-fn subscription(state: &Inner, account: &str, headers: &HeaderMap, wanted: bool) -> Response {
-    if let Err(refused) = allowed(state, account, headers) {
+fn subscription(state: &Inner, account: &str, called: &Called, wanted: bool) -> Response {
+    if let Err(refused) = allowed(state, account, called) {
         return refused;
     }
     state.subscribed.store(wanted, Ordering::Relaxed);
@@ -393,11 +400,16 @@ fn subscription(state: &Inner, account: &str, headers: &HeaderMap, wanted: bool)
 
 /// Whether a call carries the token and names the account.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
-fn allowed(state: &Inner, account: &str, headers: &HeaderMap) -> Result<(), Response> {
+fn allowed(state: &Inner, account: &str, called: &Called) -> Result<(), Response> {
     let control = &state.control;
-    if !graph::is_authorized(headers, &state.token()) {
+    let token = state.token();
+    if !called.carries(&token) {
         let refusal = Refusal::new(190, Some(467), "Invalid token");
         return Err(refuse(control, StatusCode::UNAUTHORIZED, &refusal));
+    }
+    if !called.knows(&token, &state.options.app_secret) {
+        let refusal = Refusal::new(100, None, "Invalid appsecret_proof provided in the API argument");
+        return Err(refuse(control, StatusCode::BAD_REQUEST, &refusal));
     }
     if account != "me" && account != state.options.ig_user_id {
         let refusal = Refusal::new(100, Some(33), "Object with that ID does not exist");

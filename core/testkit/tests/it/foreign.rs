@@ -8,7 +8,7 @@ use std::{
 
 use botbuilder_domain::{Clock as _, Secret, SystemClock};
 use botbuilder_testkit::{
-    fake::{slack, telegram, whatsapp},
+    fake::{instagram, slack, telegram, whatsapp},
     foreign::{self, Packages},
 };
 use serde_json::{Value, json};
@@ -105,6 +105,45 @@ async fn a_client_of_telegrams_bots_believes_the_fake() {
     assert_eq!(buttons["callback_data"], "yes");
     assert_eq!(fake.conversation("42").len(), 4);
     assert_eq!(fake.counters().signals, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_graphs_believes_the_fake_instagram() {
+    let Some(package) = packages("instagram") else { return };
+    let options = instagram::Options::default();
+    let fake = instagram::Fake::start(options.clone()).await.unwrap();
+    fake.set_heard("7001", SystemClock.now());
+    let asked = json!({
+        "base_url": fake.base_url(), "token": options.access_token, "app_secret": options.app_secret,
+    });
+    let found = tokio::task::spawn_blocking(move || run("instagram.py", &package, &asked)).await.unwrap();
+
+    assert_eq!((&found["me"], &found["person"]), (&json!("fake_shop"), &json!("person_7001")));
+    assert_eq!(found["sent"], json!(["7001", "7001"]));
+    assert_eq!(
+        (&found["typing"]["recipient_id"], &found["subscribed"]["success"]),
+        (&json!("7001"), &json!(true))
+    );
+    assert!(fake.is_subscribed());
+    let expected = json!([
+        [100, null],
+        [100, null],
+        [10, 2_534_022],
+        [100, 2_534_014],
+        [190, 467],
+        [100, null],
+        [100, 33],
+    ]);
+    assert_eq!(found["refusals"], expected);
+    assert_eq!((&found["throttled"], &found["after"]), (&json!([613, null]), &json!("7001")));
+    assert_eq!(
+        (&found["renewed"], &found["new_token"]),
+        (&json!(["bearer", 5_184_000]), &json!("fake_shop"))
+    );
+    assert_eq!(found["old_token"], json!([190, 467]));
+    let told = fake.conversation("7001").into_iter().filter_map(|sent| sent.text).collect::<Vec<_>>();
+    assert_eq!(told, ["hello", "Which?", "later"]);
+    assert_eq!(fake.messages()[1].body["message"]["quick_replies"][0]["payload"], "yes");
 }
 
 /// What the person of `slack_bolt_app.py` does, as the app hears it.
