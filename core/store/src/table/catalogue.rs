@@ -112,6 +112,7 @@ pub const BY_HAND: &[(&str, &str)] = &[
     ("two_factor_backup_codes", "identity"),
     ("user_sessions", "identity"),
     ("users", "identity"),
+    ("channel_contact_addresses", "channels"),
     ("conversation_turns", "flows"),
     ("turn_circumstances", "flows"),
     ("dedupe_keys", "system"),
