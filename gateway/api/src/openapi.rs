@@ -145,8 +145,8 @@ fn described(operation: &Operation, all: &[Operation], schemas: &mut Schemas) ->
         }
         described.insert("requestBody".to_owned(), body(operation, &content));
     } else if operation.consumes.contains(&"application/octet-stream") {
-        let file = json!({ "schema": { "type": "string", "format": "binary" } });
-        described.insert("requestBody".to_owned(), body(operation, &file));
+        // Bytes have no schema.
+        described.insert("requestBody".to_owned(), body(operation, &json!({})));
     }
     described.insert("responses".to_owned(), responses(operation, all, schemas));
     Value::Object(described)
