@@ -33,6 +33,7 @@ use crate::{
     Runtime,
     batch::Job,
     events::{self as told_events, of_turns},
+    late,
     recording::Recorded,
     trail::read_entry,
     turn::{HandedOver, Turn},
@@ -114,10 +115,17 @@ pub async fn commit(
     for reports in once_each(reports) {
         channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
     }
-    for (message, refusal) in refused {
-        refusals::note(&mut tx, scope, message, refusal, now).await?;
+    for (message, refusal) in &refused {
+        refusals::note(&mut tx, scope, *message, *refusal, now).await?;
     }
-    let mut trail = Vec::new();
+    let closed: Vec<MessageId> = refused
+        .iter()
+        .filter(|(_, refusal)| *refusal == Refusal::Window)
+        .map(|(message, _)| *message)
+        .collect();
+    let late = late::take_up(&mut tx, scope, &closed, &*runtime.ids, now).await?;
+    told.events.retain(|event| !told_events::is_failure_of(event, &late.messages));
+    let mut trail = late.trail;
     for (named, at) in read {
         for message in channel_messages::read_before(&mut tx, scope, named, at).await? {
             told.events.push(told_events::read(message, at, &*runtime.ids, now));
@@ -131,8 +139,8 @@ pub async fn commit(
         channel_messages::amend(&mut tx, scope, amended).await?;
     }
     let (released, released_trail) = release(&mut tx, scope, &mut fresh, now).await?;
-    let outbox: Vec<outbox_events::New> =
-        fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox)).collect();
+    let replies = fresh.iter_mut().flat_map(|turn| std::mem::take(&mut turn.outbox));
+    let outbox: Vec<outbox_events::New> = late.outbox.into_iter().chain(replies).collect();
     let positions = outbox_events::insert_many(&mut tx, scope, &outbox).await?;
     for handoff in fresh.iter().filter_map(|turn| turn.handoff.as_ref()) {
         let member = hand_off(&mut tx, scope, handoff, now).await?;

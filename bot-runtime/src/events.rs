@@ -17,6 +17,12 @@ pub(crate) fn read(message: MessageId, at: DateTime<Utc>, ids: &dyn Ids, now: Da
     Event { id: ids.next(), kind: "message.read".to_owned(), at: now, bot_id: None, data }
 }
 
+/// Whether something tells that one of these messages failed.
+pub(crate) fn is_failure_of(event: &Event, messages: &[MessageId]) -> bool {
+    event.kind == "message.failed"
+        && messages.iter().any(|message| event.data.get("message_id") == Some(&json!(message)))
+}
+
 /// What is told of an account by which nothing goes out any more: the same as where a refusal shows it.
 pub(crate) fn stopped(
     channel: ChannelId,

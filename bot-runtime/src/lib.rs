@@ -15,6 +15,7 @@ mod events;
 pub mod executors;
 mod files;
 pub mod jobs;
+mod late;
 pub mod load;
 mod notices;
 mod opt_out;

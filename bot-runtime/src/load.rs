@@ -9,6 +9,7 @@ use botbuilder_store::{
     channels::{
         channel_messages,
         conversations::{self, Known, Lookup, Open},
+        refusals::Refusal,
     },
     system::dedupe_keys,
 };
@@ -35,6 +36,8 @@ pub struct Loaded {
     pub answered: Option<MessageId>,
     /// For what may be our own: a message of that text in the conversation, of which the provider's answer is not known.
     pub unanswered: Option<MessageId>,
+    /// For what may be sent again once it is refused: whether the answer to our own call is not written down yet.
+    pub on_its_way: bool,
 }
 
 /// Where the state of a conversation names the message whose parts are waited for, beside its session.
@@ -129,7 +132,15 @@ pub async fn load(runtime: &Runtime, scope: &OrgScope, jobs: &[Job]) -> Result<V
             }
             _ => None,
         };
-        loaded.push(Loaded { known, bot, subject, meant, joining, answered, unanswered });
+        let on_its_way = match (&job.envelope.body.what, subject) {
+            (Inbound::Status { failure: Some(failure), .. }, Some(message))
+                if Refusal::of(&failure.code) == Some(Refusal::Window) =>
+            {
+                channel_messages::is_on_its_way(&mut tx, scope, message).await?
+            }
+            _ => false,
+        };
+        loaded.push(Loaded { known, bot, subject, meant, joining, answered, unanswered, on_its_way });
     }
     tx.commit().await?;
     Ok(loaded)

@@ -17,7 +17,7 @@ use crate::{
     contact::contact,
     echo::{Elsewhere, echo},
     load::Loaded,
-    records::{outgoing, put_off},
+    records::{may_wait, outgoing, put_off},
     trail::status_entry,
     turn::{Error, Turn},
 };
@@ -43,6 +43,10 @@ pub(crate) fn notice(
     let event = &job.envelope.body;
     match &event.what {
         Inbound::Status { provider_id, status, failure, and_before, .. } => match loaded.subject {
+            // What follows from it depends on what became of the attempt.
+            Some(_) if loaded.on_its_way && may_wait(job, options, now) => {
+                put_off(turn, job, options, ids, now)?;
+            }
             Some(message) => {
                 // Where the account itself is stopped, no later message will fare better.
                 if let Some(failure) = failure.as_ref().filter(|failure| failure.code == "account_stopped") {

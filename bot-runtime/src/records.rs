@@ -23,6 +23,9 @@ use crate::{
     turn::{Error, Turn},
 };
 
+/// Why an event is put away that was put off for as long as may be.
+const GIVEN_UP: &str = "it was put off for as long as may be, and what it waits for did not come";
+
 /// How long a reply may be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Until {
@@ -178,8 +181,13 @@ pub(crate) fn wait_for_parts(
     Ok(())
 }
 
-/// Puts an event off whose message is not there yet: it comes again in a while, until it applies or its time is
-/// over. Its key is not taken, so that it is not mistaken for a duplicate then.
+/// Whether an event may be put off, and not for too long already.
+pub(crate) fn may_wait(job: &Job, options: &Options, now: DateTime<Utc>) -> bool {
+    now - job.envelope.times.received < options.park_for
+}
+
+/// Puts an event off whose message is not there yet, or that has no room: it comes again in a while, until it applies or
+/// its time is over. Its key is not taken, so that it is not mistaken for a duplicate then.
 pub(crate) fn put_off(
     turn: &mut Turn,
     job: &Job,
@@ -187,13 +195,13 @@ pub(crate) fn put_off(
     ids: &dyn Ids,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let waited = now - job.envelope.times.received;
-    if waited >= options.park_for {
+    turn.keys.clear();
+    if !may_wait(job, options, now) {
+        turn.given_up = Some(GIVEN_UP);
         return Ok(());
     }
-    turn.keys.clear();
     // The longer it has waited, the longer it waits: 1 s at first, then as long again as so far.
-    let pause = waited.max(TimeDelta::seconds(1));
+    let pause = (now - job.envelope.times.received).max(TimeDelta::seconds(1));
     turn.outbox.push(outbox_events::New {
         id: ids.next(),
         topic: INBOUND,

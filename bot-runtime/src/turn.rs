@@ -37,8 +37,10 @@ use crate::{
 /// Everything one event changes. Written in one transaction, or not at all.
 #[derive(Debug, Default)]
 pub struct Turn {
-    /// What makes the event the same when it comes again; the first key decides. Empty for an event put off.
+    /// What makes the event the same when it comes again; the first key decides. Empty for an event put off or given up.
     pub keys: Vec<dedupe_keys::New>,
+    /// Why the event goes to the dead letter: it was put off for as long as may be.
+    pub given_up: Option<&'static str>,
     /// The contact.
     pub contact: Option<Seen>,
     /// The conversation's next state.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use botbuilder_service::lifecycle::{OnExit, Service, ServiceError};
 use botbuilder_service::telemetry::trace;
 use botbuilder_store::{Error, OrgScope};
-use botbuilder_stream::{ConsumeError, Delivered, Partition, dead_letter};
+use botbuilder_stream::{ConsumeError, Delivered, Partition, Position, dead_letter};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug_span, error, info, warn};
@@ -177,13 +177,24 @@ impl Worker {
         let (mut tries, mut in_order) = (0, true);
         while let Some(group) = waiting.pop_front() {
             match self.attempt(scope, &group.jobs, in_order).await {
-                Ok(committed) => {
+                Ok(Done { committed, given_up }) => {
                     fail::fail_point!("turn.after_commit", committed.any(), |_| std::process::abort());
                     tries = 0;
                     let now = self.runtime.clock.now();
                     let (store, stream) = (&self.runtime.store, &*self.runtime.stream);
                     if !publish(store, stream, committed.unpublished, now, &self.stop).await {
                         return false;
+                    }
+                    for GivenUp { position, reason, channel, event } in given_up {
+                        let record = delivered.iter().find(|record| record.position == position);
+                        warn!(channel, event, reason, "event goes to the dead letter");
+                        if let Some(record) = record
+                            && !self.put_aside(record, reason).await
+                        {
+                            return false;
+                        }
+                        metrics::counter!("runtime_given_up_total", "channel" => channel, "event" => event)
+                            .increment(1);
                     }
                 }
                 Err(Failed::Before(jobs)) => {
@@ -234,7 +245,7 @@ impl Worker {
     }
 
     /// Decides and commits turns. `in_order` says that messages whose parts are waited for come first.
-    async fn attempt(&self, scope: &OrgScope, jobs: &[Job], in_order: bool) -> Result<Committed, Failed> {
+    async fn attempt(&self, scope: &OrgScope, jobs: &[Job], in_order: bool) -> Result<Done, Failed> {
         let now = self.runtime.clock.now();
         let loaded = load(&self.runtime, scope, jobs).await?;
         if in_order {
@@ -263,10 +274,12 @@ impl Worker {
             }
         }
         fail::fail_point!("turn.before_commit", |_| std::process::abort());
-        Ok(commit::commit(&self.runtime, scope, turns, now).await?)
+        let given_up: Vec<GivenUp> = turns.iter().filter_map(|(job, turn)| GivenUp::of(job, turn)).collect();
+        let committed = commit::commit(&self.runtime, scope, turns, now).await?;
+        Ok(Done { committed, given_up })
     }
 
-    /// Puts a record aside with the reason. Returns false if it was stopped before that was durable.
+    /// Puts a record aside that should not be there. Returns false if it was stopped before that was durable.
     async fn bury(&self, record: &Delivered, reason: &str) -> bool {
         error!(
             partition = record.position.partition,
@@ -274,6 +287,11 @@ impl Worker {
             reason,
             "record goes to the dead letter"
         );
+        self.put_aside(record, reason).await
+    }
+
+    /// Puts a record aside with the reason. Returns false if it was stopped before that was durable.
+    async fn put_aside(&self, record: &Delivered, reason: &str) -> bool {
         while let Err(error) = dead_letter(&*self.runtime.stream, INBOUND, record, reason).await {
             warn!(error = %error, "dead letter waits for the stream");
             if !self.pause().await {
@@ -281,6 +299,29 @@ impl Worker {
             }
         }
         true
+    }
+}
+
+/// Turns that are committed.
+struct Done {
+    /// What is to be published.
+    committed: Committed,
+    /// Records that were put off for as long as may be.
+    given_up: Vec<GivenUp>,
+}
+
+/// A record that goes to the dead letter because it was put off for as long as may be.
+struct GivenUp {
+    position: Position,
+    reason: &'static str,
+    channel: &'static str,
+    event: &'static str,
+}
+
+impl GivenUp {
+    fn of(job: &Job, turn: &Turn) -> Option<Self> {
+        let (channel, event) = (job.envelope.kind.as_str(), job.envelope.body.what.name());
+        Some(Self { position: job.position, reason: turn.given_up?, channel, event })
     }
 }
 

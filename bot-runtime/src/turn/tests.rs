@@ -387,3 +387,39 @@ fn a_failure_that_stops_the_account_is_said_of_the_account() {
     assert_eq!(failed("account_stopped").map(|(_, _, standing)| standing), Some(Standing::Down { why }));
     assert_eq!(failed("window_closed"), None);
 }
+
+fn refused(code: &str) -> Inbound {
+    let failure = Failure { code: code.to_owned(), provider_code: None, message: "no".to_owned() };
+    Inbound::Status {
+        provider_id: "wamid.1".to_owned(),
+        status: DeliveryStatus::Failed,
+        failure: Some(failure),
+        correlation: None,
+        and_before: false,
+    }
+}
+
+#[test]
+fn a_refusal_that_may_have_the_message_sent_again_waits_for_the_answer_to_our_own_call() {
+    let world = World::new(ChannelKind::Whatsapp);
+    let mut job = world.job(sender("4900"), refused("window_closed"));
+    let subject = Some(MessageId::new(world.clock.next()));
+    let loaded = |on_its_way| Loaded { subject, on_its_way, ..world.known("4900", None) };
+    let turn = world.decide(&job, &loaded(true));
+    assert!(turn.report.is_none() && turn.keys.is_empty() && turn.outbox.len() == 1, "{turn:?}");
+    assert!(world.decide(&job, &loaded(false)).report.is_some());
+    // The answer never came: what is known holds.
+    job.envelope.times.received -= TimeDelta::minutes(20);
+    assert!(world.decide(&job, &loaded(true)).report.is_some());
+}
+
+#[test]
+fn what_was_put_off_for_too_long_is_given_up_and_its_key_stays_free() {
+    let world = World::new(ChannelKind::Whatsapp);
+    let mut job = world.job(sender("4900"), refused("undeliverable"));
+    let turn = world.decide(&job, &Loaded::default());
+    assert_eq!((turn.given_up, turn.outbox.len()), (None, 1));
+    job.envelope.times.received -= TimeDelta::minutes(15);
+    let turn = world.decide(&job, &Loaded::default());
+    assert!(turn.given_up.is_some() && turn.keys.is_empty() && turn.outbox.is_empty(), "{turn:?}");
+}

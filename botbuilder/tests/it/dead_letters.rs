@@ -3,8 +3,9 @@
 use botbuilder_stream::{Delivered, PartitionLag, Producer as _, Record, Stream as _};
 use botbuilder_testkit::{
     fake::{instagram, slack, telegram, whatsapp},
-    platform::{Options, TestPlatform},
+    platform::{Options, TestPlatform, eventually, execute},
 };
+use serde_json::json;
 
 /// Everything that is in a topic.
 async fn records(platform: &TestPlatform, topic: &str) -> Vec<Delivered> {
@@ -100,4 +101,34 @@ async fn no_secret_of_a_channel_is_in_a_record_and_no_content_in_the_reason_of_a
         }
     }
     assert!(seen >= 10, "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_a_message_that_never_comes_is_put_aside_when_its_time_is_over_and_can_come_again() {
+    let mut platform = TestPlatform::with(Options { flow: super::echo_flow(), ..Options::default() }).await;
+    platform.expected.dead_letters = 1;
+    let acme = platform.acme();
+    let status = json!({
+        "id": "wamid.nobodys", "status": "delivered", "timestamp": "1700000000", "recipient_id": "491511",
+    });
+    let (body, signature) = acme.notification(&json!({ "statuses": [status] }));
+    let headers = [(whatsapp::SIGNATURE_HEADER, signature.as_str())];
+    assert_eq!(platform.post(&acme.whatsapp_path(), &headers, &body).await.status, 200);
+    let parked =
+        "SELECT count(*) FROM outbox_events WHERE event_type = 'event.parked' AND published_at IS NULL";
+    eventually("the report is put off", async || (platform.count(parked).await == 1).then_some(())).await;
+    // A quarter of an hour later, as the record tells it.
+    let late = "UPDATE outbox_events SET available_at = now(), \
+                payload = jsonb_set(payload, '{times,received}', to_jsonb(now() - interval '15 minutes')) \
+                WHERE event_type = 'event.parked' AND published_at IS NULL";
+    execute(&platform.pool, late).await;
+    platform.settled().await;
+
+    let found = records(&platform, "inbound.dead").await;
+    assert_eq!(found.len(), 1);
+    let reason = found[0].record.header(botbuilder_stream::REASON).expect("a reason");
+    assert!(reason.contains("did not come"), "{reason}");
+    // Nothing is taken for a duplicate of it.
+    let keys = "SELECT count(*) FROM dedupe_keys WHERE key LIKE '%wamid.nobodys%'";
+    assert_eq!(platform.count(keys).await, 0);
 }

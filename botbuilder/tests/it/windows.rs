@@ -9,6 +9,8 @@ use botbuilder_testkit::{
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+mod late;
+
 const ADA: &str = "15550001111";
 
 async fn platform() -> TestPlatform {

@@ -35,7 +35,7 @@ pub enum Stage {
     Uncertain,
     /// It was given up and lies in the dead letter.
     Dead,
-    /// It was put back from the dead letter.
+    /// It was put back into the queue: by hand, or because what its channel does outside the reply window is done late.
     Replayed,
     /// Its time had passed before it could be sent.
     Expired,

@@ -4,11 +4,13 @@ mod table;
 
 mod attempts;
 mod echoes;
+mod late;
 mod seen;
 mod uncertain;
 
 pub use attempts::{Bar, Claim, Outcome, Settled, Wanted, claim_many, settle_many};
 pub use echoes::unanswered;
+pub use late::{TakenUp, is_on_its_way, take_up_refused};
 pub use seen::read_before;
 pub use uncertain::{GivenUp, UNHEARD, give_up_uncertain};
 
@@ -223,7 +225,8 @@ pub struct Reported {
 
 /// Moves messages forward to the state that was reported; backward moves are kept out by the table's guard. A
 /// report also settles an uncertain attempt. That a part which was known to be taken arrived says nothing of a message
-/// whose other parts are still to be sent, or failed. Each message occurs once.
+/// whose other parts are still to be sent, or failed; nor does what is said of an id under which the provider refused it
+/// before. Each message occurs once.
 #[tracing::instrument(level = "debug", name = "store.channel_messages.apply_statuses", skip_all)]
 pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]) -> Result<(), Error> {
     if reported.is_empty() {
@@ -267,6 +270,7 @@ pub async fn apply_statuses(tx: &mut Tx, scope: &OrgScope, reported: &[Reported]
         WHERE m.id = k.id AND m.created_at = k.created AND m.organization_id = $1 AND m.direction = 'outbound'
           AND NOT (k.status <> 'failed' AND m.status IN ('queued', 'failed')
                    AND coalesce(m.payload -> 'parts' ? k.provider_id, FALSE))
+          AND NOT coalesce(m.payload -> 'refused' ? k.provider_id, FALSE)
         "#,
         scope.org().uuid(),
         &ids,

@@ -242,8 +242,11 @@ pub async fn settle_many(tx: &mut Tx, scope: &OrgScope, outcomes: &[Outcome]) ->
             attempt_started_at = CASE WHEN k.result = 'retry' THEN NULL ELSE m.attempt_started_at END,
             next_attempt_at = CASE WHEN k.result = 'retry' THEN k.at ELSE m.next_attempt_at END,
             uncertain_at = CASE WHEN k.result = 'uncertain' THEN k.at END,
-            error_code = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.code, 64) END,
-            error_message = CASE WHEN k.result = 'sent' THEN NULL ELSE left(k.reason, 1000) END
+            -- A failure that was reported before the answer to our own call stays, and so does its reason.
+            error_code = CASE WHEN k.result <> 'sent' THEN left(k.code, 64)
+                              WHEN m.status = 'failed' THEN m.error_code END,
+            error_message = CASE WHEN k.result <> 'sent' THEN left(k.reason, 1000)
+                                 WHEN m.status = 'failed' THEN m.error_message END
         FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::jsonb[], $7::timestamptz[],
                     $8::text[], $9::text[], $10::bool[])
              AS k(id, created, result, provider_id, parts, at, code, reason, uncounted)
