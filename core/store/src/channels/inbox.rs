@@ -30,14 +30,14 @@ pub async fn by_person(
     Ok(())
 }
 
-/// Notes that a person wrote in a conversation: from now on the bot is silent in it.
+/// Notes that a person wrote in a conversation: from now on the bot is silent in it, and the contact is waited for.
 #[tracing::instrument(level = "debug", name = "store.inbox.answered", skip_all)]
 pub async fn answered(tx: &mut Tx, scope: &OrgScope, id: ConversationId) -> Result<(), Error> {
     sqlx::query!(
         r#"
         UPDATE conversations
-        SET mode = 'human', last_message_at = now(), last_outbound_at = now(), message_count = message_count + 1,
-            unread_count = 0,
+        SET mode = 'human', status = CASE WHEN status = 'closed' THEN status ELSE 'pending' END, snoozed_until = NULL,
+            last_message_at = now(), last_outbound_at = now(), message_count = message_count + 1, unread_count = 0,
             first_response_seconds = coalesce(first_response_seconds,
                 greatest(extract(epoch FROM now() - created_at)::integer, 0))
         WHERE organization_id = $1 AND id = $2

@@ -233,6 +233,24 @@ async fn a_conversation_rests_until_its_instant_and_not_longer() {
 }
 
 #[tokio::test]
+async fn whoever_was_answered_is_waited_for_and_what_is_over_stays_over() {
+    let shop = Shop::open().await;
+    let after = async |before: &str| {
+        execute(&shop.pool, &format!("UPDATE conversations SET {before}")).await;
+        let mut tx = shop.store.begin(&shop.scope).await.unwrap();
+        inbox::answered(&mut tx, &shop.scope, ConversationId::new(shop.rows.conversation)).await.unwrap();
+        tx.commit().await.unwrap();
+        let query = "SELECT status, mode FROM conversations WHERE id = $1";
+        let row = sqlx::query_as::<_, (String, String)>(query).bind(shop.rows.conversation);
+        row.fetch_one(&shop.pool).await.unwrap()
+    };
+    let pending = ("pending".to_owned(), "human".to_owned());
+    assert_eq!(after("status = 'open'").await, pending);
+    assert_eq!(after("status = 'snoozed', snoozed_until = now()").await, pending);
+    assert_eq!(after("status = 'closed', closed_at = now()").await.0, "closed");
+}
+
+#[tokio::test]
 async fn a_conversation_is_handed_to_whoever_is_there_and_had_none_for_longest() {
     let shop = Shop::open().await;
     let organization = shop.rows.organization;
