@@ -17,11 +17,13 @@ use botbuilder_domain::{Clock, Ids, Secret, SystemClock, SystemIds};
 use botbuilder_flow::Limits;
 use botbuilder_gateway::{
     Gateway,
+    changes::ChannelChanges,
     checks::AccountChecks,
     connecting::Connecting,
     dispatcher, hub,
     ingress::{self, app::PlatformApps},
     internal, media, names, public, sources,
+    stamps::Stamping,
     templates::TemplateSync,
     tokens::TokenRenewal,
     webhooks_out::{deliver::Deliveries, fanout::Fanout},
@@ -281,6 +283,7 @@ async fn build(
             ..Options::default()
         },
     };
+    supervisor.start(ChannelChanges::new(gateway.clone()));
     for role in Role::ALL.into_iter().filter(|role| config.roles.contains(role)) {
         match role {
             Role::Jobs => {
@@ -330,6 +333,7 @@ async fn build(
                 supervisor.start(sources::Sources::new(gateway.clone(), sender.clone()));
                 supervisor.start(names::Asking::new(gateway.clone(), sender.clone()));
                 supervisor.start(ingress::refused::Keeping::new(gateway.clone()));
+                supervisor.start(Stamping::new(gateway.clone()));
                 supervisor.start(dispatcher::Dispatcher::new(gateway.clone(), sender));
             }
         }

@@ -27,7 +27,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::Value;
 use tracing::{debug, debug_span, error, warn};
 
-use crate::Gateway;
+use crate::{Gateway, stamps::is_of_contact};
 
 /// The topic that everything that comes in goes to.
 pub const INBOUND: &str = "inbound";
@@ -226,6 +226,7 @@ pub(crate) async fn append(
         return Ok(());
     }
     let mut records = Vec::with_capacity(events.len());
+    let of_contact = events.iter().any(|event| is_of_contact(&event.what));
     let asks_for_names = gateway.channels.channel(account.kind).names().is_some();
     for mut event in events {
         if asks_for_names {
@@ -261,14 +262,18 @@ pub(crate) async fn append(
         records.push(Record { key: key.as_str().to_owned(), payload, headers });
     }
     fail::fail_point!("ingress.before_append", |_| std::process::abort());
-    gateway.stream.append(INBOUND, records).await.map(|_| ()).map_err(|error| match error {
+    gateway.stream.append(INBOUND, records).await.map_err(|error| match error {
         AppendError::TooLarge { .. } => Refusal::TooLarge,
         AppendError::Full { retry_after } => Refusal::Full(retry_after.as_secs().max(1)),
         AppendError::Unavailable { .. } | AppendError::UnknownTopic(_) => {
             error!(error = %error, "stream takes nothing");
             Refusal::Unavailable
         }
-    })
+    })?;
+    if of_contact {
+        gateway.stamps.came_in(account.org, account.channel, received);
+    }
+    Ok(())
 }
 
 /// Why a callback is not taken.

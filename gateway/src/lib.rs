@@ -6,6 +6,7 @@
 //! the [`hub`], which knows who is connected. [`public`] and [`internal`] put the routes together.
 
 pub mod accounts;
+pub mod changes;
 pub mod checks;
 pub mod connecting;
 pub mod dispatcher;
@@ -17,6 +18,7 @@ pub mod names;
 pub mod pages;
 pub mod public;
 pub mod sources;
+pub mod stamps;
 pub mod templates;
 pub mod tokens;
 pub mod webhooks_out;
@@ -56,6 +58,8 @@ pub struct Gateway {
     pub pictures: Arc<media::Pictures>,
     /// Names of people who write.
     pub names: Arc<names::Names>,
+    /// When something last came in and went out by each channel.
+    pub stamps: Arc<stamps::Stamps>,
     /// How many callbacks are taken in at once.
     pub load: ingress::load::Load,
     /// Callbacks that were not taken.
@@ -88,6 +92,7 @@ impl Gateway {
             sent_files: Arc::default(),
             pictures: Arc::default(),
             names: Arc::default(),
+            stamps: Arc::default(),
             load: ingress::load::Load::default(),
             refused: Arc::default(),
             media: Media::in_memory("", root.derive(LINK_KEY)),

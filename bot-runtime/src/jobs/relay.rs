@@ -5,7 +5,10 @@ use std::{convert::Infallible, time::Duration};
 
 use async_trait::async_trait;
 use botbuilder_service::lifecycle::{Backoff, OnExit, Service, ServiceError};
-use botbuilder_store::{Error, system::outbox_bell::Bell};
+use botbuilder_store::{
+    Error,
+    system::bell::{Bell, Of as Told},
+};
 use chrono::TimeDelta;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -80,7 +83,7 @@ impl Relay {
     }
 
     async fn hear(&self, written: &Notify) -> Result<Infallible, Error> {
-        let mut bell = Bell::listen(&self.runtime.store).await?;
+        let mut bell = Bell::listen(&self.runtime.store, Told::Outbox).await?;
         loop {
             bell.rings().await?;
             written.notify_one();

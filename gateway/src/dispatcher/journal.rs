@@ -268,6 +268,11 @@ async fn write(gateway: &Gateway, scope: &OrgScope, entries: &[Entry]) -> Result
     events::note(&mut tx, scope, gateway.ids.next(), &told).await?;
     fail::fail_point!("journal.before_outcome", !outcomes.is_empty(), |_| std::process::abort());
     tx.commit().await?;
+    for outcome in &outcomes {
+        if matches!(outcome.result, Settled::Sent { .. }) {
+            gateway.stamps.went_out(scope.org(), outcome.channel, outcome.at);
+        }
+    }
     Ok(answers)
 }
 

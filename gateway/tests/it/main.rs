@@ -1,5 +1,6 @@
 //! The gateway from outside, with the rest of the platform behind it.
 
+mod accounts;
 mod albums;
 mod app_webhook;
 mod files;

@@ -16,5 +16,6 @@ pub mod media;
 pub mod merging;
 pub mod refusals;
 pub mod snoozes;
+pub mod stamps;
 pub mod tokens;
 pub mod turn_effects;

@@ -1,11 +1,12 @@
-//! Who hears of new records of the outbox.
+//! Who hears of new records of the outbox, and of changed channels.
 
 use std::time::Duration;
 
 use botbuilder_store::{
     OrgScope, Store, Tx,
+    channels::stamps::{self, Stamp},
     system::{
-        outbox_bell::Bell,
+        bell::{Bell, Of},
         outbox_events::{self, New, SAID},
     },
 };
@@ -43,7 +44,7 @@ async fn a_commit_rings_unless_its_writer_publishes_by_itself() {
     let tenant = fixture::tenant(&pool, "acme").await;
     let scope = OrgScope::of_service(tenant.organization.into());
     let store = Store::connect(database.url(), 2).await.unwrap();
-    let mut bell = Bell::listen(&store).await.unwrap();
+    let mut bell = Bell::listen(&store, Of::Outbox).await.unwrap();
     let mut all = PgListener::connect_with(&pool).await.unwrap();
     all.listen("outbox").await.unwrap();
 
@@ -56,4 +57,35 @@ async fn a_commit_rings_unless_its_writer_publishes_by_itself() {
     write(store.begin(&scope).await.unwrap(), &scope).await;
     tokio::time::timeout(MOST, bell.rings()).await.expect("a ring in time").unwrap();
     assert_eq!(all.recv().await.unwrap().payload(), "");
+}
+
+#[tokio::test]
+async fn a_changed_channel_rings_and_one_that_was_only_used_does_not() {
+    let database = TestDatabase::new().await;
+    let pool = database.pool().await;
+    let tenant = fixture::tenant(&pool, "acme").await;
+    let scope = OrgScope::of_service(tenant.organization.into());
+    let store = Store::connect(database.url(), 2).await.unwrap();
+    let mut bell = Bell::listen(&store, Of::Channels).await.unwrap();
+    let mut all = PgListener::connect_with(&pool).await.unwrap();
+    all.listen("channels").await.unwrap();
+    let version = async || {
+        let query = "SELECT lock_version FROM channels";
+        sqlx::query_scalar::<_, i32>(query).fetch_one(&pool).await.unwrap()
+    };
+    let before = version().await;
+
+    let stamp = Stamp { inbound: Some(DateTime::<Utc>::UNIX_EPOCH), outbound: None };
+    let mut tx = store.begin(&scope).await.unwrap();
+    stamps::write(&mut tx, &scope, &[(tenant.channel.into(), stamp)]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(version().await, before);
+    fixture::execute(&pool, "NOTIFY channels, 'after the stamp'").await;
+    assert_eq!(all.recv().await.unwrap().payload(), "after the stamp");
+    tokio::time::timeout(MOST, bell.rings()).await.expect("a ring in time").unwrap();
+
+    fixture::execute(&pool, "UPDATE channels SET status = 'paused'").await;
+    tokio::time::timeout(MOST, bell.rings()).await.expect("a ring in time").unwrap();
+    assert_eq!(all.recv().await.unwrap().payload(), "");
+    assert!(version().await > before);
 }

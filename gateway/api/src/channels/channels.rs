@@ -6,7 +6,7 @@ use botbuilder_domain::{ChannelKind, Content, Secret};
 use botbuilder_store::{
     channels::channels::{self, TABLE},
     secret::{DataKeys, Place as Sealing, Sealed, new_secret},
-    table::rows,
+    table::rows::{self, Row},
     tenancy::organizations,
 };
 use serde::Deserialize;
@@ -34,6 +34,7 @@ pub fn routes() -> Routes {
     let object = json!({ "type": "object" });
     let resource = Resource::new(&TABLE, "channel", Area::Channel, "/v1/channels")
         .prepared(|values, _| window::check(values.get("settings")))
+        .shown(with_capabilities)
         .log()
         .updatable()
         .restorable()
@@ -126,6 +127,23 @@ async fn types(State(api): State<Api>, _caller: Caller) -> Json<Value> {
     Json(json!({ "data": types }))
 }
 
+/// What a channel of this kind can show, as it stands on the channel.
+pub(super) fn capabilities(api: &Api, kind: ChannelKind) -> Value {
+    let of_kind = api.capabilities.iter().find(|(of, _)| *of == kind);
+    of_kind.map_or_else(|| json!({}), |(_, capabilities)| json!(capabilities))
+}
+
+/// A channel shows what this program can do there, which may be more than when it was connected.
+fn with_capabilities(api: &Api, _: &Caller, row: &mut Row) -> Result<(), ApiError> {
+    let mut shown = fields(row)?;
+    let kind = shown.get("type").and_then(Value::as_str).and_then(ChannelKind::parse);
+    if let (Some(kind), Some(stored)) = (kind, shown.get_mut("capabilities")) {
+        *stored = capabilities(api, kind);
+        row.json = Value::Object(shown).to_string();
+    }
+    Ok(())
+}
+
 /// The kind of a channel that this program speaks.
 fn kind_of(name: &str) -> Result<ChannelKind, ApiError> {
     ChannelKind::parse(name).ok_or(ApiError::NotAvailable("this kind of channel"))
@@ -173,6 +191,7 @@ async fn create(
     let public = new_secret().map_err(botbuilder_store::Error::from)?;
     values.insert("public_id".to_owned(), json!(public.expose().get(..24)));
     values.insert("created_by".to_owned(), json!(caller.user()));
+    values.insert("capabilities".to_owned(), capabilities(&api, kind));
     if kind == ChannelKind::Web {
         values.insert("status".to_owned(), json!("active"));
     }

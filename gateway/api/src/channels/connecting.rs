@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
 };
 use botbuilder_adapter_kit::{Act, Callback, Identity, Outcome, Trouble};
-use botbuilder_domain::Secret;
+use botbuilder_domain::{ChannelKind, Secret};
 use botbuilder_store::{
     channels::channels::{self, Opened, TABLE},
     secret::new_secret,
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::channels::seal;
+use super::channels::{capabilities, seal};
 use crate::{
     Api,
     auth::Caller,
@@ -163,6 +163,9 @@ fn well(
         ("error_code", Value::Null),
         ("error_message", Value::Null),
     ]);
+    if let Some(kind) = before.get("type").and_then(Value::as_str).and_then(ChannelKind::parse) {
+        change.insert("capabilities".to_owned(), capabilities(api, kind));
+    }
     if let Some(identity) = identity {
         change.insert("settings".to_owned(), Value::Object(learned(before, identity)));
         if let Some(handle) = &identity.handle {
@@ -241,7 +244,7 @@ async fn activate(
 /// The channel with its secrets; with one for callbacks, made now where it has none, if its provider lets us choose it.
 async fn with_secret(api: &Api, caller: &Caller, id: Uuid) -> Result<Opened, ApiError> {
     let opened = open(api, caller, id).await?;
-    let chosen_by_us = opened.kind == botbuilder_domain::ChannelKind::Telegram;
+    let chosen_by_us = opened.kind == ChannelKind::Telegram;
     if !opened.webhook_secrets.is_empty() || !chosen_by_us {
         return Ok(opened);
     }
