@@ -252,6 +252,7 @@ async fn build(
     let gateway =
         Gateway::new(store.clone(), Arc::clone(&stream), root.clone(), Arc::clone(&clock), Arc::clone(&ids))
             .with_limits(config.limits.clone())
+            .sending_by(config.dispatcher.clone())
             .with_apps(PlatformApps::open(&config.apps)?)
             .with_media(Media::open(
                 &config.media,

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use botbuilder_adapters::Registry;
 use botbuilder_domain::{Clock, Ids};
 use botbuilder_media::{LINK_KEY, Media, UPLOAD_KEY};
-use botbuilder_service::config::Limits;
+use botbuilder_service::config::{self, Limits};
 use botbuilder_store::{Store, secret::RootKey};
 use botbuilder_stream::Stream;
 
@@ -72,6 +72,8 @@ pub struct Gateway {
     pub ids: Arc<dyn Ids>,
     /// Bounds on what callers may send.
     pub limits: Arc<Limits>,
+    /// How messages are sent.
+    pub sending: Arc<config::Dispatcher>,
     /// Provider apps of the platform.
     pub apps: Arc<ingress::app::PlatformApps>,
 }
@@ -104,6 +106,7 @@ impl Gateway {
             clock,
             ids,
             limits: Arc::default(),
+            sending: Arc::default(),
             apps: Arc::default(),
         }
     }
@@ -112,6 +115,12 @@ impl Gateway {
     #[must_use]
     pub fn with_apps(self, apps: ingress::app::PlatformApps) -> Self {
         Self { apps: Arc::new(apps), ..self }
+    }
+
+    /// The same gateway, which sends like this.
+    #[must_use]
+    pub fn sending_by(self, sending: config::Dispatcher) -> Self {
+        Self { sending: Arc::new(sending), ..self }
     }
 
     /// The same gateway with files kept there.

@@ -100,6 +100,11 @@ impl Breakers {
         Ok(())
     }
 
+    /// Has the next call that works be told like the first.
+    pub(super) fn doubt(&self, account: ChannelId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).well.remove(&account);
+    }
+
     /// Takes in what a call said.
     pub(super) fn report(&self, account: ChannelId, sign: Sign, now: Instant) -> Option<Change> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,6 +173,8 @@ mod tests {
         assert_eq!(breakers.report(account, Sign::Works, now), Some(Change::Closed));
         assert_eq!(breakers.report(account, Sign::Works, now), None);
         assert_eq!(breakers.report(account, Sign::Broken, now), Some(Change::Opened));
+        assert_eq!(breakers.report(account, Sign::Works, now), Some(Change::Closed));
+        breakers.doubt(account);
         assert_eq!(breakers.report(account, Sign::Works, now), Some(Change::Closed));
         // What the process before it noted of the account is not known.
         let after = Breakers::default();

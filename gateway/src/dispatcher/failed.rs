@@ -4,18 +4,11 @@ use std::time::Duration;
 
 use botbuilder_adapter_kit::{SendError, templates::Unfit};
 use botbuilder_domain::{Failure, MessageId, Stage};
+use botbuilder_service::config::Dispatcher;
 use botbuilder_store::channels::channel_messages::Bar;
+use chrono::{DateTime, Utc};
 
 use super::breaker;
-
-/// The first delay before a retry (`channels.md` 5.2).
-const BASE: Duration = Duration::from_secs(1);
-/// The longest delay at first.
-const CAP: Duration = Duration::from_mins(1);
-/// The longest delay after many attempts.
-const LATE_CAP: Duration = Duration::from_mins(15);
-/// After so many attempts the longest delay rises.
-const MANY: u32 = 8;
 
 /// Why a message was not sent.
 pub(super) enum Failed {
@@ -28,6 +21,26 @@ pub(super) enum Failed {
     Unfit(Unfit),
     Barred(Bar),
     Panicked,
+}
+
+/// How a message has fared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tried {
+    /// The message.
+    pub(super) message: MessageId,
+    /// Attempts so far.
+    pub(super) attempts: u32,
+    /// Whether it was tried often, or for long.
+    pub(super) late: bool,
+}
+
+impl Tried {
+    /// A message after so many attempts.
+    pub(super) fn new(message: MessageId, attempts: u32, rules: &Dispatcher, now: DateTime<Utc>) -> Self {
+        let long = (now - message.created_at()).to_std().is_ok_and(|since| since >= rules.retry_late_after);
+        // One that waited before its first attempt was not tried for long.
+        Self { message, attempts, late: long && attempts > 1 || attempts >= rules.retry_late_attempts }
+    }
 }
 
 /// When a message is tried again.
@@ -93,8 +106,8 @@ impl Failed {
     /// does not say for how long, for this recipient alone or for all.
     pub(super) fn retry(
         &self,
-        message: MessageId,
-        attempt: u32,
+        tried: Tried,
+        rules: &Dispatcher,
         slowed: impl FnOnce(bool) -> Duration,
     ) -> Option<Again> {
         let uncounted = |wait| Again { wait, counts: false };
@@ -104,7 +117,7 @@ impl Failed {
                 Some(uncounted(slowed(*recipient_only)))
             }
             Self::Send(error) if error.is_retriable() => {
-                Some(Again { wait: backoff(message, attempt), counts: true })
+                Some(Again { wait: backoff(tried, rules), counts: true })
             }
             // Nobody's message is at fault: it waits until the account works again, or until its time is over.
             Self::Send(SendError::AuthBroken { .. } | SendError::AccountStopped { .. }) => {
@@ -115,13 +128,14 @@ impl Failed {
     }
 }
 
-/// Full jitter over an exponential delay. The jitter comes from the message's id, so that it needs no randomness and
-/// two messages that failed together do not come back together.
-fn backoff(message: MessageId, attempt: u32) -> Duration {
-    let cap = if attempt >= MANY { LATE_CAP } else { CAP };
-    let most = BASE.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1))).min(cap);
+/// Full jitter over an exponential delay (`channels.md` 5.2). The jitter comes from the message's id, so that it needs no
+/// randomness and two messages that failed together do not come back together.
+fn backoff(tried: Tried, rules: &Dispatcher) -> Duration {
+    let Tried { message, attempts, late } = tried;
+    let cap = if late { rules.retry_late_cap } else { rules.retry_cap };
+    let most = rules.retry_base.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(cap);
     let (_, random) = message.uuid().as_u64_pair();
-    let mixed = random.rotate_left(attempt.wrapping_mul(7)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = random.rotate_left(attempts.wrapping_mul(7)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let parts_of_1000 = u32::try_from(mixed >> 54).unwrap_or(0).min(1000);
     // Never at once: a provider that just failed is given a moment.
     (most * parts_of_1000 / 1000).max(Duration::from_millis(50))
@@ -129,15 +143,23 @@ fn backoff(message: MessageId, attempt: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use chrono::TimeDelta;
     use uuid::Uuid;
+
+    use super::*;
+
+    /// A message that was just written, after so many attempts.
+    fn tried(id: Uuid, attempts: u32) -> Tried {
+        let message = MessageId::new(id);
+        Tried::new(message, attempts, &Dispatcher::default(), message.created_at())
+    }
 
     #[test]
     fn to_be_told_to_wait_does_not_count_and_is_kept_to() {
         let told = |after, recipient_only| {
             let code = "131056".to_owned();
             let failed = Failed::Send(SendError::RetryAfter { after, recipient_only, code });
-            failed.retry(MessageId::new(Uuid::nil()), 9, |alone| {
+            failed.retry(tried(Uuid::nil(), 9), &Dispatcher::default(), |alone| {
                 Duration::from_secs(if alone { 64 } else { 8 })
             })
         };
@@ -146,7 +168,7 @@ mod tests {
         assert_eq!(told(None, true), wait(64));
         assert_eq!(told(None, false), wait(8));
         let passing = Failed::Send(SendError::Transient { code: "1".to_owned(), message: String::new() });
-        let again = passing.retry(MessageId::new(Uuid::nil()), 1, |_| Duration::ZERO);
+        let again = passing.retry(tried(Uuid::nil(), 1), &Dispatcher::default(), |_| Duration::ZERO);
         assert!(again.is_some_and(|again| again.counts), "{again:?}");
     }
 
@@ -164,16 +186,28 @@ mod tests {
 
     #[test]
     fn delays_grow_and_stay_below_their_cap() {
+        let rules = Dispatcher::default();
         for id in 0..1000_u128 {
-            let message = MessageId::new(Uuid::from_u128(id.wrapping_mul(0x1234_5678_9ABC_DEF1)));
-            for attempt in 1..20 {
-                let wait = backoff(message, attempt);
-                let cap = if attempt >= MANY { LATE_CAP } else { CAP };
+            let id = Uuid::from_u128(id.wrapping_mul(0x1234_5678_9ABC_DEF1));
+            for attempts in 1..20 {
+                let wait = backoff(tried(id, attempts), &rules);
+                let cap = if attempts >= 8 { rules.retry_late_cap } else { rules.retry_cap };
                 assert!(wait >= Duration::from_millis(50) && wait <= cap, "{wait:?}");
-                if attempt == 1 {
-                    assert!(wait <= BASE);
+                if attempts == 1 {
+                    assert!(wait <= rules.retry_base);
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_message_is_late_after_many_attempts_or_a_long_time() {
+        let (rules, message) = (Dispatcher::default(), MessageId::new(Uuid::nil()));
+        let late = |attempts, minutes| {
+            let now = message.created_at() + TimeDelta::minutes(minutes);
+            Tried::new(message, attempts, &rules, now).late
+        };
+        assert!(!late(7, 14) && !late(1, 60));
+        assert!(late(8, 0) && late(2, 15));
     }
 }

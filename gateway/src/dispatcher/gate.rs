@@ -3,22 +3,19 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use botbuilder_adapter_kit::{Rates, SendError};
 use botbuilder_domain::ChannelId;
+use botbuilder_service::config::Dispatcher;
 
 use super::{
     breaker::{Breakers, Change, Sign},
     throttle::Throttle,
 };
 
-/// Retries that an account may make at first, and the most it may have saved up.
-const RETRIES: f64 = 20.0;
-/// What each message that was taken adds to them.
-const EARNED: f64 = 0.1;
 /// How much longer a retry waits when there is none left.
 const OVERDRAWN: Duration = Duration::from_secs(30);
 /// The longest pause after requests to slow down that do not say for how long.
@@ -40,12 +37,19 @@ pub(super) struct Wait {
 pub(super) struct Gate {
     breakers: Breakers,
     throttle: Throttle,
+    rules: Arc<Dispatcher>,
+    /// Retries that are left to accounts that had trouble.
     retries: Mutex<HashMap<ChannelId, f64>>,
     /// How often an account, or one recipient of it, was asked to slow down since something was taken.
     slowed: Mutex<HashMap<(ChannelId, Option<String>), u32>>,
 }
 
 impl Gate {
+    /// A gate by these rules.
+    pub(super) fn new(rules: Arc<Dispatcher>) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
     /// How a message to this recipient has to wait; none if it may go now. `scheduled` says whether it has taken
     /// the turns of its `parts` at the rates already, and is changed with it. `bulk` says that it gives way to others: it
     /// takes no turn that is far away, and asks again later instead.
@@ -124,8 +128,8 @@ impl Gate {
                 let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
                 // An account without trouble is not kept.
                 if let Some(left) = retries.get_mut(&account) {
-                    *left += EARNED;
-                    if *left >= RETRIES {
+                    *left += f64::from(self.rules.retry_budget_percent) / 100.0;
+                    if *left >= f64::from(self.rules.retry_reserve) {
                         retries.remove(&account);
                     }
                 }
@@ -138,10 +142,15 @@ impl Gate {
         self.breakers.report(account, Sign::of(result), now)
     }
 
+    /// An account by which a message does not go for long: when something goes out by it, that is told.
+    pub(super) fn doubt(&self, account: ChannelId) {
+        self.breakers.doubt(account);
+    }
+
     /// Takes one retry from the account's budget. Returns how much longer the retry has to wait.
     pub(super) fn retry(&self, account: ChannelId) -> Duration {
         let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = retries.entry(account).or_insert(RETRIES);
+        let left = retries.entry(account).or_insert_with(|| f64::from(self.rules.retry_reserve));
         if *left < 1.0 {
             return OVERDRAWN;
         }

@@ -64,7 +64,7 @@ impl Service for Dispatcher {
 
     async fn run(&mut self, stop: CancellationToken) -> Result<(), ServiceError> {
         let (journal, mut writers) = journal::start(&self.gateway);
-        let gate = Arc::new(gate::Gate::default());
+        let gate = Arc::new(gate::Gate::new(Arc::clone(&self.gateway.sending)));
         let mut subscription = self.gateway.stream.subscribe(OUTBOUND, GROUP).await?;
         let mut workers = JoinSet::new();
         let partitions = self.gateway.stream.partitions(OUTBOUND)?;

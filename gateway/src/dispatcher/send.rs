@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 
 use super::{
-    failed::{Again, Failed},
+    breaker,
+    failed::{Again, Failed, Tried},
     gate::Gate,
     journal::{Journal, Showing},
     moved::Named,
@@ -317,17 +318,25 @@ impl Sender {
                     let first_doubt =
                         !doubted && matches!(failed, Failed::Send(SendError::WindowClosed { .. }));
                     doubted |= first_doubt;
+                    let rules = &self.gateway.sending;
+                    let tried = Tried::new(message.message, attempt, rules, now);
                     // Where something else is done outside the window, that is done at once.
                     let retry = match &account {
-                        Some(account) if first_doubt && has_policy(account) => {
+                        Some(account) if first_doubt && goes_otherwise(account, channel, message) => {
                             Some(Again { wait: Duration::ZERO, counts: true })
                         }
-                        _ => failed.retry(message.message, attempt, |alone| {
+                        _ => failed.retry(tried, rules, |alone| {
                             self.gate.slow_down(job.channel, alone.then_some(job.body.to.as_str()))
                         }),
                     };
                     match retry {
                         Some(Again { wait, counts }) if later(now, wait) < message.not_after => {
+                            if let Failed::Send(error) = &failed
+                                && (counts && tried.late && error.is_retriable())
+                            {
+                                self.gate.doubt(job.channel);
+                                self.tell_health(job, breaker::Change::Opened, Some(error)).await;
+                            }
                             let more = if counts { self.gate.retry(job.channel) } else { Duration::ZERO };
                             let until = later(now, wait.saturating_add(more));
                             let result = Settled::Retry { at: until, failure, taken, counts };
@@ -423,9 +432,11 @@ fn just_after(message: &SendMessage) -> DateTime<Utc> {
     message.not_after + TimeDelta::milliseconds(1)
 }
 
-/// Whether a message outside the window is not simply refused.
-fn has_policy(account: &Account) -> bool {
-    !matches!(OutsideWindow::of(&account.settings), Ok(OutsideWindow::Refuse) | Err(_))
+/// Whether a message outside the window is not simply refused: by the channel's settings, or because the network gives
+/// persons more time.
+fn goes_otherwise(account: &Account, channel: &dyn Channel, message: &SendMessage) -> bool {
+    message.by_person && channel.capabilities().person_window_hours.is_some()
+        || !matches!(OutsideWindow::of(&account.settings), Ok(OutsideWindow::Refuse) | Err(_))
 }
 
 /// So much later; as late as can be said if that is beyond it.
