@@ -21,6 +21,7 @@ pub mod sources;
 pub mod stamps;
 pub mod templates;
 pub mod tokens;
+pub mod visits;
 pub mod webhooks_out;
 pub mod widget;
 

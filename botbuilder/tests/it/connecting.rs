@@ -157,6 +157,25 @@ async fn what_stands_on_a_channel_is_found_out_again_when_it_is_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_cannot_be_tried_holds_back_no_other() {
+    let platform = platform().await;
+    // Whatever is sealed there, it does not open.
+    let broken = "UPDATE channels SET credentials_ct = '\\x00' WHERE type IN ('whatsapp', 'slack')";
+    execute(&platform.pool, broken).await;
+    execute(&platform.pool, "UPDATE channels SET health = 'unknown', health_checked_at = NULL").await;
+    platform.check_accounts().await;
+    let shown = "SELECT type, health FROM channels WHERE type <> 'web' ORDER BY type";
+    let of = |kind: &str, health: &str| json!({ "type": kind, "health": health });
+    let expected = [
+        of("instagram", "healthy"),
+        of("slack", "unknown"),
+        of("telegram", "healthy"),
+        of("whatsapp", "unknown"),
+    ];
+    assert_eq!(platform.rows(shown).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_instagram_is_renewed_before_it_ends() {
     let platform = platform().await;
     let acme = platform.acme();

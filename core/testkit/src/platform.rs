@@ -300,7 +300,7 @@ impl TestPlatform {
         let connecting = Connecting::new(self.gateway.clone(), provider, self.base_url());
         let root = RootKey::new(Secret::new(ROOT_KEY));
         let checks = checks::AccountChecks::new(self.gateway.clone(), connecting, root);
-        checks.look(|| false).await.expect("accounts are tried");
+        checks.once().await.expect("accounts are tried");
     }
 
     /// Stops every service as the program does when it is told to; database, stream and providers stay.
