@@ -3,6 +3,7 @@
 mod accounts;
 mod albums;
 mod app_webhook;
+mod dispatcher;
 mod files;
 mod handshake;
 mod identities;
@@ -13,6 +14,7 @@ mod operators;
 mod outage;
 mod pictures;
 mod replay;
+mod services;
 mod strange_files;
 mod unsupported;
 mod uploads;
