@@ -26,7 +26,7 @@ use botbuilder_store::{
     },
 };
 use botbuilder_stream::Record;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, json};
 
 use crate::{
@@ -38,6 +38,9 @@ use crate::{
     trail::read_entry,
     turn::{HandedOver, Turn},
 };
+
+/// How long after its end a window may still be seen as open, where nothing else is known.
+const WINDOW_EDGE: TimeDelta = TimeDelta::minutes(1);
 
 /// A record that was committed to the outbox and is to be published.
 #[derive(Debug)]
@@ -116,7 +119,9 @@ pub async fn commit(
         channel_messages::apply_statuses(&mut tx, scope, &reports).await?;
     }
     for (message, refusal) in &refused {
-        refusals::note(&mut tx, scope, *message, *refusal, now).await?;
+        // A window that has just ended is believed to be open for a moment longer; of this one it is known better.
+        let at = if *refusal == Refusal::Window { now - WINDOW_EDGE } else { now };
+        refusals::note(&mut tx, scope, *message, *refusal, at).await?;
     }
     let closed: Vec<MessageId> = refused
         .iter()
