@@ -27,6 +27,8 @@ async fn taken(platform: &TestPlatform, text: &str) -> (String, String) {
     acme.whatsapp.set_behaviour(Behaviour { statuses, ..Behaviour::default() });
     acme.whatsapp.say(ADA, "hello").await.expect("taken");
     acme.whatsapp_replies(ADA, 1).await;
+    // Whoever writes after a message opens the window that it was refused for.
+    platform.settled().await;
     let conversation = platform.rows("SELECT id FROM conversations").await[0]["id"].clone();
     let message = write(platform, conversation.as_str().expect("an id"), text).await;
     until_stage(platform, &message, "accepted").await;
