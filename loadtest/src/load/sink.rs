@@ -14,6 +14,7 @@ use std::{
 };
 
 use anyhow::Result;
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -110,7 +111,12 @@ impl Drop for Sink {
 impl Sink {
     /// Starts one that notes when replies come.
     pub async fn start(arrivals: Arc<Arrivals>) -> Result<Self> {
-        Self::telling(Duration::ZERO, move |body| arrivals.note(number(body))).await
+        let tell = move |body: &[u8]| {
+            if !is_mark(body) {
+                arrivals.note(number(body));
+            }
+        };
+        Self::telling(Duration::ZERO, tell).await
     }
 
     /// Starts one that tells of the body of each message as it comes, and answers so long afterwards.
@@ -151,14 +157,16 @@ async fn serve(
                 return Ok(());
             }
         };
-        tell(&buffer[head.end..head.end + head.body]);
+        let body = &buffer[head.end..head.end + head.body];
+        tell(body);
+        let to = recipient(body);
         buffer.drain(..head.end + head.body);
         if !answers_after.is_zero() {
             tokio::time::sleep(answers_after).await;
         }
         let id = ids.fetch_add(1, Ordering::Relaxed);
         let body = format!(
-            r#"{{"messaging_product":"whatsapp","contacts":[{{"input":"1","wa_id":"1"}}],"messages":[{{"id":"wamid.sink.{id}"}}]}}"#
+            r#"{{"messaging_product":"whatsapp","contacts":[{{"input":"{to}","wa_id":"{to}"}}],"messages":[{{"id":"wamid.sink.{id}"}}]}}"#
         );
         let length = body.len();
         let answer = format!(
@@ -166,6 +174,19 @@ async fn serve(
         );
         stream.write_all(answer.as_bytes()).await?;
     }
+}
+
+/// Whether this says that a message was read, or that somebody types: no reply.
+fn is_mark(body: &[u8]) -> bool {
+    let mark = br#""status":"read""#;
+    body.windows(mark.len()).any(|window| window == mark)
+}
+
+/// Whom a message goes to: the answer names them, as WhatsApp's does.
+fn recipient(body: &[u8]) -> String {
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    let to = value.as_ref().and_then(|value| value.get("to")).and_then(Value::as_str);
+    to.unwrap_or("1").to_owned()
 }
 
 /// The number of the message that a reply answers.
