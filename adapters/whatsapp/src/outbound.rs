@@ -93,17 +93,21 @@ impl HttpChannel for Whatsapp {
         Err(meta::interpret_refusal(response, meta::classify))
     }
 
-    /// The answer names the person by number, scoped id or both, whichever of them was written to.
+    /// The answer names the person by number, scoped id or both, whichever of them was written to. Contacts whose addresses
+    /// are one person's become one for good, so another number than the one that was written to is not believed.
     fn told(&self, response: &ProviderResponse) -> Told {
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let text = |name: &str| body.pointer("/contacts/0")?.get(name)?.as_str();
-        // Of a group it names nobody.
-        if !text("input").is_some_and(|input| is_phone(&input.replace(' ', "")) || is_bsuid(input)) {
-            return Told::default();
-        }
+        let spelled = |number: &str| phone::canonical(number.trim_start_matches('+'));
+        let written_to = match text("input").map(|input| input.replace(' ', "")) {
+            Some(input) if is_phone(&input) => Some(spelled(&input)),
+            Some(input) if is_bsuid(&input) => None,
+            // Of a group it names nobody.
+            _ => return Told::default(),
+        };
         let scoped = text("user_id").filter(|id| is_bsuid(id)).map(str::to_owned);
-        let number = text("wa_id").filter(|id| is_phone(id));
-        let number = number.map(|number| phone::canonical(number.trim_start_matches('+')));
+        let number = text("wa_id").filter(|id| is_phone(id)).map(spelled);
+        let number = number.filter(|number| written_to.as_ref().is_none_or(|to| to == number));
         Told { ids: Vec::new(), addresses: scoped.into_iter().chain(number).collect() }
     }
 }
@@ -308,6 +312,11 @@ mod tests {
         let both = json!({ "input": "+55 51 8765-4321".replace('-', ""), "wa_id": "555187654321", "user_id": "BR.1" });
         assert_eq!(told(both), ["BR.1", "5551987654321"]);
         assert_eq!(told(json!({ "input": "BR.1", "user_id": "BR.1" })), ["BR.1"]);
+        assert_eq!(told(json!({ "input": "BR.1", "wa_id": "15550001111" })), ["15550001111"]);
+        assert!(
+            told(json!({ "input": "15550001111", "wa_id": "15550002222" })).is_empty(),
+            "somebody else's"
+        );
         assert!(told(json!({ "input": "Y2FwaV9ncm91cA==", "wa_id": "15550001111" })).is_empty());
         assert!(told(json!({ "input": "15550001111", "wa_id": "", "user_id": 7 })).is_empty());
         assert!(told(Value::Null).is_empty());
